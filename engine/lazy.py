@@ -1,0 +1,73 @@
+"""The portable executor: the same plan as lazy Polars stages, and a second opinion on every value.
+
+Every node becomes one column. Polars gives a wrong answer where one `.over()` stands inside another, so a node that
+looks along time or across symbols only ever reads finished columns: nodes are laid in layers, each one `with_columns`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import polars as pl
+
+from factorloom.engine.panel import Panel
+from factorloom.engine.plan import Plan
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import COL, LIT
+
+__all__ = ["run"]
+
+
+def run(plan: Plan, panel: Panel) -> list[pl.Series]:
+    """The wanted factors of a plan, in panel order."""
+    names = {node: f"\0{number}" for number, node in enumerate(plan.nodes)}
+    frame = panel.frame.lazy()
+    for layer in _layers(plan):
+        frame = frame.with_columns(_column(node, panel, names) for node in layer)
+    wanted = [pl.col(names[factor]).alias(f"\0{name}\0") for name, factor in plan.wanted.items()]
+    table = frame.select(wanted).collect(engine="in-memory")
+    return [series.alias(name) for series, name in zip(table, plan.wanted, strict=True)]
+
+
+def _layers(plan: Plan) -> list[list[Factor]]:
+    """Nodes by their distance from the columns."""
+    layers: dict[int, list[Factor]] = {}
+    for node in plan.nodes:
+        layers.setdefault(node.depth, []).append(node)
+    return [layers[depth] for depth in sorted(layers)]
+
+
+def _column(node: Factor, panel: Panel, names: dict[Factor, str]) -> pl.Expr:
+    return _clean(_over(node, _expression(node, names), panel)).alias(names[node])
+
+
+def _expression(node: Factor, names: dict[Factor, str]) -> pl.Expr:
+    if node.operator is COL:
+        return pl.col(str(node.parameters[0]))
+    if node.operator is LIT:
+        return pl.lit(node.parameters[0], dtype=pl.Float64)
+    form = node.operator.polars_form
+    assert form is not None
+    parameters: dict[str, Any] = node.operator.named(node.parameters)
+    asked = list(inspect.signature(form).parameters)[len(node.operands) :]
+    return form(*(pl.col(names[child]) for child in node.operands), *(parameters[name] for name in asked))  # type: ignore[no-any-return]
+
+
+def _over(node: Factor, expression: pl.Expr, panel: Panel) -> pl.Expr:
+    axis = node.operator.axis
+    if axis is Axis.TIME:
+        return expression.over(panel.symbol)
+    if axis is Axis.CROSS:
+        return expression.over(panel.date)
+    if axis is Axis.GROUP:
+        key = pl.col(str(node.inputs[-1].parameters[0]))
+        return pl.when(key.is_not_null()).then(expression.over(panel.date, key))
+    return expression
+
+
+def _clean(expression: pl.Expr) -> pl.Expr:
+    """Float64 with null for whatever is not finite."""
+    number = expression.cast(pl.Float64)
+    return pl.when(number.is_finite()).then(number)

@@ -1,0 +1,288 @@
+"""The node: a lazy expression, interned by its content.
+
+A `Factor` is an operator applied to inputs and parameters. Nodes are interned by their digest: two factors that say
+the same are one object, so identity is equality, equality is sharing, and the digest is the cache key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import ArgumentError
+from factorloom.expressions.parameter import Value
+from factorloom.expressions.render import render
+
+if TYPE_CHECKING:
+    from factorloom.expressions.operator import Operator
+
+__all__ = ["OPERATORS", "Factor", "Input", "Key", "intern"]
+
+OPERATORS: dict[str, Operator[...]] = {}
+"""Every operator by its name in text, in the order of definition; filled by `operator.py`."""
+
+
+class Factor:
+    """A lazy expression that gives one Float64 per bar.
+
+    Factors are made by operators and Python arithmetic, never by calling this class. They are immutable and
+    interned: equal expressions are the same object, so compare with `is`; `==` builds an `equal` node.
+
+    Attributes
+    ----------
+    operator, inputs, parameters
+        What the node is made of.
+    digest : str
+        32 hexadecimal digits, the same in every process, from the operator's name and version, the parameters and
+        the digests of the inputs.
+    axis : Axis
+        The widest axis among the operators.
+    lookback, lookahead : int
+        Bars before and after the current one that the value needs.
+    unbounded : bool
+        Whether the value remembers the whole history (`ts_ema`, `ts_cumsum`); `lookback` is then only the warm-up.
+    columns : tuple of str
+        The columns that the factor reads, sorted.
+    depth : int
+        The length of the longest path to a column.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> momentum = fl.ts_delay(fl.close, 21) / fl.ts_delay(fl.close, 252) - 1
+    >>> print(momentum)
+    ts_delay(close, 21) / ts_delay(close, 252) - 1
+    >>> momentum.lookback, momentum.columns, momentum.axis
+    (252, ('close',), <Axis.TIME: 'time'>)
+    >>> momentum is fl.parse(str(momentum))
+    True
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "axis",
+        "columns",
+        "depth",
+        "digest",
+        "inputs",
+        "lookahead",
+        "lookback",
+        "operator",
+        "parameters",
+        "unbounded",
+    )
+
+    operator: Operator[...]
+    inputs: tuple[Factor, ...]
+    parameters: tuple[Value, ...]
+    digest: str
+    axis: Axis
+    lookback: int
+    lookahead: int
+    unbounded: bool
+    columns: tuple[str, ...]
+    depth: int
+
+    def __init__(self, *_: object) -> None:
+        raise ArgumentError("a Factor is not made by hand", hint="use fl.col, fl.parse or an operator")
+
+    def walk(self) -> Iterator[Factor]:
+        """Every distinct node below and including this one, inputs before the nodes that use them."""
+        seen: set[int] = set()
+        stack = [(self, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                yield node
+            elif id(node) not in seen:
+                seen.add(id(node))
+                stack.append((node, True))
+                stack += [(child, False) for child in reversed(node.inputs)]
+
+    @property
+    def operands(self) -> tuple[Factor, ...]:
+        """The inputs that are numbers: all but the category of an operator on `Axis.GROUP`."""
+        return self.inputs[:-1] if self.operator.axis is Axis.GROUP else self.inputs
+
+    def looking_ahead(self) -> tuple[str, ...]:
+        """The names of the operators that look ahead, or nothing where the factor as a whole does not."""
+        if not self.lookahead:
+            return ()
+        return tuple(dict.fromkeys(node.operator.name for node in self.walk() if node.operator.looks_ahead))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Factor is immutable: {name} cannot be set")
+
+    def __bool__(self) -> NoReturn:
+        raise ArgumentError(
+            f"a Factor has no truth value: {self}",
+            hint="use & | ~ instead of and, or, not; fl.where instead of if; `is` to compare two factors",
+        )
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __str__(self) -> str:
+        return render(self)
+
+    def __repr__(self) -> str:
+        return f"<Factor {render(self)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.operator.name, self.inputs, self.parameters)
+
+    def __copy__(self) -> Factor:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Factor:
+        return self
+
+    def __add__(self, other: Input) -> Factor:
+        return _infix("add", self, other)
+
+    def __radd__(self, other: Input) -> Factor:
+        return _infix("add", other, self)
+
+    def __sub__(self, other: Input) -> Factor:
+        return _infix("subtract", self, other)
+
+    def __rsub__(self, other: Input) -> Factor:
+        return _infix("subtract", other, self)
+
+    def __mul__(self, other: Input) -> Factor:
+        return _infix("multiply", self, other)
+
+    def __rmul__(self, other: Input) -> Factor:
+        return _infix("multiply", other, self)
+
+    def __truediv__(self, other: Input) -> Factor:
+        return _infix("divide", self, other)
+
+    def __rtruediv__(self, other: Input) -> Factor:
+        return _infix("divide", other, self)
+
+    def __mod__(self, other: Input) -> Factor:
+        return _infix("modulo", self, other)
+
+    def __rmod__(self, other: Input) -> Factor:
+        return _infix("modulo", other, self)
+
+    def __pow__(self, other: Input) -> Factor:
+        return _infix("power", self, other)
+
+    def __rpow__(self, other: Input) -> Factor:
+        return _infix("power", other, self)
+
+    def __lt__(self, other: Input) -> Factor:
+        return _infix("less", self, other)
+
+    def __le__(self, other: Input) -> Factor:
+        return _infix("less_equal", self, other)
+
+    def __gt__(self, other: Input) -> Factor:
+        return _infix("greater", self, other)
+
+    def __ge__(self, other: Input) -> Factor:
+        return _infix("greater_equal", self, other)
+
+    def __eq__(self, other: Input) -> Factor:  # type: ignore[override]
+        return _infix("equal", self, other)
+
+    def __ne__(self, other: Input) -> Factor:  # type: ignore[override]
+        return _infix("not_equal", self, other)
+
+    def __and__(self, other: Input) -> Factor:
+        return _infix("logical_and", self, other)
+
+    def __rand__(self, other: Input) -> Factor:
+        return _infix("logical_and", other, self)
+
+    def __or__(self, other: Input) -> Factor:
+        return _infix("logical_or", self, other)
+
+    def __ror__(self, other: Input) -> Factor:
+        return _infix("logical_or", other, self)
+
+    def __invert__(self) -> Factor:
+        return _infix("logical_not", self)
+
+    def __neg__(self) -> Factor:
+        return _infix("negate", self)
+
+    def __pos__(self) -> Factor:
+        return self
+
+    def __abs__(self) -> Factor:
+        return _infix("abs", self)
+
+
+Input: TypeAlias = Factor | float
+"""An input of an operator: a factor, or a number that becomes a constant."""
+
+Key: TypeAlias = Factor | str
+"""A category to group by: a column, or its name."""
+
+_INTERNED: weakref.WeakValueDictionary[str, Factor] = weakref.WeakValueDictionary()
+_LOCK = threading.Lock()
+
+
+def intern(made_by: Operator[...], inputs: tuple[Factor, ...], values: Mapping[str, Value]) -> Factor:
+    """The one node with this content."""
+    parameters = tuple(values.values())
+    digest = _digest(made_by, inputs, parameters)
+    with _LOCK:
+        node = _INTERNED.get(digest)
+        if node is None:
+            node = _INTERNED[digest] = _node(made_by, inputs, parameters, values, digest)
+        return node
+
+
+def _node(
+    made_by: Operator[...],
+    inputs: tuple[Factor, ...],
+    parameters: tuple[Value, ...],
+    values: Mapping[str, Value],
+    digest: str,
+) -> Factor:
+    before, after = made_by.reach(values)
+    names = {str(values["name"])} if made_by.name == "col" else set().union(*(child.columns for child in inputs))
+    fields = {
+        "operator": made_by,
+        "inputs": inputs,
+        "parameters": parameters,
+        "digest": digest,
+        "axis": max([made_by.axis, *(child.axis for child in inputs)]),
+        "lookback": before + max((child.lookback for child in inputs), default=0),
+        "lookahead": max(0, after + max((child.lookahead for child in inputs), default=0)),
+        "unbounded": made_by.unbounded or any(child.unbounded for child in inputs),
+        "columns": tuple(sorted(names)),
+        "depth": 1 + max((child.depth for child in inputs), default=0),
+    }
+    node = object.__new__(Factor)
+    for name, value in fields.items():
+        object.__setattr__(node, name, value)
+    return node
+
+
+def _digest(made_by: Operator[...], inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> str:
+    content = hashlib.blake2b(f"{made_by.name}@{made_by.version}".encode(), digest_size=16)
+    for value in parameters:
+        packed = struct.pack("<d", value) if isinstance(value, float) else str(value).encode(errors="surrogatepass")
+        content.update(f"|{type(value).__name__}:{len(packed)}:".encode() + packed)
+    for child in inputs:
+        content.update(bytes.fromhex(child.digest))
+    return content.hexdigest()
+
+
+def _restore(name: str, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> Factor:
+    made_by = OPERATORS[name]
+    return made_by.build((), {**dict(zip(made_by.inputs, inputs, strict=True)), **made_by.named(parameters)})
+
+
+def _infix(name: str, *inputs: object) -> Factor:
+    return OPERATORS[name](*inputs)

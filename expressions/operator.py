@@ -1,0 +1,237 @@
+"""What stands behind the nodes: operators, and how they are declared.
+
+An `Operator` is born from a function whose signature declares inputs (`Input`, or `Key` for a category) and
+parameters (any annotated `Kind`), and whose body is only its documentation. Its forms are then attached below it:
+
+- `meaning`: NumPy on ONE window or ONE cross-section (whole columns for cell-wise operators): the definition;
+- `polars`: the same as a Polars expression inside its symbol or date;
+- `kernel`: a plain loop over one symbol's bars, or one cross-section, that writes `out`.
+
+A form takes the inputs first, in order, then whichever parameters it names, and a kernel `out` last.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from numbers import Real
+from typing import Annotated, Any, Generic, ParamSpec, TypeAlias, TypeVar, get_args, get_type_hints
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import ArgumentError, FactorloomError, UnknownOperatorError, suggest
+from factorloom.expressions.factor import OPERATORS, Factor, intern
+from factorloom.expressions.parameter import Kind, Literal, Name, Value
+from factorloom.expressions.render import render_call
+
+__all__ = ["COL", "LIT", "Operator", "col", "find", "grouped", "lit", "operator"]
+
+P = ParamSpec("P")
+Form = TypeVar("Form", bound=Callable[..., Any])
+Bars: TypeAlias = Callable[..., int]
+
+
+class Operator(Generic[P]):
+    """One operator of the factor language: callable, documented, and known by name in text.
+
+    Attributes
+    ----------
+    name, axis, version
+        `version` is part of every digest: raise it when the meaning changes, and cached results are not reused.
+    signature : inspect.Signature
+    inputs : tuple of str
+        Names of the arguments that are factors, the category last for operators on `Axis.GROUP`.
+    kinds : mapping of str to Kind
+        The parameters and what they accept.
+    meaning_form, polars_form, kernel_form
+        The attached forms; cell-wise operators need no kernel.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, Factor],
+        axis: Axis,
+        *,
+        lookback: Bars | None = None,
+        lookahead: Bars | None = None,
+        unbounded: bool = False,
+        version: int = 1,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.name = function.__name__
+        self.axis = axis
+        self.version = version
+        self.unbounded = unbounded
+        self.looks_ahead = lookahead is not None and lookback is None
+        self._lookback, self._lookahead = lookback, lookahead
+        self.signature = inspect.signature(function)
+        self.inputs, self.kinds = _declared(function)
+        self.meaning_form: Callable[..., Any] | None = None
+        self.polars_form: Callable[..., Any] | None = None
+        self.kernel_form: Callable[..., Any] | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Factor:
+        try:
+            return self.build(args, kwargs)
+        except FactorloomError as error:
+            raise error.at(*render_call(self.name, args, kwargs, error.argument, tuple(self.signature.parameters)))
+
+    def __repr__(self) -> str:
+        return f"<Operator {self.name}{self.signature}>"
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the documentation."""
+        return (self.__doc__ or "").strip().partition("\n")[0]
+
+    def meaning(self, form: Form) -> Form:
+        self.meaning_form = form
+        return form
+
+    def polars(self, form: Form) -> Form:
+        self.polars_form = form
+        return form
+
+    def kernel(self, form: Form) -> Form:
+        self.kernel_form = form
+        return form
+
+    def build(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Factor:
+        """The node for these arguments; an error carries the name of the argument at fault."""
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ArgumentError(f"{self.name}: {error}", hint=f"call it as {self.name}{self._usage()}") from None
+        bound.apply_defaults()
+        inputs = tuple(self._input(name, bound.arguments[name]) for name in self.inputs)
+        values: dict[str, Value] = {}
+        for name, kind in self.kinds.items():
+            try:
+                values[name] = kind.check(name, bound.arguments[name], values)
+            except FactorloomError as error:
+                error.argument = name
+                raise
+        return intern(self, inputs, values)
+
+    def named(self, parameters: tuple[Value, ...]) -> dict[str, Value]:
+        """The parameters of a node by name."""
+        return dict(zip(self.kinds, parameters, strict=True))
+
+    def reach(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
+        """Bars before and after the current one that this operator alone reads; negative after means: only older."""
+        before = self._lookback(**parameters) if self._lookback else 0
+        after = self._lookahead(**parameters) if self._lookahead else 0
+        return before, after
+
+    def _input(self, name: str, value: object) -> Factor:
+        is_key = self.axis is Axis.GROUP and name == self.inputs[-1]
+        if is_key and isinstance(value, str):
+            return col(value)
+        if isinstance(value, Factor) and (not is_key or value.operator is COL):
+            return value
+        if isinstance(value, Real) and not is_key:
+            return lit(value)  # type: ignore[arg-type]
+        expected = "a column" if is_key else "a factor or a number"
+        error = ArgumentError(f"{self.name}: {name} must be {expected}, got {_shown(value)}", hint=_mend(value, is_key))
+        error.argument = name
+        raise error
+
+    def _usage(self) -> str:
+        parts = [str(p.replace(annotation=inspect.Parameter.empty)) for p in self.signature.parameters.values()]
+        return f"({', '.join(parts)})"
+
+
+def operator(
+    axis: Axis,
+    *,
+    lookback: Bars | None = None,
+    lookahead: Bars | None = None,
+    unbounded: bool = False,
+    version: int = 1,
+) -> Callable[[Callable[P, Factor]], Operator[P]]:
+    """Register a documented signature as an operator.
+
+    `lookback` and `lookahead` count bars before and after the current one; they are given all parameters by name.
+    """
+
+    def register(function: Callable[P, Factor]) -> Operator[P]:
+        made = Operator(
+            function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, version=version
+        )
+        assert made.name not in OPERATORS, f"operator {made.name} is defined twice"
+        OPERATORS[made.name] = made
+        return made
+
+    return register
+
+
+def grouped(cross: Operator[...]) -> Callable[[Callable[P, Factor]], Operator[P]]:
+    """Register an operator that is `cross` within each category of a date, with all its forms."""
+
+    def register(function: Callable[P, Factor]) -> Operator[P]:
+        made = operator(Axis.GROUP, version=cross.version)(function)
+        made.meaning_form, made.polars_form = cross.meaning_form, cross.polars_form
+        made.kernel_form = cross.kernel_form
+        return made
+
+    return register
+
+
+def find(name: str) -> Operator[...]:
+    """The operator of that name in text, or `UnknownOperatorError` with a suggestion."""
+    try:
+        return OPERATORS[name]
+    except KeyError:
+        raise UnknownOperatorError(f"unknown operator {name!r}", hint=suggest(name, OPERATORS)) from None
+
+
+def _declared(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Kind]]:
+    """Names of the inputs, and kinds of the parameters, from the annotations of a signature."""
+    inputs: list[str] = []
+    kinds: dict[str, Kind] = {}
+    hints = get_type_hints(function, include_extras=True)
+    for name in inspect.signature(function).parameters:
+        kind = next((extra for extra in get_args(hints[name]) if isinstance(extra, Kind)), None)
+        if kind is None:
+            inputs.append(name)
+        else:
+            kinds[name] = kind
+    return tuple(inputs), kinds
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, Factor) else repr(value)
+
+
+def _mend(value: object, is_key: bool) -> str | None:
+    if is_key:
+        return "group by a column that holds text, categories or whole numbers"
+    if isinstance(value, str):
+        return f"for a column write fl.col({value!r}), for an expression fl.parse({value!r})"
+    return None
+
+
+@operator(Axis.CELL)
+def col(name: Annotated[str, Name()]) -> Factor:
+    """A column of the panel.
+
+    In text a plain name is a column; `col("52wh")` gives any other name.
+
+    >>> import factorloom as fl
+    >>> print(fl.col("close") / fl.col("52wh"))
+    close / col('52wh')
+    """
+
+
+@operator(Axis.CELL)
+def lit(value: Annotated[float, Literal()]) -> Factor:
+    """A constant; NaN is the missing value, in text `missing`.
+
+    >>> import factorloom as fl
+    >>> print(fl.lit(2) * fl.close)
+    2 * close
+    """
+
+
+COL: Operator[...] = OPERATORS["col"]
+LIT: Operator[...] = OPERATORS["lit"]

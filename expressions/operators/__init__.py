@@ -1,0 +1,1 @@
+"""The operators, one file per axis. Each operator is one paragraph: signature, documentation, and its forms."""

@@ -1,0 +1,157 @@
+"""Factors as text: `str(factor)` prints what `parse` reads back to the same node."""
+
+from __future__ import annotations
+
+import keyword
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from factorloom.expressions.factor import Factor
+    from factorloom.expressions.parameter import Value
+
+__all__ = ["BINARY", "READY", "UNARY", "render", "render_call"]
+
+BINARY = {
+    "equal": ("==", 1),
+    "not_equal": ("!=", 1),
+    "less": ("<", 1),
+    "less_equal": ("<=", 1),
+    "greater": (">", 1),
+    "greater_equal": (">=", 1),
+    "logical_or": ("|", 2),
+    "logical_and": ("&", 3),
+    "add": ("+", 4),
+    "subtract": ("-", 4),
+    "multiply": ("*", 5),
+    "divide": ("/", 5),
+    "modulo": ("%", 5),
+    "power": ("**", 7),
+}
+"""Sign and precedence of the operators that stand between their inputs, as in Python."""
+
+UNARY = {"negate": "-", "logical_not": "~"}
+"""Sign of the operators that stand before their input."""
+
+READY = ("missing", "returns")
+"""Names that text gives a meaning of their own: a column of that name is written `col('returns')`."""
+
+COMPARISON, SIGNED, POWER, ATOM = 1, 6, 7, 8
+
+
+def render(factor: Factor, names: Mapping[Factor, str] | None = None) -> str:
+    """The text of a factor, in one pass and without recursion, however deep the factor is.
+
+    A node that is in `names` is written as that name.
+    """
+    names = names or {}
+    pieces: list[str] = []
+    stack: list[str | tuple[Factor, int]] = [(factor, 0)]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            pieces.append(item)
+            continue
+        node, required = item
+        if node in names:
+            pieces.append(names[node])
+            continue
+        inside = _pieces(node)
+        if _precedence(node) < required:
+            inside = ["(", *inside, ")"]
+        stack += reversed(inside)
+    return "".join(pieces)
+
+
+def render_call(
+    name: str, args: Sequence[object], kwargs: Mapping[str, object], fault: str | None, names: Sequence[str]
+) -> tuple[str, int]:
+    """The text of a call that failed, and the offset of the argument named `fault` in it."""
+    given = [(names[place] if place < len(names) else "", "", value) for place, value in enumerate(args)]
+    given += [(key, f"{key}=", value) for key, value in kwargs.items()]
+    text, position = f"{name}(", 0
+    for place, (key, label, value) in enumerate(given):
+        text += ", " if place else ""
+        position = len(text) if key == fault else position
+        text += label + (str(value) if hasattr(value, "digest") else _constant(value))
+    return f"{text})", position
+
+
+def _pieces(node: Factor) -> list[str | tuple[Factor, int]]:
+    name = node.operator.name
+    if name == "col":
+        return [_column(str(node.parameters[0]))]
+    if name == "lit":
+        return [_constant(node.parameters[0])]
+    if name in BINARY:
+        sign, level = BINARY[name]
+        left, right = _required(level)
+        return [(node.inputs[0], left), f" {sign} ", (node.inputs[1], right)]
+    if _is_signed(node):
+        return [UNARY[name], (node.inputs[0], SIGNED)]
+    arguments: list[str | tuple[Factor, int]] = []
+    for child in node.inputs:
+        arguments += [(child, 0), ", "]
+    for text in _parameters(node):
+        arguments += [text, ", "]
+    return [f"{name}(", *arguments[:-1], ")"]
+
+
+def _required(level: int) -> tuple[int, int]:
+    """The precedence that the left and the right input need in order to stand without brackets."""
+    if level == POWER:
+        return ATOM, SIGNED
+    if level == COMPARISON:
+        return level + 1, level + 1
+    return level, level + 1
+
+
+def _precedence(node: Factor) -> int:
+    name = node.operator.name
+    if name in BINARY:
+        return BINARY[name][1]
+    if _is_signed(node) or (name == "lit" and str(node.parameters[0]).startswith("-")):
+        return SIGNED
+    return ATOM
+
+
+def _is_signed(node: Factor) -> bool:
+    """Whether the node prints as a sign before its input; `negate(1)` does not, for `-1` is a constant."""
+    return node.operator.name in UNARY and not (
+        node.operator.name == "negate" and node.inputs[0].operator.name == "lit"
+    )
+
+
+def _parameters(node: Factor) -> list[str]:
+    signature = node.operator.signature.parameters
+    values = node.operator.named(node.parameters)
+    texts = []
+    for name, value in values.items():
+        declared = signature[name]
+        if _is_default(node, name, declared.default, values):
+            continue
+        label = "" if declared.default is declared.empty else f"{name}="
+        texts.append(label + _constant(value))
+    return texts
+
+
+def _is_default(node: Factor, name: str, default: object, values: Mapping[str, Value]) -> bool:
+    if default is node.operator.signature.empty:
+        return False
+    earlier = {key: value for key, value in values.items() if key != name}
+    return node.operator.kinds[name].check(name, default, earlier) == values[name]
+
+
+def _column(name: str) -> str:
+    plain = name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name not in READY
+    return name if plain else f"col({name!r})"
+
+
+def _constant(value: object) -> str:
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "missing"
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+    return repr(value)

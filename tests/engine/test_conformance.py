@@ -1,0 +1,124 @@
+"""Every operator means one thing: its NumPy meaning, its Polars form and its kernel agree on any panel."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import factorloom as fl
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import Operator
+from tests.oracle import assert_same, mean_of, to_array
+from tests.strategies import SOURCES, calls, columns, panels
+
+OPERATORS = [op for op in fl.operators() if op.name not in SOURCES]
+every_operator = pytest.mark.parametrize("operator", OPERATORS, ids=lambda op: op.name)
+
+
+def values_of(panel: fl.Panel, factor: Factor, engine: str = "numba") -> np.ndarray:
+    return to_array(panel.compute(value=factor, engine=engine)["value"])  # type: ignore[arg-type]
+
+
+def rounding(factor: Factor, panel: fl.Panel) -> float:
+    """Where inputs cancel, agreement is relative to what was cancelled: the scale of the inputs of a difference."""
+    cancels = {"add", "subtract", "ts_delta", "modulo", "cs_demean", "group_demean", "ts_cumsum", "ts_sum"}
+    if factor.operator.name not in cancels:
+        return 0.0
+    sizes = [np.abs(panel.array(name)) for name in panel.columns if panel.frame.schema[name] == pl.Float64]
+    return max([float(np.nanmax(size)) for size in sizes if not np.isnan(size).all()], default=0.0)
+
+
+@every_operator
+@given(data=st.data())
+def test_meaning_kernel_and_polars_agree(operator: Operator[...], data: st.DataObject) -> None:
+    panel = data.draw(panels())
+    factor = data.draw(calls(operator, columns))
+    expected, scale = mean_of(factor, panel), rounding(factor, panel)
+    assert_same(values_of(panel, factor, "numba"), expected, f"kernel of {factor}", scale)
+    assert_same(values_of(panel, factor, "polars"), expected, f"Polars form of {factor}", scale)
+
+
+@every_operator
+@settings(max_examples=15)
+@given(data=st.data())
+def test_later_bars_never_change_earlier_values(operator: Operator[...], data: st.DataObject) -> None:
+    """Prefix invariance, up to the declared look-ahead."""
+    panel = data.draw(panels())
+    factor = data.draw(calls(operator, columns))
+    cut = data.draw(st.sampled_from(panel.dates.to_list()))
+    early = fl.Panel.from_frame(panel.frame.filter(pl.col("date") <= cut))
+    whole = panel.compute(value=factor).filter(pl.col("date") <= cut)["value"]
+    part = early.compute(value=factor)["value"]
+    if factor.lookahead:
+        last = pl.int_range(pl.len()).over("symbol") + factor.lookahead < pl.len().over("symbol")
+        safe = early.frame.select(last).to_series()
+        whole, part = whole.filter(safe), part.filter(safe)
+    assert_same(to_array(part), to_array(whole), f"{factor} up to {cut}", rounding(factor, panel))
+
+
+@pytest.mark.parametrize(
+    "operator", [op for op in OPERATORS if op.axis is Axis.TIME and not op.unbounded], ids=lambda op: op.name
+)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_lookback_is_enough_wherever_a_slice_starts(operator: Operator[...], data: st.DataObject) -> None:
+    panel = data.draw(panels())
+    factor = data.draw(calls(operator, columns))
+    skip = data.draw(st.integers(0, 10))
+    later = fl.Panel.from_frame(panel.frame.filter(pl.int_range(pl.len()).over("symbol") >= skip))
+    full = panel.compute(value=factor).filter(pl.int_range(pl.len()).over("symbol") >= skip)
+    warm = full.select(pl.int_range(pl.len()).over("symbol") >= factor.lookback).to_series()
+    assert_same(
+        to_array(later.compute(value=factor)["value"].filter(warm)),
+        to_array(full["value"].filter(warm)),
+        f"{factor} from bar {skip}",
+        rounding(factor, panel),
+    )
+
+
+@every_operator
+@settings(max_examples=15)
+@given(data=st.data())
+def test_the_names_of_symbols_do_not_matter(operator: Operator[...], data: st.DataObject) -> None:
+    panel = data.draw(panels())
+    factor = data.draw(calls(operator, columns))
+    renamed = panel.frame.with_columns(("T" + (99 - pl.col("symbol").str.slice(1).cast(pl.Int64)).cast(pl.String)).alias("symbol"))
+    mirrored = fl.Panel.from_frame(renamed).compute(value=factor).sort(
+        -pl.col("symbol").str.slice(1).cast(pl.Int64), "date"
+    )
+    assert_same(to_array(mirrored["value"]), values_of(panel, factor), str(factor), rounding(factor, panel))
+
+
+@every_operator
+def test_an_empty_panel_gives_an_empty_column(operator: Operator[...]) -> None:
+    empty = fl.Panel.from_frame(fl.example().frame.clear())
+    given = {name: "sector" if operator.axis is Axis.GROUP and place else fl.close for place, name in enumerate(operator.inputs)}
+    required = {name: 5 for name in operator.kinds if operator.signature.parameters[name].default is operator.signature.empty}
+    factor = operator.build((), {**given, **required})
+    for engine in ("numba", "polars"):
+        assert empty.compute(value=factor, engine=engine)["value"].to_list() == []  # type: ignore[arg-type]
+
+
+@every_operator
+def test_every_form_is_there(operator: Operator[...]) -> None:
+    assert operator.meaning_form and operator.polars_form
+    assert bool(operator.kernel_form) == (operator.axis is not Axis.CELL)
+    assert ">>>" in (operator.__doc__ or "")
+
+
+def test_time_over_cross_section_is_staged() -> None:
+    """Nested `.over()` in Polars gives another, wrong number here."""
+    panel = fl.example()
+    staged = fl.ts_mean(fl.cs_rank(fl.close), 2)
+    expected = [None, (1 / 2 + 2 / 3) / 2, 2 / 3, None, 1.0, 1.0, None, 1 / 3]
+    for engine in ("numba", "polars"):
+        values = panel.compute(value=staged, engine=engine)["value"].to_list()  # type: ignore[arg-type]
+        assert values == pytest.approx(expected, abs=1e-15)
+    naive = panel.frame.select(
+        (pl.col("close").rank() / pl.len()).over("date").rolling_mean(2).over("symbol", order_by="date")
+    ).to_series()
+    assert naive.to_list() != pytest.approx(expected, abs=1e-15)
