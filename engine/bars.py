@@ -67,11 +67,13 @@ def _dates(series: pl.Series) -> pl.Series:
 
 def _parse_dates(series: pl.Series) -> pl.Series:
     """ISO dates or datetimes from text."""
-    for read in (_read_dates, _read_datetimes):
-        parsed = read(series)
+    days, moments = _read_dates(series), _read_datetimes(series)
+    for parsed in (days, moments):
         if not parsed.null_count():
             return parsed
-    bad = series.filter(parsed.is_null())
+    bad = series.filter(days.is_null() & moments.is_null())
+    if bad.is_empty():
+        raise BarsError(f"column {series.name!r} mixes dates and datetimes", hint="write all of them in one way")
     shown = ", ".join(map(repr, bad.head(EXAMPLES)))
     raise BarsError(
         f"column {series.name!r} holds {bad.len():,} dates that cannot be read: {shown}",
@@ -122,7 +124,9 @@ def _refuse_duplicates(bars: pl.DataFrame, symbol: str, date: str) -> None:
     s, d = pl.col(symbol), pl.col(date)
     twice = bars.filter((s == s.shift(1)) & (d == d.shift(1)))
     if twice.height:
-        shown = ", ".join(f"({a}, {b})" for a, b in twice.select(symbol, date).unique(maintain_order=True).head(EXAMPLES).rows())
+        shown = ", ".join(
+            f"({a}, {b})" for a, b in twice.select(symbol, date).unique(maintain_order=True).head(EXAMPLES).rows()
+        )
         raise BarsError(
             f"{twice.height:,} rows repeat a key ({symbol}, {date}): {shown}",
             hint="keep one row for each: frame.unique([symbol, date], keep='last')",

@@ -122,7 +122,7 @@ def _compile(op: Operator[...]) -> Callable[..., None]:
     numbers = [_scalar_type(op, scalar) for scalar in names]
     driver.compile(types.void(INDEX, types.int64, types.int64, *[READ] * len(arrays), *numbers, WRITE))
     driver.disable_compile()
-    return driver  # type: ignore[no-any-return]
+    return driver
 
 
 def _scalar_type(op: Operator[...], name: str) -> Any:

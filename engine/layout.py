@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["Array", "GroupRuns", "Index", "Runs", "as_array", "as_series", "runs_by_date", "runs_by_group", "runs_by_symbol"]
+__all__ = [
+    "Array",
+    "GroupRuns",
+    "Index",
+    "Runs",
+    "as_array",
+    "as_series",
+    "runs_by_date",
+    "runs_by_group",
+    "runs_by_symbol",
+]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Index: TypeAlias = npt.NDArray[np.int64]

@@ -11,7 +11,15 @@ import polars as pl
 
 from factorloom.engine.bars import read_bars
 from factorloom.engine.explain import explain
-from factorloom.engine.layout import Array, GroupRuns, Runs, as_array, runs_by_date, runs_by_group, runs_by_symbol
+from factorloom.engine.layout import (
+    Array,
+    GroupRuns,
+    Runs,
+    as_array,
+    runs_by_date,
+    runs_by_group,
+    runs_by_symbol,
+)
 from factorloom.engine.passes import make_plan
 from factorloom.engine.plan import Plan
 from factorloom.expressions.axis import Axis
@@ -150,17 +158,13 @@ class Panel:
             values = [series.cast(pl.Float32) for series in values]
         return self.frame.select(self.symbol, self.date).hstack(values)
 
-    def plan(
-        self, factors: Factor | Mapping[str, Factor] | None = None, /, *more: Factor, **named: Factor
-    ) -> Plan:
+    def plan(self, factors: Factor | Mapping[str, Factor] | None = None, /, *more: Factor, **named: Factor) -> Plan:
         """The plan that `compute` would run, after all passes."""
         wanted = _named(factors, more, named)
         self._check(wanted)
         return make_plan(wanted)
 
-    def explain(
-        self, factors: Factor | Mapping[str, Factor] | None = None, /, *more: Factor, **named: Factor
-    ) -> str:
+    def explain(self, factors: Factor | Mapping[str, Factor] | None = None, /, *more: Factor, **named: Factor) -> str:
         """The plan as text: its stages, what they share, how much history they need, and what they hold.
 
         >>> import factorloom as fl
@@ -212,7 +216,9 @@ class Panel:
         """Refuse factors that this panel cannot give, before anything runs."""
         for name, factor in wanted.items():
             if name in (self.symbol, self.date):
-                raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
+                raise ArgumentError(
+                    f"a factor cannot be named {name!r}: that is a key column", hint="give it another name"
+                )
             for node in factor.walk():
                 self._check_inputs(factor, node)
             if factor.operator is COL:
@@ -302,4 +308,3 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return str(round(value, 3) + 0.0) if isinstance(value, float) else str(value)
-

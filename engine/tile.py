@@ -123,7 +123,9 @@ def _moving(node: Factor, runs: Runs) -> Step:
 
     def step(tile: Tile, values: Values) -> Array:
         out = np.empty(tile.size)
-        driver(runs.offsets, tile.first, tile.last, *(_full(child, values, tile) for child in node.inputs), *numbers, out)
+        driver(
+            runs.offsets, tile.first, tile.last, *(_full(child, values, tile) for child in node.inputs), *numbers, out
+        )
         return out
 
     return step
@@ -138,7 +140,14 @@ def _group(node: Factor, panel: Panel) -> Step:
         first, last = int(groups.dates[tile.first]), int(groups.dates[tile.last])
         places = groups.places[groups.offsets[first] : groups.offsets[last]] - tile.start
         part = np.empty(places.size)
-        driver(groups.offsets, first, last, *(_full(child, values, tile)[places] for child in node.operands), *numbers, part)
+        driver(
+            groups.offsets,
+            first,
+            last,
+            *(_full(child, values, tile)[places] for child in node.operands),
+            *numbers,
+            part,
+        )
         out = np.full(tile.size, np.nan)
         out[places] = part
         return out

@@ -44,9 +44,7 @@ class FactorloomError(Exception):
     An operator also notes in `argument` the name of the argument at fault.
     """
 
-    def __init__(
-        self, message: str, *, hint: str | None = None, text: str | None = None, position: int = 0
-    ) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, text: str | None = None, position: int = 0) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -54,11 +52,10 @@ class FactorloomError(Exception):
         self.position = position
         self.argument: str | None = None
 
-    def at(self, text: str, position: int) -> FactorloomError:
+    def at(self, text: str, position: int) -> None:
         """Place the error inside `text`, unless a deeper place is already known."""
         if self.text is None:
             self.text, self.position = text, position
-        return self
 
     def __str__(self) -> str:
         lines = [self.message]

@@ -74,7 +74,8 @@ class Operator(Generic[P]):
         try:
             return self.build(args, kwargs)
         except FactorloomError as error:
-            raise error.at(*render_call(self.name, args, kwargs, error.argument, tuple(self.signature.parameters)))
+            error.at(*render_call(self.name, args, kwargs, error.argument, tuple(self.signature.parameters)))
+            raise
 
     def __repr__(self) -> str:
         return f"<Operator {self.name}{self.signature}>"
@@ -155,9 +156,7 @@ def operator(
     """
 
     def register(function: Callable[P, Factor]) -> Operator[P]:
-        made = Operator(
-            function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, version=version
-        )
+        made = Operator(function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, version=version)
         assert made.name not in OPERATORS, f"operator {made.name} is defined twice"
         OPERATORS[made.name] = made
         return made

@@ -88,9 +88,7 @@ class Choice(Kind):
     def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
         if value not in self.words:
             known = ", ".join(map(repr, self.words))
-            raise ParameterError(
-                f"{name} must be one of {known}, got {value!r}", hint=suggest(str(value), self.words)
-            )
+            raise ParameterError(f"{name} must be one of {known}, got {value!r}", hint=suggest(str(value), self.words))
         return str(value)
 
     def encode(self, value: Value) -> int:

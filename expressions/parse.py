@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import ast
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
 # The registry is filled when the operators are defined.
-import factorloom.expressions.operators.arithmetic
-import factorloom.expressions.operators.cross
-import factorloom.expressions.operators.group
-import factorloom.expressions.operators.logic
-import factorloom.expressions.operators.moving
-import factorloom.expressions.operators.recursive
-import factorloom.expressions.operators.shift  # noqa: F401
+import factorloom.expressions.operators  # noqa: F401
 from factorloom.expressions.column import READY_FACTORS
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParseError, WindowError
 from factorloom.expressions.factor import OPERATORS, Factor
@@ -148,7 +142,9 @@ class _Reader:
             raise self.fault(f"too large: more than {self.max_nodes:,} operators, names and numbers", self.place(node))
         read = READERS.get(type(node))
         if read is None:
-            raise self.fault(f"{type(node).__name__} is not part of the language", self.place(node), "see fl.operators()")
+            raise self.fault(
+                f"{type(node).__name__} is not part of the language", self.place(node), "see fl.operators()"
+            )
         return read(self, node, depth)
 
     def name(self, node: ast.Name, depth: int) -> Factor:
@@ -197,7 +193,8 @@ class _Reader:
         try:
             called = find(node.func.id)
         except FactorloomError as error:
-            raise error.at(self.text, self.place(node))
+            error.at(self.text, self.place(node))
+            raise
         names = list(called.signature.parameters)
         args = [self.argument(called, name, value, depth) for name, value in zip(names, node.args, strict=False)]
         args += [None] * (len(node.args) - len(args))
@@ -219,7 +216,8 @@ class _Reader:
             raise self.fault(f"{name} must be written out as a number", self.place(node))
         kind = called.kinds.get(name)
         if isinstance(kind, Count) and value is not None and value > self.max_window:
-            raise WindowError(f"{name} must be at most {self.max_window:,}, got {value:,}").at(self.text, self.place(node))
+            message = f"{name} must be at most {self.max_window:,}, got {value:,}"
+            raise WindowError(message, text=self.text, position=self.place(node))
         return value
 
     def number(self, node: ast.expr) -> float | int | None:
@@ -232,11 +230,12 @@ class _Reader:
             return None
         return sign * node.value if isinstance(node.value, int | float) else None
 
-    def build(self, called: Operator[...], node: ast.expr, args: list[object], kwargs: dict[str, object]) -> Factor:
+    def build(self, called: Operator[...], node: ast.expr, args: Sequence[object], kwargs: dict[str, object]) -> Factor:
         try:
             return called.build(tuple(args), kwargs)
         except FactorloomError as error:
-            raise error.at(self.text, self.place(_argument_node(called, node, error.argument)))
+            error.at(self.text, self.place(_argument_node(called, node, error.argument)))
+            raise
 
     def place(self, node: ast.expr) -> int:
         """The offset of a node in characters: Python counts columns in UTF-8 bytes."""

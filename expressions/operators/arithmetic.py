@@ -6,6 +6,7 @@ is not finite becomes missing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -13,9 +14,10 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.parameter import Real
+from factorloom.expressions.parameter import Real, Value
 
 __all__ = [
     "abs",
@@ -37,6 +39,17 @@ __all__ = [
 ]
 
 Array: TypeAlias = npt.NDArray[np.float64]
+
+
+class _Upper(Real):
+    """An upper limit: not below the lower one."""
+
+    def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
+        upper, lower = super().check(name, value, others), others["lower"]
+        assert isinstance(upper, float) and isinstance(lower, float)
+        if upper < lower:
+            raise ParameterError(f"{name} must not be below lower ({lower:g}), got {upper:g}")
+        return upper
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------
@@ -393,7 +406,7 @@ def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
 
 
 @operator(Axis.CELL)
-def clip(x: Input, lower: Annotated[float, Real()], upper: Annotated[float, Real()]) -> Factor:
+def clip(x: Input, lower: Annotated[float, Real()], upper: Annotated[float, _Upper()]) -> Factor:
     """`x` held between `lower` and `upper`.
 
     >>> import factorloom as fl

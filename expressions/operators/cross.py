@@ -17,12 +17,20 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.section import (
+    around_mean,
+    centre,
+    deviation,
+    like,
+    mean_in,
+    middle_and_mad,
+    quantile,
+    spread_over,
+)
+from factorloom.expressions.operators.window import present
 from factorloom.expressions.parameter import Choice, Real, Value
 
 __all__ = [
-    "NORMAL_MAD",
-    "Limit",
-    "WinsorizeMethod",
     "cs_count",
     "cs_demean",
     "cs_mean",
@@ -54,19 +62,6 @@ NORMAL_MAD = 1.482602218505602
 """The standard deviation of a normal distribution over its median absolute deviation."""
 
 
-def _like(x: Array, value: float) -> Array:
-    """The same value for every present member."""
-    return np.where(np.isnan(x), np.nan, value)
-
-
-def _present(x: Array) -> Array:
-    return x[~np.isnan(x)]
-
-
-def _like_expr(x: pl.Expr, value: pl.Expr) -> pl.Expr:
-    return pl.when(x.is_not_null()).then(value)
-
-
 @operator(Axis.CROSS)
 def cs_rank(x: Input) -> Factor:
     """The percent rank among the symbols of the date, in (0, 1]; 1 is the largest.
@@ -86,7 +81,7 @@ def cs_rank(x: Input) -> Factor:
 def _(x: Array) -> Array:
     below = (x[:, None] > x[None, :]).sum(axis=1)
     same = (x[:, None] == x[None, :]).sum(axis=1)
-    return np.where(np.isnan(x), np.nan, (below + (same + 1) / 2) / max(1, _present(x).size))
+    return np.where(np.isnan(x), np.nan, (below + (same + 1) / 2) / max(1, present(x).size))
 
 
 @cs_rank.polars
@@ -127,12 +122,12 @@ def cs_count(x: Input) -> Factor:
 
 @cs_count.meaning
 def _(x: Array) -> Array:
-    return _like(x, _present(x).size)
+    return like(x, present(x).size)
 
 
 @cs_count.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return _like_expr(x, x.count())
+    return spread_over(x, x.count())
 
 
 @cs_count.kernel
@@ -158,12 +153,12 @@ def cs_mean(x: Input) -> Factor:
 
 @cs_mean.meaning
 def _(x: Array) -> Array:
-    return _like(x, _present(x).mean()) if _present(x).size else x
+    return like(x, present(x).mean()) if present(x).size else x
 
 
 @cs_mean.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return _like_expr(x, _mean_expr(x))
+    return spread_over(x, mean_in(x))
 
 
 @cs_mean.kernel
@@ -188,15 +183,15 @@ def cs_demean(x: Input) -> Factor:
 
 @cs_demean.meaning
 def _(x: Array) -> Array:
-    if not _present(x).size:
+    if not present(x).size:
         return x
-    shifted = x - _present(x)[0]
-    return shifted - _present(shifted).mean()
+    shifted: Array = x - present(x)[0]
+    return shifted - float(present(shifted).mean())
 
 
 @cs_demean.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return _around_mean(x)
+    return around_mean(x)
 
 
 @cs_demean.kernel
@@ -223,14 +218,14 @@ def cs_std(x: Input) -> Factor:
 
 @cs_std.meaning
 def _(x: Array) -> Array:
-    if _present(x).size < 2:
-        return _like(x, np.nan)
-    return _like(x, (_present(x) - _present(x)[0]).std(ddof=1))
+    if present(x).size < 2:
+        return like(x, np.nan)
+    return like(x, (present(x) - present(x)[0]).std(ddof=1))
 
 
 @cs_std.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return _like_expr(x, _around_mean(x).std())
+    return spread_over(x, around_mean(x).std())
 
 
 @cs_std.kernel
@@ -257,17 +252,17 @@ def cs_zscore(x: Input) -> Factor:
 
 @cs_zscore.meaning
 def _(x: Array) -> Array:
-    values = _present(x)
+    values = present(x)
     if values.size < 2 or np.ptp(values) == 0:
-        return _like(x, np.nan)
-    shifted = x - values[0]
-    values = _present(shifted)
-    return (shifted - values.mean()) / values.std(ddof=1)
+        return like(x, np.nan)
+    shifted: Array = x - values[0]
+    values = present(shifted)
+    return (shifted - float(values.mean())) / float(values.std(ddof=1))
 
 
 @cs_zscore.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return _around_mean(x) / _around_mean(x).std()
+    return around_mean(x) / around_mean(x).std()
 
 
 @cs_zscore.kernel
@@ -299,11 +294,11 @@ def cs_robust_zscore(x: Input) -> Factor:
 
 @cs_robust_zscore.meaning
 def _(x: Array) -> Array:
-    values = _present(x)
+    values = present(x)
     if not values.size:
         return x
-    middle = np.median(values)
-    return (x - middle) / (NORMAL_MAD * np.median(np.abs(values - middle)))
+    middle = float(np.median(values))
+    return (x - middle) / (NORMAL_MAD * float(np.median(np.abs(values - middle))))
 
 
 @cs_robust_zscore.polars
@@ -335,7 +330,7 @@ def cs_scale(x: Input, *, total: Annotated[float, Real(above=0)] = 1.0) -> Facto
 
 @cs_scale.meaning
 def _(x: Array, total: float) -> Array:
-    return total * x / np.abs(_present(x)).sum()
+    return total * x / float(np.abs(present(x)).sum())
 
 
 @cs_scale.polars
@@ -375,7 +370,7 @@ def cs_winsorize(x: Input, *, limit: Limit = 3.0, method: WinsorizeMethod = "mad
 
 @cs_winsorize.meaning
 def _(x: Array, limit: float, method: str) -> Array:
-    values = _present(x)
+    values = present(x)
     if values.size < 2:
         return x
     if method == "quantile":
@@ -396,7 +391,7 @@ def _(x: pl.Expr, limit: float, method: str) -> pl.Expr:
         return x.clip(x.quantile(limit, "linear"), x.quantile(1 - limit, "linear"))
     middle, spread = x.median(), NORMAL_MAD * (x - x.median()).abs().median()
     if method == "std":
-        middle, spread = _mean_expr(x), _around_mean(x).std()
+        middle, spread = mean_in(x), around_mean(x).std()
     return pl.when(spread > 0).then(x.clip(middle - limit * spread, middle + limit * spread)).otherwise(x)
 
 
@@ -418,57 +413,3 @@ def _(x: Array, limit: float, method: int, out: Array) -> None:
             lower, upper = middle - limit * spread, middle + limit * spread
     for i in range(x.size):
         out[i] = min(max(x[i], lower), upper) if not np.isnan(x[i]) else np.nan
-
-
-# --- what the forms share ----------------------------------------------------------------------------------------
-
-
-def centre(x: Array) -> tuple[float, float]:
-    """The mean of the present values in two parts, a member and the mean distance from it: no digits are lost."""
-    base, total, n = np.nan, 0.0, 0
-    for i in range(x.size):
-        if not np.isnan(x[i]):
-            if n == 0:
-                base = x[i]
-            total += x[i] - base
-            n += 1
-    return base, total / max(n, 1)
-
-
-def deviation(x: Array) -> float:
-    """The sample standard deviation of the present values; missing for fewer than two."""
-    base, shift = centre(x)
-    total, n = 0.0, 0
-    for i in range(x.size):
-        if not np.isnan(x[i]):
-            total += ((x[i] - base) - shift) ** 2
-            n += 1
-    return np.sqrt(total / (n - 1)) if n > 1 else np.nan
-
-
-def middle_and_mad(x: Array) -> tuple[float, float]:
-    """The median of the present values, and the median of their distances from it."""
-    values = x[~np.isnan(x)]
-    if values.size == 0:
-        return np.nan, np.nan
-    middle = np.median(values)
-    return middle, np.median(np.abs(values - middle))
-
-
-def quantile(ordered: Array, share: float) -> float:
-    """The linearly interpolated quantile of sorted values."""
-    place = share * (ordered.size - 1)
-    below = int(place)
-    above = min(below + 1, ordered.size - 1)
-    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
-
-
-def _around_mean(x: pl.Expr) -> pl.Expr:
-    """`x` less its mean, taken around the first present value so that a high level costs no digits."""
-    base = x.drop_nulls().first()
-    return (x - base) - (x - base).mean()
-
-
-def _mean_expr(x: pl.Expr) -> pl.Expr:
-    base = x.drop_nulls().first()
-    return base + (x - base).mean()

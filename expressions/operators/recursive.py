@@ -51,9 +51,7 @@ def _(x: Array, window: int) -> float:
 
 @ts_ema.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    return x.ewm_mean(
-        alpha=2 / (window + 1), adjust=False, ignore_nulls=True, min_samples=min_samples
-    ).forward_fill()
+    return x.ewm_mean(alpha=2 / (window + 1), adjust=False, ignore_nulls=True, min_samples=min_samples).forward_fill()
 
 
 @ts_ema.kernel

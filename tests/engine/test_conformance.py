@@ -86,9 +86,11 @@ def test_lookback_is_enough_wherever_a_slice_starts(operator: Operator[...], dat
 def test_the_names_of_symbols_do_not_matter(operator: Operator[...], data: st.DataObject) -> None:
     panel = data.draw(panels())
     factor = data.draw(calls(operator, columns))
-    renamed = panel.frame.with_columns(("T" + (99 - pl.col("symbol").str.slice(1).cast(pl.Int64)).cast(pl.String)).alias("symbol"))
-    mirrored = fl.Panel.from_frame(renamed).compute(value=factor).sort(
-        -pl.col("symbol").str.slice(1).cast(pl.Int64), "date"
+    renamed = panel.frame.with_columns(
+        ("T" + (99 - pl.col("symbol").str.slice(1).cast(pl.Int64)).cast(pl.String)).alias("symbol")
+    )
+    mirrored = (
+        fl.Panel.from_frame(renamed).compute(value=factor).sort(-pl.col("symbol").str.slice(1).cast(pl.Int64), "date")
     )
     assert_same(to_array(mirrored["value"]), values_of(panel, factor), str(factor), rounding(factor, panel))
 
@@ -96,8 +98,13 @@ def test_the_names_of_symbols_do_not_matter(operator: Operator[...], data: st.Da
 @every_operator
 def test_an_empty_panel_gives_an_empty_column(operator: Operator[...]) -> None:
     empty = fl.Panel.from_frame(fl.example().frame.clear())
-    given = {name: "sector" if operator.axis is Axis.GROUP and place else fl.close for place, name in enumerate(operator.inputs)}
-    required = {name: 5 for name in operator.kinds if operator.signature.parameters[name].default is operator.signature.empty}
+    given = {
+        name: "sector" if operator.axis is Axis.GROUP and place else fl.close
+        for place, name in enumerate(operator.inputs)
+    }
+    required = {
+        name: 5 for name in operator.kinds if operator.signature.parameters[name].default is operator.signature.empty
+    }
     factor = operator.build((), {**given, **required})
     for engine in ("numba", "polars"):
         assert empty.compute(value=factor, engine=engine)["value"].to_list() == []  # type: ignore[arg-type]

@@ -1,0 +1,91 @@
+"""What the operators on windows share: their lookback, how a meaning reads a window, and sums in Polars.
+
+The Polars forms sum the shifted series around a value of the window itself, because Polars' own rolling variance and
+correlation lose digits at high price levels.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from factorloom.expressions.parameter import Count, Samples
+
+__all__ = [
+    "Array",
+    "Pair",
+    "PairSamples",
+    "around_member",
+    "centred",
+    "count_of",
+    "joint_of",
+    "paired",
+    "present",
+    "spread_of",
+    "where_enough",
+    "window_bars",
+]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Pair: TypeAlias = Annotated[int, Count(2, "the spread of one value is undefined")]
+PairSamples: TypeAlias = Annotated[int | None, Samples(2)]
+
+
+def window_bars(window: int, **_: object) -> int:
+    return window - 1
+
+
+def present(x: Array) -> Array:
+    """The values of a window that are there."""
+    return x[~np.isnan(x)]
+
+
+def paired(x: Array, y: Array) -> tuple[Array, Array]:
+    """The values of two windows on the bars where both are there."""
+    both = ~(np.isnan(x) | np.isnan(y))
+    return x[both], y[both]
+
+
+def centred(values: Array) -> Array:
+    """Deviations from the mean, with every digit kept at any price level, and exactly 0 for a constant."""
+    shifted: Array = values - values[0]
+    return shifted - float(shifted.mean())
+
+
+def count_of(x: pl.Expr, window: int) -> pl.Expr:
+    return x.is_not_null().cast(pl.Float64).rolling_sum(window, min_samples=1)
+
+
+def where_enough(value: pl.Expr, count: pl.Expr, min_samples: int) -> pl.Expr:
+    return pl.when(count >= min_samples).then(value)
+
+
+def around_member(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
+    """A value of the window itself, and every value of the window less that one."""
+    base = x.forward_fill(limit=window - 1) if window > 1 else x
+    return base, [x.shift(k) - base for k in range(window)]
+
+
+def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """Count, base, sum around the base, and sum of squared deviations of every window."""
+    base, deviations = around_member(x, window)
+    count, total = count_of(x, window), pl.sum_horizontal(deviations)
+    return count, base, total, pl.sum_horizontal([d * d for d in deviations]) - total * total / count
+
+
+def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """Count, sums of squared deviations, and sum of their products, where both are present."""
+    both = x.is_not_null() & y.is_not_null()
+    count = count_of(pl.when(both).then(x), window)
+    _, apart_x = around_member(pl.when(both).then(x), window)
+    _, apart_y = around_member(pl.when(both).then(y), window)
+    total_x, total_y = pl.sum_horizontal(apart_x), pl.sum_horizontal(apart_y)
+    return (
+        count,
+        pl.sum_horizontal([a * a for a in apart_x]) - total_x * total_x / count,
+        pl.sum_horizontal([b * b for b in apart_y]) - total_y * total_y / count,
+        pl.sum_horizontal([a * b for a, b in zip(apart_x, apart_y, strict=True)]) - total_x * total_y / count,
+    )

@@ -1,0 +1,85 @@
+"""Five years of the S&P 500, dirt included, against plain pandas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import factorloom as fl
+from tests.oracle import assert_same, to_array
+
+
+@pytest.fixture(scope="module")
+def panel(data_folder: Path) -> fl.Panel:
+    bars = pl.read_parquet(data_folder / "prices" / "sp500_2013_2018.parquet").drop("file_symbol")
+    sectors = pl.read_csv(data_folder / "reference" / "sp500_gics_sectors.csv")
+    names = sectors.select(symbol="Symbol", sector="GICS Sector")
+    return fl.Panel.from_frame(bars.join(names, on="symbol", how="left", maintain_order="left"))
+
+
+@pytest.fixture(scope="module")
+def bars(panel: fl.Panel) -> pd.DataFrame:
+    return panel.frame.to_pandas().sort_values(["symbol", "date"], ignore_index=True)
+
+
+def check(panel: fl.Panel, factor: fl.Factor, expected: pd.Series) -> None:
+    for engine in ("numba", "polars"):
+        values = to_array(panel.compute(value=factor, engine=engine)["value"])  # type: ignore[arg-type]
+        assert_same(values, expected.to_numpy(dtype=float), f"{factor} by {engine}")
+
+
+def test_momentum_12_1(panel: fl.Panel, bars: pd.DataFrame) -> None:
+    close = bars.groupby("symbol")["close"]
+    check(panel, fl.ts_delay(fl.close, 21) / fl.ts_delay(fl.close, 252) - 1, close.shift(21) / close.shift(252) - 1)
+
+
+def test_volatility_20(panel: fl.Panel, bars: pd.DataFrame) -> None:
+    returns = bars.groupby("symbol")["close"].pct_change(fill_method=None)
+    expected = returns.groupby(bars["symbol"]).rolling(20).std().reset_index(level=0, drop=True)
+    check(panel, fl.ts_std(fl.returns, 20), expected)
+
+
+def test_reversal_5(panel: fl.Panel, bars: pd.DataFrame) -> None:
+    close = bars.groupby("symbol")["close"]
+    check(panel, -fl.ts_pct_change(fl.close, 5), -(bars["close"] / close.shift(5) - 1))
+
+
+def test_sector_neutral_robust_zscore(panel: fl.Panel, bars: pd.DataFrame) -> None:
+    close = bars.groupby("symbol")["close"]
+    momentum = close.shift(21) / close.shift(252) - 1
+    keys = [bars["date"], bars["sector"]]
+    middle = momentum.groupby(keys).transform("median")
+    distance = (momentum - middle).abs()
+    spread = distance.groupby(keys).transform("median") * 1.482602218505602
+    expected = ((momentum - middle) / spread).replace([np.inf, -np.inf], np.nan)
+    factor = fl.group_robust_zscore(fl.ts_delay(fl.close, 21) / fl.ts_delay(fl.close, 252) - 1, "sector")
+    check(panel, factor, expected)
+
+
+def test_mean_of_ranks_is_staged(panel: fl.Panel, bars: pd.DataFrame) -> None:
+    rank = bars.groupby("date")["close"].rank(pct=True)
+    expected = rank.groupby(bars["symbol"]).rolling(2).mean().reset_index(level=0, drop=True)
+    check(panel, fl.ts_mean(fl.cs_rank(fl.close), 2), expected)
+
+
+def test_a_bad_print_never_poisons_the_rest(panel: fl.Panel) -> None:
+    """One wild value in one symbol changes that symbol's windows and that date, and nothing else."""
+    wild = panel.frame.with_columns(
+        close=pl.when((pl.col("symbol") == "AAPL") & (pl.col("date") == pl.date(2015, 6, 1)))
+        .then(1e12)
+        .otherwise(pl.col("close"))
+    )
+    factors = {"std": fl.ts_std(fl.close, 20), "mean": fl.ts_mean(fl.close, 20), "rank": fl.cs_rank(fl.close)}
+    calm = panel.compute(factors)
+    hit = fl.Panel.from_frame(wild).compute(factors)
+    away = (
+        (pl.col("symbol") != "AAPL") | (pl.col("date") < pl.date(2015, 6, 1)) | (pl.col("date") > pl.date(2015, 7, 1))
+    )
+    for name in ("std", "mean"):
+        assert_same(to_array(hit.filter(away)[name]), to_array(calm.filter(away)[name]), name)
+    same_day = pl.col("date") != pl.date(2015, 6, 1)
+    assert hit.filter(same_day)["rank"].equals(calm.filter(same_day)["rank"])
