@@ -1,0 +1,89 @@
+"""Factorloom: a columnar engine for equity factors in pure Python.
+
+    import factorloom as fl
+
+    momentum = fl.ts_delay(fl.close, 21) / fl.ts_delay(fl.close, 252) - 1
+    panel = fl.Panel.from_frame(bars)
+    values = panel.compute(momentum=fl.cs_rank(momentum))
+
+Here are the public names. Expressions are loaded at once; the engine, the store and the service when first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from factorloom.expressions import errors, library
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.column import amount, close, high, low, missing, open_, returns, volume, vwap
+from factorloom.expressions.errors import FactorloomError
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import Operator, col, lit
+from factorloom.expressions.operators import *
+from factorloom.expressions.operators import __all__ as _operator_names
+from factorloom.expressions.parse import operators, parse
+
+if TYPE_CHECKING:
+    from factorloom.engine.model import ScoreFactor, ScoreModel, Winsorize
+    from factorloom.engine.panel import Panel, example
+    from factorloom.engine.score import score
+    from factorloom.storage.store import Store, open_store
+
+    __version__: str
+
+_LATER = {
+    "Panel": "factorloom.engine.panel",
+    "ScoreFactor": "factorloom.engine.model",
+    "ScoreModel": "factorloom.engine.model",
+    "Store": "factorloom.storage.store",
+    "Winsorize": "factorloom.engine.model",
+    "example": "factorloom.engine.panel",
+    "open_store": "factorloom.storage.store",
+    "score": "factorloom.engine.score",
+}
+
+__all__ = [
+    "Axis",
+    "Factor",
+    "FactorloomError",
+    "Operator",
+    "Panel",
+    "ScoreFactor",
+    "ScoreModel",
+    "Store",
+    "Winsorize",
+    "amount",
+    "close",
+    "col",
+    "errors",
+    "example",
+    "high",
+    "library",
+    "lit",
+    "low",
+    "missing",
+    "open_",
+    "open_store",
+    "operators",
+    "parse",
+    "returns",
+    "score",
+    "volume",
+    "vwap",
+]
+__all__ += _operator_names
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("factorloom")
+    if name not in _LATER:
+        raise AttributeError(f"module 'factorloom' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
