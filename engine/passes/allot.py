@@ -21,4 +21,3 @@ def allot(plan: Plan) -> Plan:
         needed.update(reads)
         stages.append(replace(stage, reads=reads, keeps=keeps))
     return replace(plan, stages=tuple(reversed(stages)))
-
