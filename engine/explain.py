@@ -41,7 +41,7 @@ def _summary(plan: Plan) -> str:
 
 def _step(plan: Plan, stage: Stage, node: Factor, names: dict[Factor, str]) -> str:
     results = [name for name, factor in plan.wanted.items() if factor is node]
-    note = f"-> {', '.join(results)}" if results else "-> kept" if node in stage.keeps else ""
+    note = f"-> {', '.join(results)}" if results else "-> kept" if node in set(stage.keeps) else ""
     return f"  {names[node]} = {_shallow(node, names):<40} {note}".rstrip()
 
 

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import inspect
 import itertools
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,8 @@ from factorloom.expressions.operator import Operator
 from factorloom.expressions.parameter import Real
 
 __all__ = ["compiled", "count", "prepare", "runs", "scalars"]
+
+log = logging.getLogger(__name__)
 
 READ = types.Array(types.float64, 1, "C", readonly=True)
 WRITE = types.Array(types.float64, 1, "C")
@@ -73,7 +76,8 @@ def prepare(operators: Sequence[Operator[...]]) -> None:
     missing = [op for op in dict.fromkeys(operators) if op.kernel_form and op.name not in _READY]
     if not missing:
         return
-    with _LOCK, progress("compiling kernels (kept for the next run)", len(missing)) as advance:
+    log.info("preparing %d kernels: compiled when first used, then kept on disk", len(missing))
+    with _LOCK, progress("preparing kernels", len(missing)) as advance:
         for op in missing:
             compiled(op)
             advance()

@@ -169,11 +169,11 @@ class Panel:
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
-        1 factor, 3 nodes (0 shared), lookback 1 bar, 2 stages
+        1 factor, 2 operations (0 shared), lookback 1 bar, 2 stages
         stage 1, date by date: reads close
-          n1 = cs_rank(close)                     -> kept
+          n1 = cs_rank(close)                           -> kept
         stage 2, symbol by symbol: reads n1
-          n2 = ts_mean(n1, 2)                     -> staged
+          n2 = ts_mean(n1, 2)                           -> staged
         values held at once: 2 x 8 bars, 0.0 MiB
         """
         return explain(self.plan(factors, *more, **named), self.rows)

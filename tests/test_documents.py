@@ -32,7 +32,12 @@ def name_of(page: Path) -> str:
 def run(command: list[str], folder: Path) -> None:
     folders = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     result = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, "PATH": folders, "COLUMNS": "120"}
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": folders, "COLUMNS": "120"},
     )
     assert result.returncode == 0, f"{shlex.join(command)[:200]}\n{result.stdout}\n{result.stderr}"
 

@@ -126,6 +126,7 @@ def test_any_factors_together_mean_what_each_means_alone(panel: fl.Panel, wanted
         alone = panel.compute(value=factor)["value"]
         assert together[str(number)].equals(alone, null_equal=True)
         to_array(alone)
+    assert panel.explain(*dict.fromkeys(wanted)).count("stage") >= 1
 
 
 @given(panels(), factors(max_leaves=3))
