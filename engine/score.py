@@ -229,7 +229,7 @@ def _reason(model: ScoreModel) -> pl.Expr:
         f"{{}} of {len(has_z)} {plural} present, {model.needed} needed{{}}{{}}",
         pl.sum_horizontal(has_z.values()),
         pl.when(missing != "").then(pl.format("; missing: {}", missing)).otherwise(pl.lit("")),
-        pl.when(flat != "").then(pl.format(f"; no spread {where_flat}: {{}}", flat)).otherwise(pl.lit("")),
+        pl.when(flat != "").then(pl.format("; no spread {}: {}", pl.lit(where_flat), flat)).otherwise(pl.lit("")),
     )
     whole = pl.when(pl.col("in_group")).then(count).otherwise(pl.lit(f"no {model.neutralize}"))
     return pl.when(pl.col("score").is_null()).then(whole).alias("reason")
