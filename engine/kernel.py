@@ -122,9 +122,18 @@ def _compile(op: Operator[...]) -> Callable[..., None]:
     )
     scope: dict[str, Any] = {"np": np, "kernel": _jit(kernel), "__name__": __name__}
     exec(compile(source, __file__, "exec"), scope)  # the source is ours, made of registered names
-    driver = numba.njit(nogil=True, cache=True, error_model="numpy")(scope[name])
     numbers = [_scalar_type(op, scalar) for scalar in names]
-    driver.compile(types.void(INDEX, types.int64, types.int64, *[READ] * len(arrays), *numbers, WRITE))
+    signature = types.void(INDEX, types.int64, types.int64, *[READ] * len(arrays), *numbers, WRITE)
+    try:
+        return _build(scope[name], signature, keep=True)
+    except (OSError, RuntimeError) as error:
+        log.warning("compiled kernels cannot be kept on disk: %s; set NUMBA_CACHE_DIR to a folder with space", error)
+        return _build(scope[name], signature, keep=False)
+
+
+def _build(function: Callable[..., None], signature: Any, *, keep: bool) -> Callable[..., None]:
+    driver = numba.njit(nogil=True, cache=keep, error_model="numpy")(function)
+    driver.compile(signature)
     driver.disable_compile()
     return driver
 
