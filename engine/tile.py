@@ -8,7 +8,6 @@ call: a compiled kernel where the operator has one, otherwise its NumPy meaning.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from factorloom.engine.kernel import compiled, count, prepare, scalars
 from factorloom.engine.layout import Array, Index, Runs, as_series
 from factorloom.engine.panel import Panel
 from factorloom.engine.plan import Plan, Stage
+from factorloom.engine.processor import processors
 from factorloom.engine.progress import progress
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -75,7 +75,7 @@ def _run_stage(stage: Stage, panel: Panel, whole: Mapping[Factor, Array]) -> Val
         for node, target in kept.items():
             target[tile.rows] = values[node]
 
-    with progress(f"{stage.axis.value} stage", len(tiles)) as advance, ThreadPoolExecutor(_threads()) as pool:
+    with progress(f"{stage.axis.value} stage", len(tiles)) as advance, ThreadPoolExecutor(processors()) as pool:
         for _ in pool.map(run_tile, tiles):
             advance()
     count(len(tiles) * len(program))
@@ -161,7 +161,3 @@ def _input(node: Factor, values: Values) -> Array:
 
 def _full(node: Factor, values: Values, tile: Tile) -> Array:
     return np.full(tile.size, node.parameters[0]) if node.operator is LIT else np.ascontiguousarray(values[node])
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

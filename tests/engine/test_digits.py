@@ -1,4 +1,4 @@
-"""Windows hold their digits: at any level, after any outlier, wherever the series starts; checked in exact fractions."""
+"""Windows hold their digits: at any level, after any outlier, wherever the series starts, checked in fractions."""
 
 from __future__ import annotations
 

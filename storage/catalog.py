@@ -1,0 +1,140 @@
+"""What a store knows about itself: its format, its datasets, and the layout of its tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import msgspec
+import polars as pl
+
+from factorloom.expressions.errors import DatasetError, StoreError, suggest
+from factorloom.storage.sql import Cursor, fetch, value
+
+__all__ = [
+    "FORMAT",
+    "Dataset",
+    "check_format",
+    "check_name",
+    "create",
+    "dataset",
+    "datasets",
+    "exists",
+    "find",
+    "now",
+    "record",
+]
+
+FORMAT = 1
+"""The layout of the tables below. A store of a later format is not opened."""
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+SCHEMA = """
+CREATE SCHEMA catalog;
+CREATE SCHEMA bars;
+CREATE SCHEMA attributes;
+CREATE SCHEMA cache;
+CREATE SCHEMA factors;
+CREATE SCHEMA scores;
+CREATE TABLE catalog.meta (key VARCHAR, value VARCHAR);
+CREATE TABLE catalog.datasets (
+    name VARCHAR, version BIGINT, symbols BIGINT, rows BIGINT, start DATE, "end" DATE,
+    columns VARCHAR[], loaded_at TIMESTAMP
+);
+CREATE TABLE catalog.factors (
+    dataset VARCHAR, version BIGINT, digest VARCHAR, name VARCHAR, text VARCHAR, lookback BIGINT,
+    table_name VARCHAR, column_name VARCHAR, rows BIGINT, created TIMESTAMP
+);
+CREATE TABLE catalog.runs (
+    verb VARCHAR, dataset VARCHAR, version BIGINT, started TIMESTAMP, seconds DOUBLE,
+    rows BIGINT, hits BIGINT, misses BIGINT
+);
+"""
+
+
+class Dataset(msgspec.Struct, frozen=True):
+    """One line of `catalog.datasets`.
+
+    `version` counts the loads that changed something; `columns` are those of a panel, attributes last.
+    """
+
+    name: str
+    version: int
+    symbols: int
+    rows: int
+    start: dt.date
+    end: dt.date
+    columns: list[str]
+    loaded_at: dt.datetime
+
+
+def exists(cursor: Cursor, schema: str, name: str) -> bool:
+    """Whether the store has this table or view."""
+    query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
+    return bool(value(cursor, query, [schema, name]))
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that no dataset may have."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise DatasetError(
+            f"{name!r} cannot name a dataset",
+            hint="use lower-case letters, digits and _, a letter first, 63 at most",
+        )
+    return name
+
+
+def dataset(cursor: Cursor, name: str) -> Dataset:
+    """Look a dataset up; one that is not there is an error with a suggestion."""
+    found = find(cursor, check_name(name))
+    if found is None:
+        known = datasets(cursor)["name"].to_list()
+        raise DatasetError(
+            f"the store has no dataset {name!r}", hint=suggest(name, known) or "it holds none: load one first"
+        )
+    return found
+
+
+def find(cursor: Cursor, name: str) -> Dataset | None:
+    """Look a dataset up; None when it is not there."""
+    rows = cursor.execute("SELECT * FROM catalog.datasets WHERE name = ?", [name]).fetchall()
+    return Dataset(*rows[0]) if rows else None
+
+
+def datasets(cursor: Cursor) -> pl.DataFrame:
+    """All datasets, by name."""
+    return fetch(cursor, "SELECT * FROM catalog.datasets ORDER BY name")
+
+
+def record(cursor: Cursor, entry: Dataset) -> None:
+    """Write the line of a dataset in place of the one before."""
+    cursor.execute("DELETE FROM catalog.datasets WHERE name = ?", [entry.name])
+    values = list(msgspec.structs.astuple(entry))
+    cursor.execute("INSERT INTO catalog.datasets VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def create(cursor: Cursor) -> None:
+    """Lay out an empty store."""
+    cursor.execute(SCHEMA)
+    cursor.execute("INSERT INTO catalog.meta VALUES ('format', ?)", [str(FORMAT)])
+
+
+def check_format(cursor: Cursor, place: str) -> bool:
+    """Refuse a database that is no store of this format; True when it has nothing in it yet."""
+    if not exists(cursor, "catalog", "meta"):
+        if value(cursor, "SELECT count(*) FROM information_schema.tables"):
+            raise StoreError(f"{place} is a DuckDB database, but no Factorloom store", hint="choose a path of its own")
+        return True
+    stored = value(cursor, "SELECT max(value) FROM catalog.meta WHERE key = 'format'")
+    if not str(stored).isdigit() or int(str(stored)) > FORMAT:
+        raise StoreError(
+            f"the store {place} has format {stored}; this Factorloom reads format {FORMAT}",
+            hint="open it with the release that wrote it, or a later one",
+        )
+    return False
+
+
+def now() -> dt.datetime:
+    """The present moment in UTC, as stores write it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)

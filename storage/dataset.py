@@ -1,0 +1,148 @@
+"""The bars and attributes of one dataset in the store: reading them, and the load that changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import polars as pl
+
+from factorloom.expressions.errors import BarsError, StoreError
+from factorloom.storage import cache, catalog, score
+from factorloom.storage.attribute import join_attributes, read_attributes, refuse_clash, split_names
+from factorloom.storage.bars import KEYS, Bars, Duplicates, conform
+from factorloom.storage.catalog import Dataset
+from factorloom.storage.quality import QualityReport, check
+from factorloom.storage.reading import Table
+from factorloom.storage.selection import Selection
+from factorloom.storage.sql import Cursor, fetch, table
+from factorloom.storage.upsert import Upsert, upsert
+
+__all__ = ["Source", "load", "read_panel"]
+
+EVERYTHING = Selection()
+
+
+class Source(msgspec.Struct, frozen=True):
+    """What a load was given: tables as they were read, and how their columns are called."""
+
+    bars: Table
+    attributes: Table | None
+    symbol: str
+    date: str
+    columns: Mapping[str, str]
+    duplicates: Duplicates
+
+
+def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = EVERYTHING) -> pl.DataFrame:
+    """The selected bars with their attributes, in the order of (symbol, date)."""
+    bars = _read(cursor, "bars", entry.name, selection)
+    if not bars.height:
+        raise StoreError(
+            f"dataset {entry.name!r} has no bars in {selection}",
+            hint=f"it runs from {entry.start} to {entry.end}",
+        )
+    return join_attributes(bars, _stored(cursor, "attributes", entry.name))
+
+
+def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
+    """Lay a source over what is stored, and report; nothing is written where nothing changed."""
+    ours, theirs = split_names(source.columns, source.bars, source.attributes)
+    old = _stored(cursor, "bars", name)
+    bars = _conform(source, ours, old)
+    merged = upsert(old, bars.frame, KEYS)
+    attributes = _attributes(cursor, name, source, theirs)
+    kept = attributes.frame if attributes else _stored(cursor, "attributes", name)
+    refuse_clash(merged.frame.columns, kept.columns if kept is not None else [])
+    changed = merged.changed or (attributes is not None and attributes.changed)
+    report = QualityReport(
+        dataset=name,
+        version=_version(cursor, name) + changed,
+        changed=changed,
+        inserted=merged.inserted,
+        updated=merged.updated,
+        unchanged=merged.unchanged,
+        dropped=bars.dropped,
+        infinite=bars.infinite,
+        notes=bars.notes,
+        **check(merged.frame, kept),
+    )
+    if changed:
+        _write(cursor, report, merged, attributes, kept)
+    return report
+
+
+def _conform(source: Source, columns: Mapping[str, str], old: pl.DataFrame | None) -> Bars:
+    bars = conform(
+        source.bars,
+        symbol=source.symbol,
+        date=source.date,
+        columns=columns,
+        stored={} if old is None else old.schema,
+        duplicates=source.duplicates,
+    )
+    return bars if old is None else msgspec.structs.replace(bars, frame=_same_dates(bars.frame, old))
+
+
+def _same_dates(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    """Days become midnights in a dataset of moments; moments are refused in a dataset of days."""
+    if new.schema["date"] != pl.Date and old.schema["date"] == pl.Date:
+        raise BarsError("these bars have a time of day, the dataset's have none", hint="load them as another dataset")
+    return new.with_columns(pl.col("date").cast(old.schema["date"]))
+
+
+def _attributes(cursor: Cursor, name: str, source: Source, columns: Mapping[str, str]) -> Upsert | None:
+    if source.attributes is None:
+        return None
+    new = read_attributes(source.attributes, symbol=source.symbol, columns=columns)
+    return upsert(_stored(cursor, "attributes", name), new, ["symbol"])
+
+
+def _write(
+    cursor: Cursor,
+    report: QualityReport,
+    merged: Upsert,
+    attributes: Upsert | None,
+    kept: pl.DataFrame | None,
+) -> None:
+    name = report.dataset
+    if merged.changed:
+        _replace(cursor, "bars", name, merged.frame)
+    if attributes is not None and attributes.changed:
+        _replace(cursor, "attributes", name, attributes.frame)
+    columns = [*merged.frame.columns, *(kept.columns if kept is not None else [])]
+    entry = Dataset(
+        name=name,
+        version=report.version,
+        symbols=report.symbols,
+        rows=report.rows,
+        start=report.start,
+        end=report.end,
+        columns=[column for column in columns if column not in KEYS],
+        loaded_at=catalog.now(),
+    )
+    catalog.record(cursor, entry)
+    score.create(cursor, name, daily=merged.frame.schema["date"] == pl.Date)
+    cache.clear(cursor, entry)
+
+
+def _version(cursor: Cursor, name: str) -> int:
+    entry = catalog.find(cursor, name)
+    return entry.version if entry else 0
+
+
+def _stored(cursor: Cursor, schema: str, name: str) -> pl.DataFrame | None:
+    return _read(cursor, schema, name, EVERYTHING) if catalog.exists(cursor, schema, name) else None
+
+
+def _read(cursor: Cursor, schema: str, name: str, selection: Selection) -> pl.DataFrame:
+    """Rows come in the order in which they were written: by key."""
+    condition, terms = selection.where("stored")
+    query = f"SELECT * FROM {table(schema, name)} AS stored WHERE {condition}"
+    return fetch(cursor, query, terms)
+
+
+def _replace(cursor: Cursor, schema: str, name: str, frame: pl.DataFrame) -> None:
+    cursor.register("incoming", frame)
+    cursor.execute(f"CREATE OR REPLACE TABLE {table(schema, name)} AS SELECT * FROM incoming")
+    cursor.unregister("incoming")

@@ -1,0 +1,91 @@
+"""New rows laid over stored ones by key: what is inserted, what is updated, what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import polars as pl
+
+from factorloom.expressions.errors import BarsError
+
+__all__ = ["Upsert", "upsert"]
+
+NEW = "\0"
+"""Begins the names of new columns while both stand side by side; no stored name can hold it."""
+
+
+class Upsert(msgspec.Struct, frozen=True):
+    """The rows as they are to be stored, sorted by key, and how they came about.
+
+    `inserted`, `updated` and `unchanged` add up to the new rows. `changed` also holds when only a column came
+    in.
+    """
+
+    frame: pl.DataFrame
+    inserted: int
+    updated: int
+    unchanged: int
+    changed: bool
+
+
+def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) -> Upsert:
+    """Lay `new` over `stored`.
+
+    A column of `new` replaces the stored values of its rows, missing ones included; a stored column that
+    `new` lacks keeps its values; a column that is new is missing in the older rows. Keys must be unique in
+    both.
+
+    >>> old = pl.DataFrame({"symbol": ["A", "B"], "close": [1.0, 2.0]})
+    >>> new = pl.DataFrame({"symbol": ["B", "C"], "close": [2.5, 3.0]})
+    >>> result = upsert(old, new, ["symbol"])
+    >>> result.inserted, result.updated, result.frame.rows()
+    (1, 1, [('A', 1.0), ('B', 2.5), ('C', 3.0)])
+    """
+    if stored is None:
+        return Upsert(new.sort(keys), new.height, 0, 0, changed=True)
+    _check_names(stored.columns, new.columns)
+    values = [name for name in new.columns if name not in keys]
+    shared = [name for name in values if name in stored.columns]
+    both = _side_by_side(stored, new, keys)
+    present = pl.col(NEW)
+    known = pl.col(NEW + NEW)
+    differs = pl.any_horizontal(
+        *(pl.col(name).ne_missing(pl.col(NEW + name)) for name in shared),
+        *(pl.col(NEW + name).is_not_null() for name in values if name not in shared),
+        pl.lit(False),
+    )
+    counts = both.select(
+        inserted=(present & ~known).sum(), updated=(present & known & differs).sum(), total=present.sum()
+    ).row(0, named=True)
+    frame = both.select(
+        *keys,
+        *(
+            pl.when(present).then(NEW + name).otherwise(name).alias(name) if name in shared else name
+            for name in stored.columns
+            if name not in keys
+        ),
+        *(pl.col(NEW + name).alias(name) for name in values if name not in shared),
+    ).sort(keys)
+    inserted, updated = counts["inserted"], counts["updated"]
+    changed = bool(inserted or updated or len(values) > len(shared))
+    return Upsert(frame, inserted, updated, counts["total"] - inserted - updated, changed)
+
+
+def _side_by_side(stored: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Every key of either side once, with the new values under marked names and who has the key."""
+    right = new.rename({name: NEW + name for name in new.columns if name not in keys})
+    both = stored.with_columns(pl.lit(True).alias(NEW + NEW)).join(
+        right.with_columns(pl.lit(True).alias(NEW)), on=list(keys), how="full", coalesce=True
+    )
+    return both.with_columns(pl.col(NEW, NEW + NEW).fill_null(False))
+
+
+def _check_names(stored: Sequence[str], new: Sequence[str]) -> None:
+    known = {name.lower(): name for name in stored}
+    for name in new:
+        if known.get(name.lower(), name) != name:
+            raise BarsError(
+                f"column {name!r} stands in the store as {known[name.lower()]!r}",
+                hint=f"load it with columns={{{known[name.lower()]!r}: {name!r}}}",
+            )

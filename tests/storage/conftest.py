@@ -1,0 +1,38 @@
+"""What the tests of the store share: a store on a fresh path, and small bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from factorloom.storage.market import simulate
+from factorloom.storage.store import Store, open_store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a store may be."""
+    return tmp_path / "market.duckdb"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    """An empty store."""
+    with open_store(path) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def bars() -> pl.DataFrame:
+    """Thirty symbols over a year."""
+    return simulate(symbols=30, years=1)
+
+
+@pytest.fixture
+def loaded(store: Store, bars: pl.DataFrame) -> Store:
+    """A store with the dataset `demo`."""
+    store.load("demo", bars)
+    return store

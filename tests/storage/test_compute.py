@@ -1,0 +1,298 @@
+"""Factor values out of a store: the same as out of a panel, computed once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from factorloom.engine import kernel
+from factorloom.engine.panel import Panel
+from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError, StoreError
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.parse import parse
+from factorloom.storage.journal import Counters
+from factorloom.storage.store import Store, open_store
+
+FACTORS = {
+    "gap": parse("open / ts_delay(close, 1) - 1"),
+    "mean": parse("ts_mean(close, 5)"),
+    "rank": parse("cs_rank(ts_mean(close, 5))"),
+    "neutral": parse("group_robust_zscore(volume, sector)"),
+}
+OTHER = parse("high / low")
+
+
+def plain(store: Store, factors: dict[str, Factor] = FACTORS) -> pl.DataFrame:
+    """The same without a cache."""
+    return store.panel("demo").compute(factors)
+
+
+def test_values_are_those_of_the_panel_and_served_from_the_cache(loaded: Store) -> None:
+    wanted = plain(loaded)
+    first = loaded.compute("demo", FACTORS)
+    assert first.equals(wanted)
+    assert loaded.counters.misses == 4
+    assert loaded.counters.kernel_runs > 0
+    before, counters = kernel.runs(), loaded.counters
+    second = loaded.compute("demo", FACTORS)
+    assert second.equals(wanted)
+    assert kernel.runs() == before
+    assert loaded.counters == Counters(4, 4, counters.kernel_runs)
+
+
+def test_the_cache_outlives_the_store_object(path: Path, bars: pl.DataFrame) -> None:
+    with open_store(path) as store:
+        store.load("demo", bars)
+        wanted = store.compute("demo", FACTORS)
+    for read_only in (True, False):
+        with open_store(path, read_only=read_only) as store:
+            before = kernel.runs()
+            assert store.compute("demo", FACTORS).equals(wanted)
+            assert kernel.runs() == before
+            assert store.counters == Counters(hits=4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"start": "2025-06-02"},
+        {"start": "2025-06-02", "end": "2025-06-02"},
+        {"end": dt.date(2025, 3, 3), "symbols": "FIRST"},
+        {"symbols": ["FIRST"], "start": dt.datetime(2025, 3, 3, 12)},
+        {"symbols": []},
+        {"start": "2030-01-01"},
+    ],
+)
+@pytest.mark.parametrize("split", [False, True])
+def test_a_part_is_a_part_of_the_whole(loaded: Store, options: dict[str, Any], split: bool) -> None:
+    first = loaded.panel("demo").symbols[0]
+    given: dict[str, Any] = {name: [first] if name == "symbols" and value else value for name, value in options.items()}
+    whole = plain(loaded)
+    if split:
+        for name, factor in FACTORS.items():
+            loaded.compute("demo", {name: factor})
+    keep = pl.lit(True)
+    if "start" in given:
+        keep &= pl.col("date") >= pl.lit(dt.datetime.fromisoformat(str(given["start"])))
+    if "end" in given:
+        keep &= pl.col("date") <= pl.lit(dt.date.fromisoformat(str(given["end"])))
+    if "symbols" in given:
+        keep &= pl.col("symbol").is_in(given["symbols"])
+    assert loaded.compute("demo", FACTORS, **given).equals(whole.filter(keep))
+
+
+def test_only_what_is_missing_is_computed(loaded: Store) -> None:
+    loaded.compute("demo", {"mean": FACTORS["mean"]})
+    values = loaded.compute("demo", FACTORS)
+    assert loaded.counters.hits == 1
+    assert loaded.counters.misses == 4
+    assert values.equals(plain(loaded))
+
+
+def test_one_digest_under_many_names_is_computed_once(loaded: Store) -> None:
+    factors = {"a": FACTORS["gap"], "b": OTHER, "A": FACTORS["gap"], "a'b\"": FACTORS["gap"]}
+    values = loaded.compute("demo", factors)
+    assert values.columns == ["symbol", "date", *factors]
+    assert values["a"].equals(values["A"])
+    assert values["a"].equals(values["a'b\""])
+    assert loaded.counters == Counters(0, 2, loaded.counters.kernel_runs)
+    loaded.compute("demo", {"again": OTHER})
+    assert loaded.counters.misses == 2
+
+
+def test_names_are_labels(loaded: Store) -> None:
+    loaded.compute("demo", {"x": FACTORS["gap"]})
+    loaded.compute("demo", {"x": OTHER})
+    assert loaded.sql("SELECT x FROM factors.demo")["x"].equals(loaded.compute("demo", {"x": OTHER})["x"])
+    loaded.compute("demo", {"x": FACTORS["gap"]})
+    assert loaded.counters.misses == 2
+    shown = loaded.sql("SELECT x FROM factors.demo")["x"]
+    assert shown.equals(loaded.compute("demo", {"x": FACTORS["gap"]})["x"])
+
+
+def test_the_view_shows_every_name(loaded: Store) -> None:
+    assert loaded.sql("SELECT * FROM factors.demo").columns == ["symbol", "date"]
+    named = {"close / open": OTHER, 'say "x"; --': FACTORS["gap"], "Mean": OTHER, "mean": FACTORS["mean"]}
+    for name, factor in named.items():
+        loaded.compute("demo", {name: factor})
+    view = loaded.sql("SELECT * FROM factors.demo")
+    assert sorted(view.columns[2:]) == sorted(["close / open", 'say "x"; --', "mean"])
+    wanted = plain(loaded, named)
+    assert view.equals(wanted.select(view.columns))
+    one = loaded.sql("SELECT symbol, mean FROM factors.demo WHERE date = ? ORDER BY symbol", ["2025-06-02"])
+    assert one.equals(wanted.filter(pl.col("date") == dt.date(2025, 6, 2)).select("symbol", "mean"))
+
+
+def test_the_catalog_tells_what_is_cached(loaded: Store, bars: pl.DataFrame) -> None:
+    loaded.compute("demo", FACTORS)
+    lines = loaded.sql("SELECT * FROM catalog.factors ORDER BY name")
+    assert lines["name"].to_list() == sorted(FACTORS)
+    for line in lines.iter_rows(named=True):
+        factor = FACTORS[line["name"]]
+        assert parse(line["text"]) is factor
+        assert (line["digest"], line["lookback"]) == (factor.digest, factor.lookback)
+        assert (line["dataset"], line["version"], line["rows"]) == ("demo", 1, bars.height)
+        stored = loaded.sql(f'SELECT {line["column_name"]} AS v FROM cache."{line["table_name"]}"')["v"]
+        assert stored.equals(plain(loaded)[line["name"]])
+
+
+def test_a_load_that_changes_something_empties_the_cache(loaded: Store, bars: pl.DataFrame) -> None:
+    loaded.compute("demo", FACTORS)
+    loaded.load("demo", bars)
+    loaded.compute("demo", FACTORS)
+    assert loaded.counters.misses == 4
+    loaded.load("demo", bars.with_columns(pl.col("close") * 2))
+    assert loaded.sql("SELECT * FROM catalog.factors").is_empty()
+    assert loaded.sql("SELECT * FROM information_schema.tables WHERE table_schema = 'cache'").is_empty()
+    assert loaded.sql("SELECT * FROM factors.demo").columns == ["symbol", "date"]
+    assert loaded.compute("demo", FACTORS).equals(plain(loaded))
+    assert loaded.counters.misses == 8
+
+
+def test_datasets_do_not_share_columns(loaded: Store, bars: pl.DataFrame) -> None:
+    other = bars.with_columns(pl.col("close") * 3)
+    loaded.load("demo_v1", other)
+    for _ in range(2):
+        assert loaded.compute("demo", FACTORS).equals(plain(loaded))
+        assert loaded.compute("demo_v1", FACTORS).equals(Panel.from_frame(other).compute(FACTORS))
+    loaded.load("demo_v1", bars)
+    assert loaded.compute("demo", FACTORS).equals(plain(loaded))
+    assert loaded.counters.misses == 8
+
+
+def test_both_engines_fill_one_cache(loaded: Store) -> None:
+    slow = loaded.compute("demo", FACTORS, engine="polars")
+    assert loaded.compute("demo", FACTORS).equals(slow)
+    assert loaded.counters == Counters(4, 4, 0)
+
+
+def test_a_reader_computes_without_writing(path: Path, bars: pl.DataFrame) -> None:
+    with open_store(path) as store:
+        store.load("demo", bars)
+        store.compute("demo", {"gap": FACTORS["gap"], "rank": FACTORS["rank"]})
+    with open_store(path, read_only=True) as store:
+        day = dt.date(2025, 6, 2)
+        wanted = plain(store)
+        assert store.compute("demo", FACTORS).equals(wanted)
+        assert store.compute("demo", FACTORS, start=day, end=day).equals(wanted.filter(pl.col("date") == day))
+        assert store.counters.hits == 4
+        assert store.counters.misses == 4
+        assert store.sql("SELECT * FROM catalog.factors").height == 2
+
+
+BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
+    ({"x": parse("clsoe + 1")}, {}, KeyError, "did you mean 'close'"),
+    ({"ok": OTHER, "x": parse("sector + 1")}, {}, FactorloomError, "sector"),
+    ({"x": "close + 1"}, {}, ArgumentError, "fl.parse"),
+    ({}, {}, ArgumentError, "mapping of names"),
+    (OTHER, {}, ArgumentError, "mapping of names"),
+    ({"symbol": OTHER}, {}, ParameterError, "cannot name a factor"),
+    ({"Date": OTHER}, {}, ParameterError, "cannot name a factor"),
+    ({"": OTHER}, {}, ParameterError, "cannot name a factor"),
+    ({"a\0": OTHER}, {}, ParameterError, "cannot name a factor"),
+    ({1: OTHER}, {}, ParameterError, "cannot name a factor"),
+    ({"x": OTHER}, {"engine": "gpu"}, FactorloomError, "engine"),
+    ({"x": OTHER}, {"symbols": ["NOPE"]}, StoreError, "no symbol 'NOPE'"),
+    ({"x": OTHER}, {"start": "soon"}, ParameterError, "start must be"),
+]
+
+
+@pytest.mark.parametrize(("factors", "options", "error", "message"), BAD)
+def test_bad_input_writes_nothing(
+    loaded: Store, factors: Any, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        loaded.compute("demo", factors, **options)
+    assert loaded.sql("SELECT * FROM catalog.factors").is_empty()
+    assert loaded.sql("SELECT * FROM information_schema.tables WHERE table_schema = 'cache'").is_empty()
+    assert loaded.counters == Counters()
+
+
+def test_runs_are_recorded(loaded: Store, bars: pl.DataFrame) -> None:
+    loaded.compute("demo", FACTORS)
+    loaded.compute("demo", FACTORS, start="2025-12-31")
+    runs = loaded.sql("SELECT * FROM catalog.runs ORDER BY started")
+    assert runs["verb"].to_list() == ["load", "compute", "compute"]
+    assert runs["hits"].to_list() == [0, 0, 4]
+    assert runs["misses"].to_list() == [0, 4, 0]
+    assert runs["rows"].to_list()[:2] == [bars.height, bars.height]
+    assert all(seconds > 0 for seconds in runs["seconds"])
+
+
+def test_runs_are_written_when_the_store_closes(path: Path, bars: pl.DataFrame) -> None:
+    with open_store(path) as store:
+        store.load("demo", bars)
+        store.compute("demo", FACTORS)
+    with open_store(path, read_only=True) as store:
+        assert store.sql("SELECT verb FROM catalog.runs")["verb"].to_list() == ["load", "compute"]
+
+
+# --- threads ---------------------------------------------------------------------------
+
+
+def together(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """The results of as many threads, all let go at once."""
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> Any:
+        gate.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def test_the_same_factors_from_many_threads_are_computed_once(loaded: Store) -> None:
+    wanted = plain(loaded)
+    results = together(8, lambda _: loaded.compute("demo", FACTORS))
+    assert all(result.equals(wanted) for result in results)
+    assert loaded.counters.misses == 4
+    assert loaded.counters.hits == 28
+
+
+def test_different_factors_from_many_threads(loaded: Store) -> None:
+    factors = [{"x": parse(f"ts_mean(close, {window})"), "gap": FACTORS["gap"]} for window in range(2, 10)]
+    wanted = [plain(loaded, part) for part in factors]
+    for found, right in zip(together(8, lambda n: loaded.compute("demo", factors[n])), wanted, strict=True):
+        assert found.equals(right)
+    assert loaded.counters.misses == 9
+
+
+def test_two_stores_of_one_file_compute_once(path: Path, bars: pl.DataFrame) -> None:
+    with open_store(path) as one, open_store(path) as other:
+        one.load("demo", bars)
+        together(4, lambda number: (one, other)[number % 2].compute("demo", FACTORS))
+        assert one.counters.misses + other.counters.misses == 4
+
+
+def test_readers_see_whole_versions_while_a_writer_loads(store: Store) -> None:
+    """Every bar of version n closes at n, so that a mixture would show."""
+    size = 500
+    days = [dt.date(2020, 1, 1) + dt.timedelta(day) for day in range(size)]
+
+    def load(version: int) -> None:
+        frame = pl.DataFrame({"symbol": ["A"] * size, "date": days, "close": [float(version)] * size})
+        store.load("demo", frame)
+
+    def read(number: int) -> None:
+        for _ in range(10):
+            if number == 0:
+                load(store.version("demo") + 1)
+            elif number == 1:
+                assert store.panel("demo").frame["close"].n_unique() == 1
+            elif number == 2:
+                assert store.sql("SELECT DISTINCT close, d.version FROM bars.demo, catalog.datasets AS d").height == 1
+            else:
+                assert store.compute("demo", {"twice": parse("close * 2")})["twice"].n_unique() == 1
+
+    load(1)
+    together(5, read)
+    assert store.version("demo") == 11
+    assert store.panel("demo").frame["close"].unique().to_list() == [11.0]
