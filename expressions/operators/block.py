@@ -2,9 +2,9 @@
 
 A series is cut into blocks of `window` bars. Every window is then the tail of one block followed by the head of the
 next; tails are accumulated backwards, heads forwards, and the two are merged. Nothing is ever subtracted, so an
-outlier leaves no trace once it has left the window, and a bar costs the same whatever the window. Sums of squares
-are taken around a value of the window itself, so a high price level costs no digits, and a constant window has a
-sum of squares of exactly 0.
+outlier leaves no trace once it has left the window, and a bar costs the same whatever the window. Moments are taken
+around a member of the window: its distance from the mean is bounded by the spread itself, so no price level costs
+digits, a constant window has a spread of exactly 0, and windows of whole numbers come out exact, ties and all.
 
 All functions ignore missing values (NaN), and fill their last arguments, one value per bar.
 """
@@ -63,47 +63,48 @@ def block_max(x: Array, window: int, sign: float, count: Array, best: Array) -> 
             tail_best[i - start] = top
 
 
-def block_moments(x: Array, window: int, count: Array, base: Array, shift: Array, square: Array) -> None:
-    """Number, mean and sum of squared deviations of every window; the mean is `base + shift`.
+def block_moments(x: Array, window: int, count: Array, base: Array, total: Array, square: Array) -> None:
+    """Number, a member, the sum around that member, and the sum of squared deviations from the mean.
 
-    The mean comes in two parts so that `(x - base) - shift` keeps every digit at any price level.
+    The mean is `base + total / count`; in two parts, so that a deviation from it keeps every digit at any level.
     """
-    tail_count, tail_shift, tail_square = np.zeros(window + 1), np.zeros(window + 1), np.zeros(window + 1)
+    tail_count, tail_total, tail_square = np.zeros(window + 1), np.zeros(window + 1), np.zeros(window + 1)
     tail_base = 0.0
     for start in range(0, x.size, window):
         stop = min(start + window, x.size)
-        n = m = q = head_base = 0.0
+        n = s = q = head_base = 0.0
         for i in range(start, stop):
             if not np.isnan(x[i]):
                 if n == 0.0:
                     head_base = x[i]
+                apart = x[i] - head_base
                 n += 1.0
-                delta = x[i] - head_base - m
-                m += delta / n
-                q += delta * (x[i] - head_base - m)
+                s += apart
+                q += apart * apart
             k = i - start + 1
-            both = n + tail_count[k]
-            count[i] = both
-            if tail_count[k] == 0.0 or n == 0.0:
-                base[i] = head_base if n > 0.0 else tail_base
-                shift[i] = m + tail_shift[k]
-                square[i] = q + tail_square[k]
+            other, both = tail_count[k], n + tail_count[k]
+            if other == 0.0:
+                base[i], total[i], squares = head_base, s, q
+            elif n == 0.0:
+                base[i], total[i], squares = tail_base, tail_total[k], tail_square[k]
             else:
-                apart = (tail_base - head_base) + (tail_shift[k] - m)
+                gap = tail_base - head_base
                 base[i] = head_base
-                shift[i] = m + apart * tail_count[k] / both
-                square[i] = q + tail_square[k] + apart * apart * n * tail_count[k] / both
-        n = m = q = 0.0
+                total[i] = s + (tail_total[k] + other * gap)
+                squares = q + (tail_square[k] + 2.0 * gap * tail_total[k] + other * gap * gap)
+            count[i] = both
+            square[i] = max(0.0, (both * squares - total[i] * total[i]) / both)
+        n = s = q = 0.0
         for i in range(stop - 1, start - 1, -1):
             if not np.isnan(x[i]):
                 if n == 0.0:
                     tail_base = x[i]
+                apart = x[i] - tail_base
                 n += 1.0
-                delta = x[i] - tail_base - m
-                m += delta / n
-                q += delta * (x[i] - tail_base - m)
+                s += apart
+                q += apart * apart
             tail_count[i - start] = n
-            tail_shift[i - start] = m
+            tail_total[i - start] = s
             tail_square[i - start] = q
 
 
@@ -115,43 +116,34 @@ def block_comoments(
     tail_x = tail_y = 0.0
     for start in range(0, x.size, window):
         stop = min(start + window, x.size)
-        n = mx = my = qx = qy = qxy = head_x = head_y = 0.0
+        n = sx = sy = qx = qy = qxy = head_x = head_y = 0.0
         for i in range(start, stop):
             if not (np.isnan(x[i]) or np.isnan(y[i])):
                 if n == 0.0:
                     head_x, head_y = x[i], y[i]
-                n += 1.0
-                dx, dy = x[i] - head_x - mx, y[i] - head_y - my
-                mx += dx / n
-                my += dy / n
-                qx += dx * (x[i] - head_x - mx)
-                qy += dy * (y[i] - head_y - my)
-                qxy += dx * (y[i] - head_y - my)
+                a, b = x[i] - head_x, y[i] - head_y
+                n, sx, sy, qx, qy, qxy = n + 1.0, sx + a, sy + b, qx + a * a, qy + b * b, qxy + a * b
             k = i - start + 1
-            other = tail[k, 0]
-            both = n + other
-            weight = n * other / both if n > 0.0 and other > 0.0 else 0.0
-            apart_x = (tail_x - head_x) + (tail[k, 1] - mx)
-            apart_y = (tail_y - head_y) + (tail[k, 2] - my)
+            m, tx, ty, ux, uy, uxy = tail[k, 0], tail[k, 1], tail[k, 2], tail[k, 3], tail[k, 4], tail[k, 5]
+            if m > 0.0 and n > 0.0:
+                gx, gy = tail_x - head_x, tail_y - head_y
+                ux += 2.0 * gx * tx + m * gx * gx
+                uy += 2.0 * gy * ty + m * gy * gy
+                uxy += gx * ty + gy * tx + m * gx * gy
+                tx += m * gx
+                ty += m * gy
+            both, ax, ay = n + m, sx + tx, sy + ty
             count[i] = both
-            square_x[i] = qx + tail[k, 3] + apart_x * apart_x * weight
-            square_y[i] = qy + tail[k, 4] + apart_y * apart_y * weight
-            product[i] = qxy + tail[k, 5] + apart_x * apart_y * weight
-        n = mx = my = qx = qy = qxy = 0.0
+            square_x[i] = max(0.0, (both * (qx + ux) - ax * ax) / both)
+            square_y[i] = max(0.0, (both * (qy + uy) - ay * ay) / both)
+            product[i] = (both * (qxy + uxy) - ax * ay) / both
+        n = sx = sy = qx = qy = qxy = 0.0
         for i in range(stop - 1, start - 1, -1):
             if not (np.isnan(x[i]) or np.isnan(y[i])):
                 if n == 0.0:
                     tail_x, tail_y = x[i], y[i]
-                n += 1.0
-                dx, dy = x[i] - tail_x - mx, y[i] - tail_y - my
-                mx += dx / n
-                my += dy / n
-                qx += dx * (x[i] - tail_x - mx)
-                qy += dy * (y[i] - tail_y - my)
-                qxy += dx * (y[i] - tail_y - my)
-            tail[i - start, 0] = n
-            tail[i - start, 1] = mx
-            tail[i - start, 2] = my
-            tail[i - start, 3] = qx
-            tail[i - start, 4] = qy
-            tail[i - start, 5] = qxy
+                a, b = x[i] - tail_x, y[i] - tail_y
+                n, sx, sy, qx, qy, qxy = n + 1.0, sx + a, sy + b, qx + a * a, qy + b * b, qxy + a * b
+            k = i - start
+            tail[k, 0], tail[k, 1], tail[k, 2] = n, sx, sy
+            tail[k, 3], tail[k, 4], tail[k, 5] = qx, qy, qxy

@@ -22,12 +22,13 @@ from factorloom.expressions.operators.section import (
     centre,
     deviation,
     like,
+    mean,
     mean_in,
     middle_and_mad,
     quantile,
     spread_over,
 )
-from factorloom.expressions.operators.window import present
+from factorloom.expressions.operators.window import average, present
 from factorloom.expressions.parameter import Choice, Real, Value
 
 __all__ = [
@@ -153,7 +154,7 @@ def cs_mean(x: Input) -> Factor:
 
 @cs_mean.meaning
 def _(x: Array) -> Array:
-    return like(x, present(x).mean()) if present(x).size else x
+    return like(x, average(present(x))) if present(x).size else x
 
 
 @cs_mean.polars
@@ -163,9 +164,9 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @cs_mean.kernel
 def _(x: Array, out: Array) -> None:
-    base, shift = centre(x)
+    middle = mean(x)
     for i in range(x.size):
-        out[i] = base + shift if not np.isnan(x[i]) else np.nan
+        out[i] = middle if not np.isnan(x[i]) else np.nan
 
 
 @operator(Axis.CROSS)
@@ -196,9 +197,9 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @cs_demean.kernel
 def _(x: Array, out: Array) -> None:
-    base, shift = centre(x)
+    base, total, n = centre(x)
     for i in range(x.size):
-        out[i] = (x[i] - base) - shift
+        out[i] = (n * (x[i] - base) - total) / n
 
 
 @operator(Axis.CROSS)
@@ -267,10 +268,10 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @cs_zscore.kernel
 def _(x: Array, out: Array) -> None:
-    base, shift = centre(x)
+    base, total, n = centre(x)
     spread = deviation(x)
     for i in range(x.size):
-        out[i] = ((x[i] - base) - shift) / spread if spread > 0 else np.nan
+        out[i] = (n * (x[i] - base) - total) / n / spread if spread > 0 else np.nan
 
 
 @operator(Axis.CROSS)
@@ -407,8 +408,7 @@ def _(x: Array, limit: float, method: int, out: Array) -> None:
             middle, spread = middle_and_mad(x)
             spread *= NORMAL_MAD
         else:
-            base, shift = centre(x)
-            middle, spread = base + shift, deviation(x)
+            middle, spread = mean(x), deviation(x)
         if spread > 0:
             lower, upper = middle - limit * spread, middle + limit * spread
     for i in range(x.size):

@@ -21,6 +21,7 @@ from factorloom.expressions.operators.window import (
     Pair,
     PairSamples,
     around_member,
+    average,
     centred,
     count_of,
     present,
@@ -101,8 +102,8 @@ def _(x: Array, window: int, min_samples: int, out: Array) -> None:
 def ts_mean(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The mean of the last `window` values: the simple moving average.
 
-    Missing where fewer than `min_samples` are present (default: `window`). The mean of a constant is that constant,
-    to the last digit.
+    Missing where fewer than `min_samples` are present (default: `window`). Exact for a
+    constant and for whole numbers, so that equal windows tie.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_mean(fl.close, 2)))
@@ -120,23 +121,26 @@ def ts_mean(x: Input, window: Window, *, min_samples: MinSamples = None) -> Fact
 
 @ts_mean.meaning
 def _(x: Array) -> float:
-    values = present(x)
-    return float(values[0] + (values - values[0]).mean())
+    return average(present(x))
 
 
 @ts_mean.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     base, deviations = around_member(x, window)
-    count = count_of(x, window)
-    return where_enough(base + pl.sum_horizontal(deviations) / count, count, min_samples)
+    count, total = count_of(x, window), pl.sum_horizontal(deviations)
+    mean = pl.when(total == 0).then(base).otherwise((count * base + total) / count)
+    return where_enough(mean, count, min_samples)
 
 
 @ts_mean.kernel
 def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, shift, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, shift, square)
+    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    block_moments(x, window, count, base, total, square)
     for i in range(x.size):
-        out[i] = base[i] + shift[i] if count[i] >= min_samples else np.nan
+        if count[i] < min_samples:
+            out[i] = np.nan
+        else:
+            out[i] = base[i] if total[i] == 0 else (count[i] * base[i] + total[i]) / count[i]
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -206,13 +210,13 @@ def _(x: Array) -> float:
 @ts_std.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     count, _base, _total, square = spread_of(x, window)
-    return where_enough((square.clip(0) / (count - 1)).sqrt(), count, min_samples)
+    return where_enough((square / (count - 1)).sqrt(), count, min_samples)
 
 
 @ts_std.kernel
 def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, shift, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, shift, square)
+    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    block_moments(x, window, count, base, total, square)
     for i in range(x.size):
         out[i] = np.sqrt(square[i] / (count[i] - 1)) if count[i] >= min_samples else np.nan
 
@@ -242,16 +246,18 @@ def _(x: Array) -> float:
 @ts_zscore.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     count, base, total, square = spread_of(x, window)
-    return where_enough((x - base - total / count) / (square / (count - 1)).sqrt(), count, min_samples)
+    deviation = (count * (x - base) - total) / count
+    return where_enough(deviation / (square / (count - 1)).sqrt(), count, min_samples)
 
 
 @ts_zscore.kernel
 def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, shift, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, shift, square)
+    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    block_moments(x, window, count, base, total, square)
     for i in range(x.size):
         if count[i] >= min_samples and square[i] > 0:
-            out[i] = ((x[i] - base[i]) - shift[i]) / np.sqrt(square[i] / (count[i] - 1))
+            deviation = (count[i] * (x[i] - base[i]) - total[i]) / count[i]
+            out[i] = deviation / np.sqrt(square[i] / (count[i] - 1))
         else:
             out[i] = np.nan
 
@@ -296,8 +302,8 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 
 @ts_skew.kernel
 def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, shift, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, shift, square)
+    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    block_moments(x, window, count, base, total, square)
     for i in range(x.size):
         n = count[i]
         if n < min_samples or not square[i] > 0:
@@ -306,6 +312,6 @@ def _(x: Array, window: int, min_samples: int, out: Array) -> None:
         cube = 0.0
         for j in range(max(0, i - window + 1), i + 1):
             if not np.isnan(x[j]):
-                deviation = (x[j] - base[i]) - shift[i]
+                deviation = (n * (x[j] - base[i]) - total[i]) / n
                 cube += deviation * deviation * deviation
         out[i] = np.sqrt(n * (n - 1)) / (n - 2) * (cube / n) / (square[i] / n) ** 1.5

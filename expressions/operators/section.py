@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["around_mean", "centre", "deviation", "like", "mean_in", "middle_and_mad", "quantile", "spread_over"]
+__all__ = ["around_mean", "centre", "deviation", "like", "mean", "mean_in", "middle_and_mad", "quantile", "spread_over"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -27,17 +27,20 @@ def spread_over(x: pl.Expr, value: pl.Expr) -> pl.Expr:
 
 def around_mean(x: pl.Expr) -> pl.Expr:
     """`x` less its mean, taken around the first present value so that a high level costs no digits."""
-    base = x.drop_nulls().first()
-    return (x - base) - (x - base).mean()
+    apart, n = x - x.drop_nulls().first(), x.count()
+    return (n * apart - apart.sum()) / n
 
 
 def mean_in(x: pl.Expr) -> pl.Expr:
-    base = x.drop_nulls().first()
-    return base + (x - base).mean()
+    """The mean, exact for a constant and for whole numbers."""
+    base, n = x.drop_nulls().first(), x.count()
+    total = (x - base).sum()
+    return pl.when(total == 0).then(base).otherwise((n * base + total) / n)
 
 
-def centre(x: Array) -> tuple[float, float]:
-    """The mean of the present values in two parts, a member and the mean distance from it: no digits are lost."""
+def centre(x: Array) -> tuple[float, float, int]:
+    """A member, the sum of present values around it, and their number: from these, sums and deviations keep all
+    digits."""
     base, total, n = np.nan, 0.0, 0
     for i in range(x.size):
         if not np.isnan(x[i]):
@@ -45,18 +48,23 @@ def centre(x: Array) -> tuple[float, float]:
                 base = x[i]
             total += x[i] - base
             n += 1
-    return base, total / max(n, 1)
+    return base, total, n
+
+
+def mean(x: Array) -> float:
+    """The mean of the present values, exact for a constant and for whole numbers."""
+    base, total, n = centre(x)
+    return base if total == 0 else (n * base + total) / n
 
 
 def deviation(x: Array) -> float:
     """The sample standard deviation of the present values; missing for fewer than two."""
-    base, shift = centre(x)
-    total, n = 0.0, 0
+    base, total, n = centre(x)
+    square = 0.0
     for i in range(x.size):
         if not np.isnan(x[i]):
-            total += ((x[i] - base) - shift) ** 2
-            n += 1
-    return np.sqrt(total / (n - 1)) if n > 1 else np.nan
+            square += ((n * (x[i] - base) - total) / n) ** 2
+    return np.sqrt(square / (n - 1)) if n > 1 else np.nan
 
 
 def middle_and_mad(x: Array) -> tuple[float, float]:

@@ -19,6 +19,7 @@ __all__ = [
     "Pair",
     "PairSamples",
     "around_member",
+    "average",
     "centred",
     "count_of",
     "joint_of",
@@ -49,6 +50,13 @@ def paired(x: Array, y: Array) -> tuple[Array, Array]:
     return x[both], y[both]
 
 
+def average(values: Array) -> float:
+    """The mean, exact for a constant and for whole numbers, so that equal windows have equal means."""
+    first, n = float(values[0]), values.size
+    total = float((values - first).sum())
+    return first if total == 0 else (n * first + total) / n
+
+
 def centred(values: Array) -> Array:
     """Deviations from the mean, with every digit kept at any price level, and exactly 0 for a constant."""
     shifted: Array = values - values[0]
@@ -73,7 +81,7 @@ def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
     """Count, base, sum around the base, and sum of squared deviations of every window."""
     base, deviations = around_member(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
-    return count, base, total, pl.sum_horizontal([d * d for d in deviations]) - total * total / count
+    return count, base, total, _deviations(count, [d * d for d in deviations], total * total).clip(0)
 
 
 def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
@@ -85,7 +93,12 @@ def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.
     total_x, total_y = pl.sum_horizontal(apart_x), pl.sum_horizontal(apart_y)
     return (
         count,
-        pl.sum_horizontal([a * a for a in apart_x]) - total_x * total_x / count,
-        pl.sum_horizontal([b * b for b in apart_y]) - total_y * total_y / count,
-        pl.sum_horizontal([a * b for a, b in zip(apart_x, apart_y, strict=True)]) - total_x * total_y / count,
+        _deviations(count, [a * a for a in apart_x], total_x * total_x).clip(0),
+        _deviations(count, [b * b for b in apart_y], total_y * total_y).clip(0),
+        _deviations(count, [a * b for a, b in zip(apart_x, apart_y, strict=True)], total_x * total_y),
     )
+
+
+def _deviations(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:
+    """The sum of products of deviations from the means, from sums around members; exact for whole numbers."""
+    return (count * pl.sum_horizontal(products) - totals) / count

@@ -129,3 +129,12 @@ def test_time_over_cross_section_is_staged() -> None:
         (pl.col("close").rank() / pl.len()).over("date").rolling_mean(2).over("symbol", order_by="date")
     ).to_series()
     assert naive.to_list() != pytest.approx(expected, abs=1e-15)
+
+
+@given(panels())
+def test_shares_of_true_bars_tie_exactly(panel: fl.Panel) -> None:
+    """Means of whole numbers are exact, so no rounding noise decides a rank."""
+    up = fl.ts_mean(fl.close > fl.open_, 3, min_samples=1)
+    for factor in (up, fl.cs_rank(up), fl.group_rank(up, "sector"), fl.cs_rank(fl.ts_zscore(fl.close > fl.open_, 4))):
+        assert_same(values_of(panel, factor, "numba"), values_of(panel, factor, "polars"), str(factor))
+    assert_same(values_of(panel, fl.cs_rank(up)), mean_of(fl.cs_rank(up), panel))
