@@ -1,17 +1,72 @@
-"""Bars as they come to bars as a panel needs them: checked, converted, sorted."""
+"""Bars as the engine needs them: checked, converted, sorted; columns as arrays, rows in runs."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 
+from factorloom.engine.layout import Array, GroupRuns, Runs, as_array, runs_by_date, runs_by_group, runs_by_symbol
 from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
 
-__all__ = ["read_bars"]
+__all__ = ["Bars", "read_bars"]
 
 EXAMPLES = 3
 """How many offending rows an error shows."""
+
+
+class Bars:
+    """Bars sorted by (symbol, date), one row per key, as frame and as arrays."""
+
+    def __init__(self, frame: pl.DataFrame, symbol: str, date: str) -> None:
+        self.frame = frame
+        self.symbol = symbol
+        self.date = date
+        self._arrays: dict[str, Array] = {}
+        self._groups: dict[str, GroupRuns] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many bars there are."""
+        return self.frame.height
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that factors may use, keys left out."""
+        return tuple(name for name in self.frame.columns if name not in (self.symbol, self.date))
+
+    @cached_property
+    def symbols(self) -> pl.Series:
+        """The distinct symbols, sorted."""
+        return self.frame[self.symbol].unique(maintain_order=True)
+
+    @cached_property
+    def dates(self) -> pl.Series:
+        """The distinct dates, sorted."""
+        return self.frame[self.date].unique().sort()
+
+    def array(self, column: str) -> Array:
+        """A column as Float64 in panel order, missing as NaN; not to be written to."""
+        if column not in self._arrays:
+            self._arrays[column] = as_array(self.frame[column])
+        return self._arrays[column]
+
+    @cached_property
+    def by_symbol(self) -> Runs:
+        """One run per symbol, in the panel's own order."""
+        return runs_by_symbol(self.frame[self.symbol])
+
+    @cached_property
+    def by_date(self) -> Runs:
+        """One run per date, with the rows in that order."""
+        return runs_by_date(self.frame[self.date])
+
+    def by_group(self, column: str) -> GroupRuns:
+        """One run per date and category of a column."""
+        if column not in self._groups:
+            self._groups[column] = runs_by_group(self.frame[column], self.by_date)
+        return self._groups[column]
 
 
 def read_bars(frame: Any, symbol: str, date: str) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from factorloom.engine.panel import Panel
+from factorloom.engine.bars import Bars
 from factorloom.engine.plan import Plan
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -20,12 +20,12 @@ from factorloom.expressions.operator import COL, LIT
 __all__ = ["run"]
 
 
-def run(plan: Plan, panel: Panel) -> list[pl.Series]:
+def run(plan: Plan, bars: Bars) -> list[pl.Series]:
     """The wanted factors of a plan, in panel order."""
     names = {node: f"\0{number}" for number, node in enumerate(plan.nodes)}
-    frame = panel.frame.lazy()
+    frame = bars.frame.lazy()
     for layer in _layers(plan):
-        frame = frame.with_columns(_column(node, panel, names) for node in layer)
+        frame = frame.with_columns(_column(node, bars, names) for node in layer)
     wanted = [pl.col(names[factor]).alias(f"\0{name}\0") for name, factor in plan.wanted.items()]
     table = frame.select(wanted).collect(engine="in-memory")
     return [series.alias(name) for series, name in zip(table, plan.wanted, strict=True)]
@@ -39,8 +39,8 @@ def _layers(plan: Plan) -> list[list[Factor]]:
     return [layers[depth] for depth in sorted(layers)]
 
 
-def _column(node: Factor, panel: Panel, names: dict[Factor, str]) -> pl.Expr:
-    return _clean(_over(node, _expression(node, names), panel)).alias(names[node])
+def _column(node: Factor, bars: Bars, names: dict[Factor, str]) -> pl.Expr:
+    return _clean(_over(node, _expression(node, names), bars)).alias(names[node])
 
 
 def _expression(node: Factor, names: dict[Factor, str]) -> pl.Expr:
@@ -55,15 +55,15 @@ def _expression(node: Factor, names: dict[Factor, str]) -> pl.Expr:
     return form(*(pl.col(names[child]) for child in node.operands), *(parameters[name] for name in asked))  # type: ignore[no-any-return]
 
 
-def _over(node: Factor, expression: pl.Expr, panel: Panel) -> pl.Expr:
+def _over(node: Factor, expression: pl.Expr, bars: Bars) -> pl.Expr:
     axis = node.operator.axis
     if axis is Axis.TIME:
-        return expression.over(panel.symbol)
+        return expression.over(bars.symbol)
     if axis is Axis.CROSS:
-        return expression.over(panel.date)
+        return expression.over(bars.date)
     if axis is Axis.GROUP:
         key = pl.col(str(node.inputs[-1].parameters[0]))
-        return pl.when(key.is_not_null()).then(expression.over(panel.date, key))
+        return pl.when(key.is_not_null()).then(expression.over(bars.date, key))
     return expression
 
 

@@ -33,13 +33,6 @@ from factorloom.expressions.errors import FactorloomError, LookaheadError, Model
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
 
-if TYPE_CHECKING:
-    import datetime
-
-    import polars as pl
-
-    from factorloom.engine.panel import Panel
-
 __all__ = ["Method", "ScoreFactor", "ScoreModel", "Winsorize"]
 
 Method = Literal["mad", "std", "quantile"]
@@ -272,12 +265,6 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def needed(self) -> int:
         """How many factors a symbol needs to get a score."""
         return self.min_factors or -(-len(self.factors) // 2)
-
-    def score(self, panel: Panel, *, date: datetime.date | str | None = None) -> pl.DataFrame:
-        """The scores of one date of a panel, by default the last: see `factorloom.engine.score.score`."""
-        from factorloom.engine.score import score
-
-        return score(panel, self, date=date)
 
 
 # --- the rules, each with the path of what it checks --------------------------------------------------------

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
-from factorloom.engine.bars import read_bars
+from factorloom.engine.bars import Bars, read_bars
 from factorloom.engine.explain import explain
-from factorloom.engine.layout import (
-    Array,
-    GroupRuns,
-    Runs,
-    as_array,
-    runs_by_date,
-    runs_by_group,
-    runs_by_symbol,
-)
 from factorloom.engine.passes import make_plan
 from factorloom.engine.plan import Plan
 from factorloom.expressions.axis import Axis
@@ -32,8 +22,8 @@ __all__ = ["Engine", "Panel", "example"]
 Engine: TypeAlias = Literal["numba", "polars"]
 
 
-class Panel:
-    """Bars sorted by (symbol, date), one row per key.
+class Panel(Bars):
+    """Bars of many symbols on which factors are computed.
 
     Numbers and booleans are Float64 columns, missing as null; text is kept as categories to group by. A panel never
     changes.
@@ -41,17 +31,10 @@ class Panel:
     Attributes
     ----------
     frame : polars.DataFrame
-        The bars, sorted.
+        The bars, sorted by (symbol, date), one row per key.
     symbol, date : str
         The names of the key columns.
     """
-
-    def __init__(self, frame: pl.DataFrame, symbol: str, date: str) -> None:
-        self.frame = frame
-        self.symbol = symbol
-        self.date = date
-        self._arrays: dict[str, Array] = {}
-        self._groups: dict[str, GroupRuns] = {}
 
     @classmethod
     def from_frame(cls, frame: Any, symbol: str = "symbol", date: str = "date") -> Panel:
@@ -87,26 +70,6 @@ class Panel:
             f"<Panel: {self.rows:,} bar{'s' * (self.rows != 1)}, {count:,} symbol{'s' * (count != 1)}, "
             f"{days:,} date{'s' * (days != 1)}{ends}, columns {', '.join(self.columns)}>"
         )
-
-    @property
-    def rows(self) -> int:
-        """How many bars there are."""
-        return self.frame.height
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names of the columns that factors may use, keys left out."""
-        return tuple(name for name in self.frame.columns if name not in (self.symbol, self.date))
-
-    @cached_property
-    def symbols(self) -> pl.Series:
-        """The distinct symbols, sorted."""
-        return self.frame[self.symbol].unique(maintain_order=True)
-
-    @cached_property
-    def dates(self) -> pl.Series:
-        """The distinct dates, sorted."""
-        return self.frame[self.date].unique().sort()
 
     def compute(
         self,
@@ -189,28 +152,6 @@ class Panel:
             padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
             lines.append("  ".join([key.ljust(widths[0] + 1), *padded]))
         return "\n".join(lines)
-
-    def array(self, column: str) -> Array:
-        """A column as Float64 in panel order, missing as NaN; not to be written to."""
-        if column not in self._arrays:
-            self._arrays[column] = as_array(self.frame[column])
-        return self._arrays[column]
-
-    @cached_property
-    def by_symbol(self) -> Runs:
-        """One run per symbol, in the panel's own order."""
-        return runs_by_symbol(self.frame[self.symbol])
-
-    @cached_property
-    def by_date(self) -> Runs:
-        """One run per date, with the rows in that order."""
-        return runs_by_date(self.frame[self.date])
-
-    def by_group(self, column: str) -> GroupRuns:
-        """One run per date and category of a column."""
-        if column not in self._groups:
-            self._groups[column] = runs_by_group(self.frame[column], self.by_date)
-        return self._groups[column]
 
     def _check(self, wanted: Mapping[str, Factor]) -> None:
         """Refuse factors that this panel cannot give, before anything runs."""

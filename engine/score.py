@@ -171,7 +171,7 @@ def score(
     --------
     >>> import factorloom as fl
     >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
-    >>> model.score(fl.example()).select("symbol", "rank", "score").rows()
+    >>> fl.score(fl.example(), model).select("symbol", "rank", "score").rows()
     [('C', 1, 0.6744897501960817), ('A', 2, 0.0), ('B', 3, -1.3489795003921634)]
     """
     _check_columns(panel, [model.neutralize])

@@ -16,9 +16,9 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
+from factorloom.engine.bars import Bars
 from factorloom.engine.kernel import compiled, count, prepare, scalars
 from factorloom.engine.layout import Array, Index, Runs, as_series
-from factorloom.engine.panel import Panel
 from factorloom.engine.plan import Plan, Stage
 from factorloom.engine.processor import processors
 from factorloom.engine.progress import progress
@@ -46,25 +46,25 @@ class Tile:
     start: int
 
 
-def run(plan: Plan, panel: Panel) -> list[pl.Series]:
+def run(plan: Plan, bars: Bars) -> list[pl.Series]:
     """The wanted factors of a plan, in panel order."""
     prepare([node.operator for node in plan.computed])
-    whole = {node: panel.array(str(node.parameters[0])) for node in plan.nodes if node.operator is COL}
+    whole = {node: bars.array(str(node.parameters[0])) for node in plan.nodes if node.operator is COL}
     for number, stage in enumerate(plan.stages):
-        whole |= _run_stage(stage, panel, whole)
+        whole |= _run_stage(stage, bars, whole)
         needed = {node for later in plan.stages[number + 1 :] for node in later.reads} | set(plan.wanted.values())
         whole = {node: values for node, values in whole.items() if node in needed}
-    return [as_series(name, _whole(factor, whole, panel.rows)) for name, factor in plan.wanted.items()]
+    return [as_series(name, _whole(factor, whole, bars.rows)) for name, factor in plan.wanted.items()]
 
 
 def _whole(factor: Factor, whole: Mapping[Factor, Array], rows: int) -> Array:
     return np.full(rows, factor.parameters[0]) if factor.operator is LIT else whole[factor]
 
 
-def _run_stage(stage: Stage, panel: Panel, whole: Mapping[Factor, Array]) -> Values:
-    runs = panel.by_symbol if stage.axis is Axis.TIME else panel.by_date
-    kept = {node: np.empty(panel.rows) for node in stage.keeps}
-    program = [(node, _step(node, panel, runs)) for node in stage.nodes]
+def _run_stage(stage: Stage, bars: Bars, whole: Mapping[Factor, Array]) -> Values:
+    runs = bars.by_symbol if stage.axis is Axis.TIME else bars.by_date
+    kept = {node: np.empty(bars.rows) for node in stage.keeps}
+    program = [(node, _step(node, bars, runs)) for node in stage.nodes]
     tiles = list(_tiles(runs))
 
     def run_tile(tile: Tile) -> None:
@@ -95,11 +95,11 @@ def _tiles(runs: Runs) -> Iterator[Tile]:
         first = last
 
 
-def _step(node: Factor, panel: Panel, runs: Runs) -> Step:
+def _step(node: Factor, bars: Bars, runs: Runs) -> Step:
     if node.operator.axis is Axis.CELL:
         return _cell(node)
     if node.operator.axis is Axis.GROUP:
-        return _group(node, panel)
+        return _group(node, bars)
     return _moving(node, runs)
 
 
@@ -131,10 +131,10 @@ def _moving(node: Factor, runs: Runs) -> Step:
     return step
 
 
-def _group(node: Factor, panel: Panel) -> Step:
+def _group(node: Factor, bars: Bars) -> Step:
     """The operator's kernel on every category of every date of the tile."""
     driver, numbers = compiled(node.operator), scalars(node.operator, node.parameters)
-    groups = panel.by_group(str(node.inputs[-1].parameters[0]))
+    groups = bars.by_group(str(node.inputs[-1].parameters[0]))
 
     def step(tile: Tile, values: Values) -> Array:
         first, last = int(groups.dates[tile.first]), int(groups.dates[tile.last])

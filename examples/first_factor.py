@@ -102,7 +102,7 @@ def _(fl, momentum, panel):
         },
         neutralize="sector",
     )
-    scores = model.score(panel)
+    scores = fl.score(panel, model)
     scores.head(10)
     return model, scores
 

@@ -262,7 +262,7 @@ def test_the_last_date_unless_another_is_asked_for() -> None:
     for date in ("2024-01-02", datetime.date(2024, 1, 2), datetime.datetime(2024, 1, 2)):
         result = score(panel, model, date=date)
         assert result["symbol"].to_list() == ["A", "B"]
-        assert_frame_equal(result, model.score(panel, date=date))
+        assert_frame_equal(result, fl.score(panel, model, date=date))
 
 
 @pytest.mark.parametrize("zone", [None, "America/New_York"])

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+import factorloom as fl
 from factorloom.engine.model import ScoreFactor, ScoreModel
 from factorloom.expressions.errors import ArgumentError, DatasetError, ParameterError, UnknownColumnError
 from factorloom.expressions.parse import parse
@@ -37,7 +38,7 @@ def stored(store: Store) -> pl.DataFrame:
 @pytest.mark.parametrize("date", [None, FRIDAY, "2025-06-06"])
 def test_scores_are_those_of_the_engine_and_stored(loaded: Store, model: ScoreModel, date: Any) -> None:
     scores = loaded.score("demo", model, date=date)
-    assert scores.equals(model.score(loaded.panel("demo"), date=date))
+    assert scores.equals(fl.score(loaded.panel("demo"), model, date=date))
     assert scores["date"].unique().to_list() == [FRIDAY if date else dt.date(2025, 12, 31)]
     assert stored(loaded).equals(scores)
     labels = loaded.sql("SELECT DISTINCT model, model_digest, version FROM scores.demo")
@@ -79,14 +80,14 @@ def test_a_group_of_the_attributes(store: Store, bars: pl.DataFrame) -> None:
     sectors = bars.select("symbol", "sector").unique()
     store.load("demo", bars.drop("sector"), attributes=sectors.head(25))
     scores = store.score("demo", MODEL, date=FRIDAY)
-    assert scores.equals(MODEL.score(store.panel("demo"), date=FRIDAY))
+    assert scores.equals(fl.score(store.panel("demo"), MODEL, date=FRIDAY))
     assert scores["reason"].drop_nulls().str.contains("sector").any()
 
 
 def test_a_reader_scores_without_writing(path: Path, bars: pl.DataFrame) -> None:
     with open_store(path) as store:
         store.load("demo", bars)
-        wanted = MODEL.score(store.panel("demo"))
+        wanted = fl.score(store.panel("demo"), MODEL)
     with open_store(path, read_only=True) as store:
         assert store.score("demo", MODEL).equals(wanted)
         assert store.sql("SELECT * FROM scores.demo").is_empty()
