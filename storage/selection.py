@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from factorloom.expressions.errors import ArgumentError, ParameterError, StoreError, suggest
+from factorloom.expressions.errors import ArgumentError, ParameterError, suggest
 from factorloom.storage.catalog import Dataset
 from factorloom.storage.sql import Cursor, table, value
 
@@ -84,7 +84,7 @@ def refuse_unknown(cursor: Cursor, entry: Dataset, symbols: tuple[str, ...] | No
     query = f"SELECT unnest($symbols::VARCHAR[]) AS symbol EXCEPT {known} ORDER BY symbol LIMIT 1"
     unknown = value(cursor, query, {"symbols": list(symbols)})
     if unknown is not None:
-        raise StoreError(
+        raise ParameterError(
             f"dataset {entry.name!r} has no symbol {unknown!r}",
             hint=suggest(unknown, (row[0] for row in cursor.execute(known).fetchall())),
         )

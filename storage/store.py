@@ -127,8 +127,10 @@ class Store:
 
         Raises
         ------
+        ParameterError
+            A symbol is unknown.
         StoreError
-            A symbol is unknown, or there are no such bars.
+            There are no such bars.
         """
         selection = select(start, end, symbols)
         with self._database.reading() as cursor:

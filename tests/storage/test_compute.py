@@ -199,7 +199,7 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ({"a\0": OTHER}, {}, ParameterError, "cannot name a factor"),
     ({1: OTHER}, {}, ParameterError, "cannot name a factor"),
     ({"x": OTHER}, {"engine": "gpu"}, FactorloomError, "engine"),
-    ({"x": OTHER}, {"symbols": ["NOPE"]}, StoreError, "no symbol 'NOPE'"),
+    ({"x": OTHER}, {"symbols": ["NOPE"]}, ParameterError, "no symbol 'NOPE'"),
     ({"x": OTHER}, {"start": "soon"}, ParameterError, "start must be"),
 ]
 

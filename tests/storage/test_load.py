@@ -267,7 +267,7 @@ def test_a_last_day_is_whole(store: Store) -> None:
         ({"start": "2024-01-03", "end": "2024-01-02"}, ParameterError, "is after end"),
         ({"start": dt.datetime(2024, 1, 2, tzinfo=dt.UTC)}, ParameterError, "time zone"),
         ({"symbols": 7}, ArgumentError, "symbols must be names"),
-        ({"symbols": ["AA"]}, StoreError, "did you mean 'A'"),
+        ({"symbols": ["AA"]}, ParameterError, "did you mean 'A'"),
         ({"start": "2030-01-01"}, StoreError, "it runs from 2024-01-02 to 2024-01-03"),
         ({"symbols": []}, StoreError, "no bars"),
     ],

@@ -1,0 +1,140 @@
+"""The demo: a simulated market from prices to a score, with what it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from factorloom.engine import kernel
+from factorloom.engine.model import ScoreFactor, ScoreModel
+from factorloom.engine.score import composite
+from factorloom.expressions.errors import StoreError
+from factorloom.expressions.library import styles
+from factorloom.storage.market import simulate
+from factorloom.storage.store import open_store
+
+__all__ = ["run"]
+
+DATASET, PREFIX = "demo", "contribution_"
+TOP, BOTTOM, PARTS = 10, 5, 2
+
+
+def run(symbols: int, years: int, path: Path) -> None:
+    """Simulate, load, compute, score, and tell; a demo store at `path` is replaced."""
+    clock = Clock(Console(stderr=True, highlight=False))
+    model = style_model()
+    replace(path)
+    with clock.timed("simulate", f"simulating {symbols:,} symbols over {years} years"):
+        market = simulate(symbols=symbols, years=years)
+    sectors = market.select("symbol", "sector").unique(maintain_order=True)
+    with open_store(path) as store:
+        with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
+            report = store.load(DATASET, market.drop("sector"), attributes=sectors)
+        with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later ones"):
+            factors = [*model.raw.values(), *composite(model).values()]
+            kernel.prepare([node.operator for factor in factors for node in factor.walk()])
+        with clock.timed("compute", f"computing {len(model.factors)} style factors"):
+            store.compute(DATASET, model.raw)
+        with clock.timed("score", "scoring the last date"):
+            scores = store.score(DATASET, model)
+        first = store.counters
+        with clock.timed("again", "asking for the same factors again"):
+            store.compute(DATASET, model.raw)
+        second = store.counters
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(f"{report}\n", markup=False)
+    out.print(table_of(scores, sectors))
+    hits, runs = second.hits - first.hits, second.kernel_runs - first.kernel_runs
+    out.print(summary(clock.took, market.height, scores.height, len(model.factors), hits, runs), markup=False)
+    out.print(next_steps(path, str(scores["symbol"][0])), markup=False)
+
+
+class Clock:
+    """Tells what is being done, and keeps how long it took."""
+
+    def __init__(self, log: Console) -> None:
+        self.log = log
+        self.took: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, name: str, doing: str) -> Iterator[None]:
+        self.log.print(f"[dim]{doing} …[/dim]")
+        started = time.perf_counter()
+        yield
+        self.took[name] = time.perf_counter() - started
+
+
+def style_model() -> ScoreModel:
+    """All styles with equal weights, each in the direction of its source, neutral to sectors."""
+    parts = {name: ScoreFactor(style.factor, direction=style.direction) for name, style in styles().items()}
+    return ScoreModel("styles", parts, neutralize="sector", description="all style factors, equal weights")
+
+
+def replace(path: Path) -> None:
+    """Take away the store of an earlier demo; anything else is left alone."""
+    if not path.exists():
+        return
+    with open_store(path) as store:
+        others = set(store.datasets()["name"]) - {DATASET}
+    if others:
+        raise StoreError(
+            f"{path} is a store of your own: it holds {', '.join(sorted(others))}",
+            hint="name another file with --store",
+        )
+    path.unlink()
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
+def table_of(scores: pl.DataFrame, sectors: pl.DataFrame) -> Table:
+    """The best and the worst, and what made them so."""
+    scored = scores.filter(pl.col("score").is_not_null()).join(sectors, on="symbol", how="left", maintain_order="left")
+    table = Table(box=box.SIMPLE_HEAD, title=f"Scores of {scores['date'][0]}", title_justify="left", pad_edge=False)
+    for name in ("rank", "score", "percentile"):
+        table.add_column(name, justify="right")
+    for name in ("symbol", "sector", "largest contributions"):
+        table.add_column(name)
+    best, worst = scored.head(TOP), scored.tail(min(BOTTOM, max(0, scored.height - TOP)))
+    for place, part in enumerate((best, worst)):
+        if place and part.height:
+            table.add_section()
+        for row in part.iter_rows(named=True):
+            numbers = (str(row["rank"]), f"{row['score']:.3f}", f"{row['percentile']:.1%}")
+            table.add_row(*numbers, row["symbol"], row["sector"], parts_of(row))
+    return table
+
+
+def parts_of(row: dict[str, object]) -> str:
+    """The largest contributions of one row."""
+    parts = {name.removeprefix(PREFIX): part for name, part in row.items() if name.startswith(PREFIX)}
+    known = [(name, part) for name, part in parts.items() if isinstance(part, float)]
+    largest = sorted(known, key=lambda pair: -abs(pair[1]))[:PARTS]
+    return ", ".join(f"{name} {part:+.2f}" for name, part in largest)
+
+
+def summary(took: dict[str, float], bars: int, symbols: int, factors: int, hits: int, runs: int) -> str:
+    """What it took, in lines."""
+    rate = bars * factors / took["compute"] / 1e6
+    lines = {
+        "simulate": f"{bars:,} bars",
+        "load": f"{bars / took['load']:,.0f} bars/s, checked and stored",
+        "prepare": "kernels",
+        "compute": f"{factors} factors, {rate:,.1f} million factor cells/s, stored",
+        "score": f"{symbols / took['score']:,.0f} stocks/s",
+        "again": f"{hits} of {factors} factors from the cache, {runs} kernels run",
+    }
+    return "\n".join(f"{name:<9} {took[name]:6.2f} s  {what}" for name, what in lines.items())
+
+
+def next_steps(path: Path, symbol: str) -> str:
+    """Three commands that work on the store as it is."""
+    momentum = f"compute demo 'momentum=ts_pct_change(close, 20)' --symbols {symbol} --start 2025-12-22"
+    best = "sql 'select symbol, score, reason from scores.demo order by rank limit 5'"
+    commands = "\n".join(f"  factorloom {verb} --store {path}" for verb in (momentum, best, "serve"))
+    return f"\nTry next (the service shows its pages at http://127.0.0.1:8000/schema):\n{commands}"

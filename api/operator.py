@@ -1,0 +1,25 @@
+"""The operators on the command line: a list, or one in full."""
+
+from __future__ import annotations
+
+import inspect
+
+import polars as pl
+
+from factorloom.expressions.operator import find
+from factorloom.expressions.parse import operators
+from factorloom.expressions.reference import usage
+
+__all__ = ["describe", "listed"]
+
+
+def listed() -> pl.DataFrame:
+    """One row per operator: its axis, how it is written, and its first sentence."""
+    rows = [(op.axis.value, usage(op), op.summary) for op in operators()]
+    return pl.DataFrame(rows, schema=["axis", "operator", "summary"], orient="row")
+
+
+def describe(name: str) -> str:
+    """Everything about one operator."""
+    op = find(name)
+    return f"{usage(op)}    looks at: {op.axis.value}\n\n{inspect.cleandoc(op.__doc__ or '')}"
