@@ -11,39 +11,36 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["configure", "log_requests"]
+__all__ = ["configure", "log", "log_requests"]
 
-log = structlog.get_logger("factorloom.api")
+log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+    logging.getLogger("factorloom.api"),
+    processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.render_to_log_kwargs],
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
+"""The service's own log, over the standard library's: silent until somebody configures that."""
+
 REQUEST_ID = b"x-request-id"
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send the logs of this process to stderr, those of libraries included."""
+    """Send the logs of Factorloom in this process to stderr."""
+    readable = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
-    readable = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    last = readable if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
+    plain: list[structlog.typing.Processor] = [structlog.processors.format_exc_info]
+    last = [readable] if sys.stderr.isatty() else [*plain, structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
-        )
-    )
-    root = logging.getLogger("factorloom")
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    root.propagate = False
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[clean, *last]))
+    ours = logging.getLogger("factorloom")
+    ours.handlers[:] = [handler]
+    ours.setLevel(level)
+    ours.propagate = False
 
 
 def log_requests(app: ASGIApp) -> ASGIApp:
@@ -58,15 +55,13 @@ def log_requests(app: ASGIApp) -> ASGIApp:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 message["headers"] = [*message["headers"], (REQUEST_ID, identity.encode())]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request=identity):
             await app(scope, receive, send_with_id)
-            milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            log.info(
-                "answered", method=scope.get("method"), path=scope["path"], status=status, milliseconds=milliseconds
-            )
+            took = round((time.perf_counter() - started) * 1000, 2)
+            log.info("answered", method=scope.get("method"), path=scope["path"], status=status, milliseconds=took)
 
     return logged

@@ -7,16 +7,15 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from factorloom.api.log import log
 from factorloom.expressions.errors import DatasetError, FactorloomError, StoreError
 
 __all__ = ["HANDLERS", "MEDIA_TYPE"]
 
 MEDIA_TYPE = "application/problem+json"
-log = structlog.get_logger("factorloom.api")
 
 
 def _problem(request: Request[Any, Any, Any], status: int, kind: str, detail: str, **more: object) -> Response[Any]:

@@ -14,7 +14,7 @@ import pytest
 
 from factorloom.engine import kernel
 from factorloom.engine.panel import Panel
-from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError, StoreError
+from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
 from factorloom.storage.journal import Counters

@@ -1,0 +1,189 @@
+"""The command line: data on stdout, one readable message on stderr, an exit code that tells."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from factorloom.api import cli
+from factorloom.api.output import encode
+from factorloom.storage.market import simulate
+from factorloom.storage.store import open_store
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_load_reports_and_makes_a_store(command: Command, tmp_path: Path) -> None:
+    bars = simulate(symbols=5, years=1).rename({"close": "Adj Close", "symbol": "ticker"})
+    sectors = bars.select("ticker", Sector="sector").unique()
+    bars.drop("sector").write_parquet(tmp_path / "bars.parquet")
+    sectors.write_csv(tmp_path / "sectors.csv")
+    code, out, err = command(
+        "load", "us", tmp_path / "bars.parquet", "--symbol", "ticker", "--map.close", "Adj Close",
+        "--map.sector", "Sector", "--attributes", tmp_path / "sectors.csv", "--store", tmp_path / "s.duckdb",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert f"us, version 1: {bars.height:,} bars of 5 symbols" in out
+    code, out, _ = command("datasets", "--store", tmp_path / "s.duckdb", "--format", "json")
+    assert {"close", "sector"} <= set(json.loads(out)[0]["columns"])
+    code, out, _ = command(
+        "load", "us", tmp_path / "bars.parquet", "--symbol", "ticker", "--map.close", "Adj Close",
+        "--store", tmp_path / "s.duckdb", "--format", "json",
+    )  # fmt: skip
+    report = json.loads(out)
+    assert (code, report["unchanged"], report["version"]) == (0, bars.height, 1)
+
+
+def test_compute_names_filters_and_formats(command: Command, store_path: Path, tmp_path: Path) -> None:
+    words = ["compute", "us", "gap=close / open - 1", "cs_rank(close)", "--start", "2025-12-30", "--store", store_path]
+    code, out, err = command(*words, "--format", "csv")
+    assert (code, err) == (0, "")
+    frame = pl.read_csv(io.BytesIO(out.encode()))
+    assert frame.columns == ["symbol", "date", "gap", "cs_rank(close)"]
+    one = frame["symbol"][0]
+    code, out, _ = command(*words, "--symbols", f"{one}, ", "--format", "json")
+    assert [row["symbol"] for row in json.loads(out)] == [one, one]
+    for form, read in (("parquet", pl.read_parquet), ("arrow", pl.read_ipc)):
+        target = tmp_path / f"x.{form}"
+        assert command(*words, "--format", form, "-o", target) == (0, "", "")
+        assert read(target).equals(frame.with_columns(pl.col("date").str.to_date()))
+    code, out, _ = command(*words)
+    assert "symbol" in out
+    assert one in out
+
+
+def test_score_sql_and_operators(command: Command, store_path: Path, model_file: Path) -> None:
+    code, out, err = command("score", "us", model_file, "--store", store_path, "--format", "json")
+    assert (code, err) == (0, "")
+    best = json.loads(out)[0]
+    assert best["rank"] == 1
+    query = "select symbol, score, contributions from scores.us order by rank limit 1"
+    code, out, _ = command("sql", query, "--store", store_path, "--format", "csv")
+    stored = pl.read_csv(io.BytesIO(out.encode())).row(0, named=True)
+    assert (stored["symbol"], stored["score"]) == (best["symbol"], best["score"])
+    assert json.loads(stored["contributions"])["momentum"] == best["contribution_momentum"]
+    code, out, _ = command("operators", "ts_mean")
+    assert code == 0
+    assert out.startswith("ts_mean(x, window, *, min_samples=None)")
+    code, out, _ = command("operators", "--format", "json")
+    assert {"cs_rank(x)", "x + y"} <= {row["operator"] for row in json.loads(out)}
+
+
+BAD = [
+    (["compute", "us", "ts_mean(close, 0)"], "window must be at least 1, got 0"),
+    (["compute", "us", "clsoe + 1"], "did you mean 'close'?"),
+    (["compute", "us", "close +"], "            ^"),
+    (["compute", "us"], "no factor to compute"),
+    (["compute", "us", "a=close", "a=open"], "two factors are named 'a'"),
+    (["compute", "uss", "close"], "did you mean 'us'?"),
+    (["compute", "us", "close", "--symbols", "NOBODY"], "no symbol 'NOBODY'"),
+    (["compute", "us", "close", "--start", "yesterday"], "must be a date"),
+    (["compute", "us", "close", "--format", "xml"], "format"),
+    (["compute", "us", "(" * 9_000 + "close" + ")" * 9_000], "nested too deep"),
+    (["load", "us", "nowhere.parquet"], "nowhere.parquet"),
+    (["load", "NO SUCH NAME", "pyproject.toml"], "cannot name a dataset"),
+    (["score", "us", "nowhere.toml"], "nowhere.toml"),
+    (["sql", "select * from bars.nobody"], "nobody"),
+    (["sql", "drop table bars.us"], "DROP is refused"),
+    (["operators", "ts_maen"], "did you mean 'ts_mean'?"),
+    (["no-such-command"], "no-such-command"),
+    (["load"], "dataset"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), BAD, ids=[" ".join(words)[:40] for words, _ in BAD])
+def test_bad_requests_get_one_message_and_change_nothing(
+    words: list[str], message: str, command: Command, store_path: Path
+) -> None:
+    with open_store(store_path) as store:
+        before = store.datasets()
+    placed = [] if words[0] in ("operators", "no-such-command") else ["--store", str(store_path)]
+    code, out, err = command(*words, *placed)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    with open_store(store_path) as store:
+        assert store.datasets().equals(before)
+
+
+def test_a_store_that_is_not_there_is_not_made(command: Command, tmp_path: Path) -> None:
+    code, _, err = command("datasets", "--store", tmp_path / "none.duckdb")
+    assert code == 2
+    assert "factorloom demo" in err
+    assert not (tmp_path / "none.duckdb").exists()
+
+
+def test_the_store_may_come_from_the_environment(
+    command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACTORLOOM_STORE", str(store_path))
+    assert command("datasets")[0] == 0
+
+
+def test_names_of_expressions() -> None:
+    assert cli.map_names(["up=close > open", "a==b", "close >= 1", "x = 3"]) == {
+        "up": "close > open",
+        "a==b": "a==b",
+        "close >= 1": "close >= 1",
+        "x = 3": "x = 3",
+    }
+
+
+def test_the_demo_tells_its_story_and_its_next_steps_work(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command("demo", "--symbols", 80, "--years", 2)
+    assert code == 0
+    assert "scoring" in err
+    assert "22 of 22 factors from the cache, 0 kernels run" in out
+    steps = [line.strip() for line in out.splitlines() if line.startswith("  factorloom ")]
+    assert [step.split()[1] for step in steps] == ["compute", "sql", "serve"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for step in steps[:2]:
+        result = subprocess.run(["bash", "-c", step], capture_output=True, text=True, env=environment, check=False)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout
+    assert command("demo", "--symbols", 80, "--years", 1)[0] == 0
+
+
+def test_the_demo_leaves_other_stores_alone(command: Command, store_path: Path) -> None:
+    before = store_path.read_bytes()
+    code, _, err = command("demo", "--store", store_path)
+    assert code == 2
+    assert "holds us" in err
+    assert store_path.read_bytes() == before
+
+
+def test_a_closed_pipe_is_quiet(store_path: Path) -> None:
+    program = f"factorloom compute us close --store {store_path} --format csv | head -1"
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(["bash", "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert result.stdout == "symbol,date,close\n"
+    assert result.stderr == ""
+
+
+def test_version_and_help(command: Command) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "factorloom", "--version"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.startswith("factorloom ")
+    code, out, _ = command("--help")
+    assert code == 0
+    for name in ("demo", "load", "compute", "score", "sql", "serve", "operators", "datasets"):
+        assert name in out
+
+
+def test_binary_formats_hold_the_frame() -> None:
+    frame = pl.DataFrame({"x": [1.5, None], "m": [[{"key": "a", "value": 1.0}], None]})
+    assert pl.read_parquet(encode(frame, "parquet")).equals(frame)
+    assert pl.read_ipc(encode(frame, "arrow")).equals(frame)
+    assert "null" in encode(frame, "csv").decode()
