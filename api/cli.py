@@ -203,11 +203,13 @@ def score(dataset: str, model: Path, *, date: str | None = None, at: At = At(), 
     date
         By default the last one.
     """
+    from factorloom.api.scorecard import scorecard
     from factorloom.engine.model import ScoreModel
 
     made = ScoreModel.from_toml(model)
     with at.open() as store:
-        out.write(store.score(dataset, made, date=date))
+        scores = store.score(dataset, made, date=date)
+    out.write(scorecard(scores) if out.format == "table" else scores)
 
 
 @app.command
@@ -268,10 +270,6 @@ def operators(
         Out(format, output).write(listed())
 
 
-def _told(error: Exception) -> str:
-    return str(error).strip()
-
-
 def map_names(factors: Sequence[str]) -> dict[str, str]:
     """Expressions by name; one without a name is called by its text.
 
@@ -299,7 +297,7 @@ def run(argv: Sequence[str]) -> int:
         app(list(argv), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except (FactorloomError, CycloptsError) as error:
-        print(f"factorloom: {_told(error)}", file=sys.stderr)
+        print(f"factorloom: {str(error).strip()}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits

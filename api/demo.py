@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from factorloom.api.scorecard import scorecard
 from factorloom.engine import kernel
 from factorloom.engine.model import ScoreFactor, ScoreModel
 from factorloom.engine.score import composite
@@ -22,7 +23,7 @@ from factorloom.storage.store import open_store
 
 __all__ = ["run"]
 
-DATASET, PREFIX = "demo", "contribution_"
+DATASET = "demo"
 TOP, BOTTOM, PARTS = 10, 5, 2
 
 
@@ -94,28 +95,20 @@ def replace(path: Path) -> None:
 
 def table_of(scores: pl.DataFrame, sectors: pl.DataFrame) -> Table:
     """The best and the worst, and what made them so."""
-    scored = scores.filter(pl.col("score").is_not_null()).join(sectors, on="symbol", how="left", maintain_order="left")
+    card = scorecard(scores, PARTS).filter(pl.col("score").is_not_null())
+    card = card.join(sectors, on="symbol", how="left", maintain_order="left")
     table = Table(box=box.SIMPLE_HEAD, title=f"Scores of {scores['date'][0]}", title_justify="left", pad_edge=False)
-    for name in ("rank", "score", "percentile"):
-        table.add_column(name, justify="right")
-    for name in ("symbol", "sector", "largest contributions"):
-        table.add_column(name)
-    best, worst = scored.head(TOP), scored.tail(min(BOTTOM, max(0, scored.height - TOP)))
-    for place, part in enumerate((best, worst)):
-        if place and part.height:
-            table.add_section()
+    for name, width in (("rank", 4), ("score", 6), ("percentile", 10)):
+        table.add_column(name, justify="right", min_width=width)
+    for name, width in (("symbol", 6), ("sector", 22), ("largest contributions", 20)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    best, worst = card.head(TOP), card.tail(min(BOTTOM, max(0, card.height - TOP)))
+    for part in (best, worst):
         for row in part.iter_rows(named=True):
             numbers = (str(row["rank"]), f"{row['score']:.3f}", f"{row['percentile']:.1%}")
-            table.add_row(*numbers, row["symbol"], row["sector"], parts_of(row))
+            table.add_row(*numbers, row["symbol"], row["sector"], row["largest contributions"])
+        table.add_section()
     return table
-
-
-def parts_of(row: dict[str, object]) -> str:
-    """The largest contributions of one row."""
-    parts = {name.removeprefix(PREFIX): part for name, part in row.items() if name.startswith(PREFIX)}
-    known = [(name, part) for name, part in parts.items() if isinstance(part, float)]
-    largest = sorted(known, key=lambda pair: -abs(pair[1]))[:PARTS]
-    return ", ".join(f"{name} {part:+.2f}" for name, part in largest)
 
 
 def summary(took: dict[str, float], bars: int, symbols: int, factors: int, hits: int, runs: int) -> str:

@@ -65,7 +65,7 @@ def _table(frame: pl.DataFrame) -> str:
         tbl_hide_column_data_types=True,
         tbl_hide_dataframe_shape=frame.height <= SHOWN,
         tbl_formatting="NOTHING",
-        tbl_width_chars=max(100, shutil.get_terminal_size().columns),
+        tbl_width_chars=shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000,
         fmt_str_lengths=60,
         fmt_table_cell_list_len=6,
     ):

@@ -1,0 +1,30 @@
+"""Scores for people: the numbers, and the largest contributions in words."""
+
+from __future__ import annotations
+
+import polars as pl
+
+__all__ = ["scorecard"]
+
+PREFIX = "contribution_"
+LARGEST = 3
+
+
+def scorecard(scores: pl.DataFrame, largest: int = LARGEST) -> pl.DataFrame:
+    """One row per symbol: the numbers, its largest contributions, and the reason where it has no score.
+
+    >>> import factorloom as fl
+    >>> model = fl.ScoreModel("cheap", {"price": fl.ScoreFactor(fl.close, direction=-1)})
+    >>> scorecard(fl.score(fl.example(), model)).select("rank", "symbol", "largest contributions").row(0)
+    (1, 'C', 'price +0.67')
+    """
+    told = [_told(row, largest) for row in scores.iter_rows(named=True)]
+    return scores.select(
+        "date", "rank", "symbol", pl.col("score").round(4), pl.col("percentile").round(4)
+    ).with_columns(pl.Series("largest contributions", told, dtype=pl.String), scores["reason"])
+
+
+def _told(row: dict[str, object], largest: int) -> str:
+    parts = [(name.removeprefix(PREFIX), part) for name, part in row.items() if name.startswith(PREFIX)]
+    known = [(name, part) for name, part in parts if isinstance(part, float)]
+    return ", ".join(f"{name} {part:+.2f}" for name, part in sorted(known, key=lambda pair: -abs(pair[1]))[:largest])
