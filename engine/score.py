@@ -2,8 +2,8 @@
 
 For every factor, with `raw` its value:
 
-    x            = cs_winsorize(raw)              over all symbols of the date
-    z            = cs_robust_zscore(x)            or group_robust_zscore(x, sector) where neutralised
+    x            = cs_winsorize(raw)              or group_winsorize(raw, sector) where neutralised
+    z            = cs_robust_zscore(x)            or group_robust_zscore(x, sector)
     contribution = direction * weight * z / W     W: the sum of weights of the symbol's factors with a z
     score        = sum of contributions           for symbols that have at least `min_factors` of them
 
@@ -32,6 +32,7 @@ from factorloom.expressions.operators import (
     cs_winsorize,
     fill,
     group_robust_zscore,
+    group_winsorize,
     is_missing,
     where,
 )
@@ -184,10 +185,11 @@ def score(
 
 
 def _standard(model: ScoreModel, raw: Factor) -> Factor:
-    held = raw
-    if model.winsorize is not None:
-        held = cs_winsorize(raw, limit=model.winsorize.limit, method=model.winsorize.method)
-    return group_robust_zscore(held, model.neutralize) if model.neutralize else cs_robust_zscore(held)
+    rule, group = model.winsorize, model.neutralize
+    if group is None:
+        return cs_robust_zscore(cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw)
+    held = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
+    return group_robust_zscore(held, group)
 
 
 def _shares(model: ScoreModel) -> dict[str, float]:

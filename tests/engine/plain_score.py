@@ -38,11 +38,11 @@ def plain_day(day: pd.DataFrame, model: ScoreModel) -> pd.DataFrame:
 
 
 def plain_z(day: pd.DataFrame, name: str, model: ScoreModel) -> pd.Series:
-    held = plain_winsorize(day[name].astype(float), model.winsorize)
-    z = pd.Series(np.nan, index=held.index)
+    raw = day[name].astype(float)
+    z = pd.Series(np.nan, index=raw.index)
     groups = day["sector"] if model.neutralize else pd.Series("all", index=day.index)
     for group in groups.dropna().unique():
-        inside = held[groups == group]
+        inside = plain_winsorize(raw[groups == group], model.winsorize)
         mad = (inside - inside.median()).abs().median()
         if mad > 0:
             z[inside.index] = (inside - inside.median()) / (1.482602218505602 * mad)
