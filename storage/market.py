@@ -111,8 +111,8 @@ def _check(name: str, value: object, most: int) -> None:
 
 
 def _weekdays(years: int, end: dt.date) -> npt.NDArray[np.datetime64]:
-    last = np.datetime64(end, "D") + 1
-    days = np.arange(last - 365 * years - years // 4, last)
+    last = np.datetime64(end + dt.timedelta(days=1), "D")
+    days = np.arange(last - np.timedelta64(365 * years + years // 4, "D"), last)
     return days[np.is_busday(days)]
 
 
