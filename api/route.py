@@ -17,6 +17,7 @@ from factorloom.engine.model import ScoreModel
 from factorloom.expressions.errors import DatasetError, LookaheadError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
+from factorloom.storage.catalog import Dataset
 from factorloom.storage.store import Store
 
 __all__ = ["HANDLERS"]
@@ -50,7 +51,7 @@ def datasets(state: State) -> schema.Datasets:
 
 
 @get("/v1/datasets/{name:str}", tags=["data"], summary="One dataset", sync_to_thread=True)
-def dataset(state: State, name: FromPath[str]) -> schema.Dataset:
+def dataset(state: State, name: FromPath[str]) -> Dataset:
     return _dataset(_store(state), name)
 
 
@@ -106,11 +107,11 @@ def _store(state: State) -> Store:
     return store
 
 
-def _datasets(store: Store) -> list[schema.Dataset]:
-    return [schema.Dataset(**row) for row in store.datasets().iter_rows(named=True)]
+def _datasets(store: Store) -> list[Dataset]:
+    return [Dataset(**row) for row in store.datasets().iter_rows(named=True)]
 
 
-def _dataset(store: Store, name: str) -> schema.Dataset:
+def _dataset(store: Store, name: str) -> Dataset:
     known = {entry.name: entry for entry in _datasets(store)}
     if name not in known:
         raise DatasetError(f"the store has no dataset {name!r}", hint=suggest(name, known))

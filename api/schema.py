@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from factorloom.storage.catalog import Dataset
+
 __all__ = [
     "Checked",
-    "Dataset",
     "Datasets",
     "Expressions",
     "Health",
@@ -105,19 +105,6 @@ class Scores(Struct, frozen=True):
     model_digest: str
     date: Annotated[str, Meta(description="In ISO form.")]
     rows: list[Scored]
-
-
-class Dataset(Struct, frozen=True):
-    """A dataset of the store."""
-
-    name: str
-    version: int
-    symbols: int
-    rows: int
-    start: dt.date
-    end: dt.date
-    columns: list[str]
-    loaded_at: dt.datetime
 
 
 class Datasets(Struct, frozen=True):
