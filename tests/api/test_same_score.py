@@ -23,43 +23,56 @@ import factorloom as fl
 from factorloom.api.app import create_app
 from factorloom.storage.store import open_store
 
-Scores = dict[str, tuple[float | None, int | None, float | None, str | None, float | None, float | None]]
-PARTS = ("momentum", "calm")
+BALANCED = Path(__file__).parents[2] / "examples" / "models" / "balanced.toml"
+PREFIX = "contribution_"
+Command = Callable[..., tuple[int, str, str]]
+Scores = dict[str, tuple[object, ...]]
 
 
-def by_symbol(rows: list[dict[str, Any]], part: Callable[[dict[str, Any], str], float | None]) -> Scores:
-    return {
-        row["symbol"]: (
-            row["score"], row["rank"], row["percentile"], row["reason"], part(row, PARTS[0]), part(row, PARTS[1])
-        )
-        for row in rows
-    }  # fmt: skip
+def by_symbol(rows: list[dict[str, Any]]) -> Scores:
+    """Everything that a score says, from rows with a contribution per column or with all in one."""
+    return {row["symbol"]: (row["score"], row["rank"], row["percentile"], row["reason"], *_parts(row)) for row in rows}
 
 
-def column(row: dict[str, Any], name: str) -> float | None:
-    value: float | None = row[f"contribution_{name}"]
-    return value
+def _parts(row: dict[str, Any]) -> list[tuple[str, float | None]]:
+    flat = {name.removeprefix(PREFIX): part for name, part in row.items() if name.startswith(PREFIX)}
+    return sorted((flat or row["contributions"]).items())
 
 
-def test_python_command_line_sql_and_http_give_the_same_score(
-    store_path: Path, model_file: Path, market: pl.DataFrame, command: Callable[..., tuple[int, str, str]]
-) -> None:
+def assert_one_score(dataset: str, panel: fl.Panel, model_file: Path, path: Path, command: Command) -> None:
+    """Python, the store, SQL, HTTP and the command line agree to the last bit."""
     model = fl.ScoreModel.from_toml(model_file)
-    panel = fl.Panel.from_frame(market)
-    python = by_symbol(fl.score(panel, model).to_dicts(), column)
-    with open_store(store_path) as store:
-        assert by_symbol(store.score("us", model).to_dicts(), column) == python
-        rows = store.sql("select * from scores.us where model = 'small'").to_dicts()
-        assert by_symbol(rows, lambda row, name: row["contributions"][name]) == python
+    python = by_symbol(fl.score(panel, model).to_dicts())
+    with open_store(path) as store:
+        assert by_symbol(store.score(dataset, model).to_dicts()) == python
+        stored = store.sql(f"select * from scores.{dataset} where model_digest = ?", [model.digest])
+        assert by_symbol(stored.to_dicts()) == python
         with TestClient(create_app(store)) as client:
-            body = {"dataset": "us", "model": tomllib.loads(model_file.read_text())}
+            body = {"dataset": dataset, "model": tomllib.loads(model_file.read_text())}
             served = client.post("/v1/score", json=body).json()
-        assert by_symbol(served["rows"], lambda row, name: row["contributions"][name]) == python
-        assert served["model_digest"] == model.digest
-    code, out, _ = command("score", "us", model_file, "--store", store_path, "--format", "json")
+    assert by_symbol(served["rows"]) == python
+    assert served["model_digest"] == model.digest
+    code, out, _ = command("score", dataset, model_file, "--store", path, "--format", "json")
     assert code == 0
-    assert by_symbol(json.loads(out), column) == python
-    assert len({score for score, *_ in python.values()}) > 30
+    assert by_symbol(json.loads(out)) == python
+    assert len({row[0] for row in python.values()}) > 30
+
+
+def test_on_a_simulated_market(store_path: Path, model_file: Path, market: pl.DataFrame, command: Command) -> None:
+    assert_one_score("us", fl.Panel.from_frame(market), model_file, store_path, command)
+
+
+def test_on_real_bars(data_folder: Path, tmp_path: Path, command: Command) -> None:
+    """The S&P 500 as the file is, loaded by the command line."""
+    path, prices = tmp_path / "sp500.duckdb", data_folder / "prices" / "sp500_2013_2018.parquet"
+    sectors = data_folder / "reference" / "sp500_gics_sectors.csv"
+    words = ("load", "sp500", prices, "--attributes", sectors, "--map.sector", "GICS Sector", "--store", path)
+    code, out, err = command(*words)
+    assert (code, err) == (0, "")
+    assert "619,040 bars of 505 symbols, 2013-02-08 to 2018-02-07" in out
+    names = pl.read_csv(sectors).select(symbol="Symbol", sector="GICS Sector")
+    bars = pl.read_parquet(prices).join(names, on="symbol", how="left")
+    assert_one_score("sp500", fl.Panel.from_frame(bars), BALANCED, path, command)
 
 
 def ask(url: str, body: object = None) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import math
-import os
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -27,7 +26,6 @@ from factorloom.expressions.errors import (
 )
 from tests.engine.plain_score import DAY, agree, frames, market, models, plain_scores
 
-DATA = Path(os.environ.get("FACTORLOOM_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 MODELS = sorted((Path(__file__).parents[2] / "examples" / "models").glob("*.toml"))
 ENGINES: tuple[Engine, ...] = ("numba", "polars")
 
@@ -333,11 +331,10 @@ def test_there_are_example_models() -> None:
     assert [path.stem for path in MODELS] == ["balanced", "defensive", "momentum"]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="the folder of real market data is not there")
-def test_real_bars_agree_with_pandas_end_to_end() -> None:
-    members = pl.read_csv(DATA / "reference" / "sp500_gics_sectors.csv")
+def test_real_bars_agree_with_pandas_end_to_end(data_folder: Path) -> None:
+    members = pl.read_csv(data_folder / "reference" / "sp500_gics_sectors.csv")
     sectors = members.select(symbol="Symbol", sector="GICS Sector")
-    prices = pl.read_parquet(DATA / "prices" / "sp500_2013_2018.parquet")
+    prices = pl.read_parquet(data_folder / "prices" / "sp500_2013_2018.parquet")
     bars = prices.join(sectors, on="symbol", how="left", maintain_order="left")
     model = ScoreModel(
         "real",
