@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.parameter import Value
-from factorloom.expressions.render import render
+from factorloom.expressions.render import MAX_SIZE, render
 
 if TYPE_CHECKING:
     from factorloom.expressions.operator import Operator
@@ -48,8 +48,9 @@ class Factor:
         Whether the value remembers the whole history (`ts_ema`, `ts_cumsum`); `lookback` is then only the warm-up.
     columns : tuple of str
         The columns that the factor reads, sorted.
-    depth : int
-        The length of the longest path to a column.
+    depth, size : int
+        The length of the longest path to a column, and how many nodes the text has: a part that is shared counts
+        as often as it is written.
 
     Examples
     --------
@@ -74,6 +75,7 @@ class Factor:
         "lookback",
         "operator",
         "parameters",
+        "size",
         "unbounded",
     )
 
@@ -87,6 +89,7 @@ class Factor:
     unbounded: bool
     columns: tuple[str, ...]
     depth: int
+    size: int
 
     def __init__(self, *_: object) -> None:
         raise ArgumentError("a Factor is not made by hand", hint="use fl.col, fl.parse or an operator")
@@ -120,7 +123,7 @@ class Factor:
 
     def __bool__(self) -> NoReturn:
         raise ArgumentError(
-            f"a Factor has no truth value: {self}",
+            f"a Factor has no truth value: {self!r}",
             hint="use & | ~ instead of and, or, not; fl.where instead of if; `is` to compare two factors",
         )
 
@@ -131,7 +134,8 @@ class Factor:
         return render(self)
 
     def __repr__(self) -> str:
-        return f"<Factor {render(self)}>"
+        text = render(self) if self.size <= MAX_SIZE else f"{self.operator.name}(…) of {self.size:,} nodes"
+        return f"<Factor {text}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.operator.name, self.inputs, self.parameters)
@@ -262,6 +266,7 @@ def _node(
         "unbounded": made_by.unbounded or any(child.unbounded for child in inputs),
         "columns": tuple(sorted(names)),
         "depth": 1 + max((child.depth for child in inputs), default=0),
+        "size": 1 + sum(child.size for child in inputs),
     }
     node = object.__new__(Factor)
     for name, value in fields.items():

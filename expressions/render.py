@@ -5,13 +5,18 @@ from __future__ import annotations
 import keyword
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from factorloom.expressions.errors import ParameterError
 
 if TYPE_CHECKING:
     from factorloom.expressions.factor import Factor
     from factorloom.expressions.parameter import Value
 
-__all__ = ["BINARY", "READY", "UNARY", "render", "render_call"]
+__all__ = ["BINARY", "MAX_SIZE", "READY", "UNARY", "render", "render_call"]
+
+MAX_SIZE = 100_000
+"""How many nodes a text may have: a factor that uses its own parts over and over has a text without end."""
 
 BINARY = {
     "equal": ("==", 1),
@@ -45,6 +50,11 @@ def render(factor: Factor, names: Mapping[Factor, str] | None = None) -> str:
 
     A node that is in `names` is written as that name.
     """
+    if names is None and factor.size > MAX_SIZE:
+        raise ParameterError(
+            f"the text of this factor would have {factor.size:,} nodes, at most {MAX_SIZE:,} are written",
+            hint="its parts are shared many times over: print or store the parts",
+        )
     names = names or {}
     pieces: list[str] = []
     stack: list[str | tuple[Factor, int]] = [(factor, 0)]
@@ -74,8 +84,12 @@ def render_call(
     for place, (key, label, value) in enumerate(given):
         text += ", " if place else ""
         position = len(text) if key == fault else position
-        text += label + (str(value) if hasattr(value, "digest") else _constant(value))
+        text += label + (_brief(value) if hasattr(value, "digest") else _constant(value))
     return f"{text})", position
+
+
+def _brief(factor: Any) -> str:
+    return str(factor) if factor.size <= MAX_SIZE else "…"
 
 
 def _pieces(node: Factor) -> list[str | tuple[Factor, int]]:

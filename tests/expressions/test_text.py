@@ -180,6 +180,21 @@ def test_deep_factors_made_in_python_print_and_hash() -> None:
     assert sys.getrecursionlimit() < NESTED
 
 
+def test_a_factor_that_shares_its_parts_over_and_over_has_no_text_but_runs() -> None:
+    shared = fl.close
+    for _ in range(200):
+        shared = shared / 2 + shared / 2
+    assert shared.size > 2**200
+    assert len(repr(shared)) < 200
+    with pytest.raises(ParameterError, match="at most 100,000 are written"):
+        str(shared)
+    with pytest.raises(WindowError, match=r"in ts_mean\(…, 0\)"):
+        fl.ts_mean(shared, 0)
+    panel = fl.example()
+    assert panel.compute(same=shared)["same"].to_list() == panel.frame["close"].to_list()
+    assert panel.explain(same=shared).startswith("1 factor, 400 operations")
+
+
 def test_python_calls_show_the_argument_at_fault() -> None:
     with pytest.raises(WindowError) as caught:
         fl.ts_std(fl.cs_rank(fl.close), 1)
