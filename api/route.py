@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import polars as pl
@@ -76,8 +76,11 @@ def query(request: Asked, state: State, data: JSONBody[schema.Query]) -> Respons
     factors = _parsed(data.factors)
     for name, factor in factors.items():
         _refuse_lookahead(name, factor)
-    version = store.version(data.dataset)
-    values = store.compute(data.dataset, factors, start=data.start, end=data.end, symbols=data.symbols)
+    version, values = _at_one_version(
+        store,
+        data.dataset,
+        lambda: store.compute(data.dataset, factors, start=data.start, end=data.end, symbols=data.symbols),
+    )
     if values.height * values.width > MAX_CELLS:
         raise ParameterError(
             f"the answer has {values.height:,} rows of {values.width} columns: more than {MAX_CELLS:,} values",
@@ -93,8 +96,7 @@ def score(request: Asked, state: State, data: JSONBody[schema.Score]) -> Respons
     """Score the symbols of a date with a model; the scores are kept in the store and can be asked for in SQL."""
     store = _store(state)
     model = ScoreModel.from_dict(data.model)
-    version = store.version(data.dataset)
-    scores = store.score(data.dataset, model, date=data.date)
+    version, scores = _at_one_version(store, data.dataset, lambda: store.score(data.dataset, model, date=data.date))
     head = (data.dataset, version, model.name, model.digest, scores["date"][0].isoformat())
     return answer(request, scores, lambda: schema.Scores(*head, _rows(scores)))
 
@@ -105,6 +107,14 @@ HANDLERS = [root, live, ready, datasets, dataset, validate, query, score]
 def _store(state: State) -> Store:
     store: Store = state.store
     return store
+
+
+def _at_one_version(store: Store, dataset: str, ask: Callable[[], pl.DataFrame]) -> tuple[int, pl.DataFrame]:
+    """What `ask` gives, and the version of the dataset that it belongs to: asked again if a load came in between."""
+    while True:
+        version, frame = store.version(dataset), ask()
+        if store.version(dataset) == version:
+            return version, frame
 
 
 def _datasets(store: Store) -> list[Dataset]:

@@ -203,6 +203,25 @@ def test_the_loop_answers_while_a_computation_runs(client: Client, monkeypatch: 
         assert waiting.result().status_code == 200
 
 
+def test_an_answer_names_the_version_that_its_values_belong_to(
+    client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A load comes in after the computation began: the values are computed again, on the new bars."""
+    compute, loads = Store.compute, iter([7.0])
+    last = store.panel("us").frame.tail(1).select("symbol", "date")
+
+    def overtaken(self: Store, *args: Any, **kwargs: Any) -> pl.DataFrame:
+        values = compute(self, *args, **kwargs)
+        for close in loads:
+            self.load("us", last.with_columns(close=pl.lit(close)))
+        return values
+
+    monkeypatch.setattr(Store, "compute", overtaken)
+    body = {"dataset": "us", "factors": {"m": "close"}, "symbols": [last["symbol"][0]], "start": str(last["date"][0])}
+    table = client.post("/v1/query", json=body).json()
+    assert (table["version"], table["columns"]["m"]) == (2, [7.0])
+
+
 def test_many_clients_at_once(client: Client) -> None:
     bodies = [
         {"dataset": "us", "factors": {"m": f"ts_mean(close, {2 + k % 4})"}, "start": "2025-12-31"} for k in range(24)
