@@ -21,6 +21,9 @@ __all__ = ["Counters", "Journal", "Run"]
 
 Line = tuple[object, ...]
 
+MANY = 100
+"""Lines that may wait; a service that only reads writes them now and then."""
+
 
 class Counters(msgspec.Struct, frozen=True):
     """What a store object has done so far.
@@ -84,10 +87,14 @@ class Journal:
         _insert(cursor, [run.line(entry, rows)])
 
     def add(self, run: Run, entry: Dataset, rows: int) -> None:
-        """Keep the line of a run until there is a chance to write it."""
+        """Keep the line of a run until there is a chance to write it; a store open for reading has none."""
+        self.count(run)
+        if self._database.read_only:
+            return
         with self._lock:
             self._waiting.append(run.line(entry, rows))
-        self.count(run)
+        if len(self._waiting) >= MANY:
+            self.flush(wait=False)
 
     def count(self, run: Run) -> None:
         """Count what a run found and made."""

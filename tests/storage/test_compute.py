@@ -17,6 +17,7 @@ from factorloom.engine.panel import Panel
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
+from factorloom.storage import journal
 from factorloom.storage.journal import Counters
 from factorloom.storage.store import Store, open_store
 
@@ -224,6 +225,13 @@ def test_runs_are_recorded(loaded: Store, bars: pl.DataFrame) -> None:
     assert runs["misses"].to_list() == [0, 4, 0]
     assert runs["rows"].to_list()[:2] == [bars.height, bars.height]
     assert all(seconds > 0 for seconds in runs["seconds"])
+
+
+def test_the_record_of_many_reads_does_not_fill_the_memory(loaded: Store) -> None:
+    for _ in range(2 * journal.MANY + 5):
+        loaded.compute("demo", FACTORS, start="2025-12-31")
+    assert len(loaded._journal._waiting) < journal.MANY
+    assert loaded.sql("SELECT count(*) AS n FROM catalog.runs WHERE verb = 'compute'")["n"][0] == 2 * journal.MANY + 5
 
 
 def test_runs_are_written_when_the_store_closes(path: Path, bars: pl.DataFrame) -> None:
