@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ __all__ = ["run"]
 
 DATASET = "demo"
 TOP, BOTTOM, PARTS = 10, 5, 2
+WIDTH = 110
 
 
 def run(symbols: int, years: int, path: Path) -> None:
@@ -49,12 +51,14 @@ def run(symbols: int, years: int, path: Path) -> None:
         with clock.timed("again", "asking for the same factors again"):
             store.compute(DATASET, model.raw)
         second = store.counters
-    out = Console(highlight=False, soft_wrap=True)
-    out.print(f"{report}\n", markup=False)
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    out.print(f"{report}\n", markup=False, soft_wrap=True)
     out.print(table_of(scores, sectors))
     hits, runs = second.hits - first.hits, second.kernel_runs - first.kernel_runs
-    out.print(summary(clock.took, market.height, scores.height, len(model.factors), hits, runs), markup=False)
-    out.print(next_steps(path, str(scores["symbol"][0])), markup=False)
+    out.print(
+        summary(clock.took, market.height, scores.height, len(model.factors), hits, runs), markup=False, soft_wrap=True
+    )
+    out.print(next_steps(path, str(scores["symbol"][0])), markup=False, soft_wrap=True)
 
 
 class Clock:
@@ -98,10 +102,11 @@ def table_of(scores: pl.DataFrame, sectors: pl.DataFrame) -> Table:
     card = scorecard(scores, PARTS).filter(pl.col("score").is_not_null())
     card = card.join(sectors, on="symbol", how="left", maintain_order="left")
     table = Table(box=box.SIMPLE_HEAD, title=f"Scores of {scores['date'][0]}", title_justify="left", pad_edge=False)
-    for name, width in (("rank", 4), ("score", 6), ("percentile", 10)):
-        table.add_column(name, justify="right", min_width=width)
-    for name, width in (("symbol", 6), ("sector", 22), ("largest contributions", 20)):
-        table.add_column(name, no_wrap=True, min_width=width)
+    for name in ("rank", "score", "percentile"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("symbol", "sector"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("largest contributions")
     best, worst = card.head(TOP), card.tail(min(BOTTOM, max(0, card.height - TOP)))
     for part in (best, worst):
         for row in part.iter_rows(named=True):

@@ -145,6 +145,9 @@ def test_the_demo_tells_its_story_and_its_next_steps_work(
     assert code == 0
     assert "scoring" in err
     assert "22 of 22 factors from the cache, 0 kernels run" in out
+    first = next(line for line in out.splitlines() if "100.0%" in line).split()
+    assert first[0] == "1"
+    assert float(first[1]) > 0
     steps = [line.strip() for line in out.splitlines() if line.startswith("  factorloom ")]
     assert [step.split()[1] for step in steps] == ["compute", "sql", "serve"]
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
