@@ -14,6 +14,7 @@ __all__ = [
     "BarsError",
     "DatasetError",
     "FactorloomError",
+    "IndicatorError",
     "LookaheadError",
     "ModelError",
     "ParameterError",
@@ -93,6 +94,10 @@ class UnknownColumnError(FactorloomError, KeyError):
 
 class BarsError(FactorloomError, ValueError):
     """Bars that cannot be a panel: bad keys, duplicated keys, unusable columns."""
+
+
+class IndicatorError(FactorloomError, ValueError):
+    """An indicator that is not well declared, fails on plain bars, or cannot be compiled."""
 
 
 class LookaheadError(FactorloomError, ValueError):

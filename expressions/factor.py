@@ -286,7 +286,7 @@ def _digest(made_by: Operator[...], inputs: tuple[Factor, ...], parameters: tupl
 
 def _restore(name: str, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> Factor:
     made_by = OPERATORS[name]
-    return made_by.build((), {**dict(zip(made_by.inputs, inputs, strict=True)), **made_by.named(parameters)})
+    return intern(made_by, inputs, made_by.named(parameters))
 
 
 def _infix(name: str, *inputs: object) -> Factor:

@@ -7,16 +7,24 @@ parameters (any annotated `Kind`), and whose body is only its documentation. Its
 - `polars`: the same as a Polars expression inside its symbol or date;
 - `kernel`: a plain loop over one symbol's bars, or one cross-section, that writes `out`.
 
-A form takes the inputs first, in order, then whichever parameters it names, and a kernel `out` last.
+Meaning and Polars form take the inputs in order, and by name whichever parameters they ask for; inputs after a
+variadic one come by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs
+(a variadic one as a tuple) or parameters, and `out` last; `kernel_from(summary)` lets it also name what a `Summary`
+has found out about the same inputs, once for all operators that ask. An operator whose body returns a factor is
+shorthand for it, and needs no forms.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Annotated, Any, Generic, ParamSpec, TypeAlias, TypeVar, get_args, get_type_hints
+
+import numpy as np
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, FactorloomError, UnknownOperatorError, suggest
@@ -24,11 +32,43 @@ from factorloom.expressions.factor import OPERATORS, Factor, intern
 from factorloom.expressions.parameter import Kind, Literal, Name, Value
 from factorloom.expressions.render import render_call
 
-__all__ = ["COL", "LIT", "Operator", "col", "find", "grouped", "lit", "operator"]
+__all__ = ["COL", "LIT", "Operator", "Summary", "col", "find", "grouped", "lit", "operator", "summary"]
 
 P = ParamSpec("P")
 Form = TypeVar("Form", bound=Callable[..., Any])
 Bars: TypeAlias = Callable[..., int]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A plain loop whose findings several kernels read: sums behind mean and deviation, the order behind ranks.
+
+    Attributes
+    ----------
+    form
+        Takes inputs and parameters under the names that operators give them, then fills one array per output.
+    arguments, outputs : tuple of str
+        What it takes, and what it fills, in the order of its signature.
+    """
+
+    form: Callable[..., None]
+    arguments: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.form.__name__
+
+
+def summary(*outputs: str) -> Callable[[Callable[..., None]], Summary]:
+    """Declare a plain loop as a summary that fills these outputs, its last arguments."""
+
+    def declare(form: Callable[..., None]) -> Summary:
+        names = tuple(inspect.signature(form).parameters)
+        assert names[-len(outputs) :] == outputs, f"{form.__name__} must take {outputs} last"
+        return Summary(form, names[: -len(outputs)], outputs)
+
+    return declare
 
 
 class Operator(Generic[P]):
@@ -41,10 +81,14 @@ class Operator(Generic[P]):
     signature : inspect.Signature
     inputs : tuple of str
         Names of the arguments that are factors, the category last for operators on `Axis.GROUP`.
+    variadic : str or None
+        The one among them that takes any number of factors (`*exposures`).
     kinds : mapping of str to Kind
         The parameters and what they accept.
     meaning_form, polars_form, kernel_form
         The attached forms; cell-wise operators need no kernel.
+    summaries : tuple of Summary
+        What the kernel reads besides the inputs.
     """
 
     def __init__(
@@ -55,7 +99,7 @@ class Operator(Generic[P]):
         lookback: Bars | None = None,
         lookahead: Bars | None = None,
         unbounded: bool = False,
-        version: int = 1,
+        version: int | str = 1,
     ) -> None:
         functools.update_wrapper(self, function)
         self.name = function.__name__
@@ -66,15 +110,18 @@ class Operator(Generic[P]):
         self._lookback, self._lookahead = lookback, lookahead
         self.signature = inspect.signature(function)
         self.inputs, self.kinds = _declared(function)
+        self.variadic = next((p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
+        self._body = function
         self.meaning_form: Callable[..., Any] | None = None
         self.polars_form: Callable[..., Any] | None = None
         self.kernel_form: Callable[..., Any] | None = None
+        self.summaries: tuple[Summary, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Factor:
         try:
             return self.build(args, kwargs)
         except FactorloomError as error:
-            error.at(*render_call(self.name, args, kwargs, error.argument, tuple(self.signature.parameters)))
+            error.at(*render_call(self.name, args, kwargs, error.argument, self.argument_names(len(args))))
             raise
 
     def __repr__(self) -> str:
@@ -97,6 +144,19 @@ class Operator(Generic[P]):
         self.kernel_form = form
         return form
 
+    def kernel_from(self, *summaries: Summary) -> Callable[[Form], Form]:
+        """The kernel, which may also name the outputs of these summaries."""
+        self.summaries = summaries
+        return self.kernel
+
+    def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
+        """What a form gives for these inputs, less the category, and the parameters that it names."""
+        given = list(zip(self.input_names(len(inputs) + (self.axis is Axis.GROUP)), inputs, strict=False))
+        named: dict[str, object] = {name: value for name, value in given if self._is_keyword(name)}
+        placed = [value for name, value in given if name not in named]
+        named |= {name: value for name, value in self.named(parameters).items() if name in _asked(form)}
+        return form(*placed, **named)
+
     def build(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Factor:
         """The node for these arguments; an error carries the name of the argument at fault."""
         try:
@@ -104,15 +164,32 @@ class Operator(Generic[P]):
         except TypeError as error:
             raise ArgumentError(f"{self.name}: {error}", hint=f"call it as {self.name}{self._usage()}") from None
         bound.apply_defaults()
-        inputs = tuple(self._input(name, bound.arguments[name]) for name in self.inputs)
+        given = bound.arguments
+        for name in self.inputs:
+            given[name] = self._many(given[name]) if name == self.variadic else self.as_input(name, given[name])
         values: dict[str, Value] = {}
         for name, kind in self.kinds.items():
             try:
-                values[name] = kind.check(name, bound.arguments[name], values)
+                values[name] = given[name] = kind.check(name, given[name], values)
             except FactorloomError as error:
                 error.argument = name
                 raise
-        return intern(self, inputs, values)
+        body: Callable[..., Factor | None] = self._body
+        longhand = body(*bound.args, **bound.kwargs)
+        return intern(self, self._flat(given), values) if longhand is None else longhand
+
+    def input_names(self, count: int) -> tuple[str, ...]:
+        """The name of each of so many inputs, the variadic one as often as it takes one."""
+        extra = count - len(self.inputs) + 1
+        return tuple(name for name in self.inputs for _ in range(extra if name == self.variadic else 1))
+
+    def argument_names(self, count: int) -> tuple[str, ...]:
+        """The name that each of so many positional arguments goes to, the variadic ones as `exposures[0]` and on."""
+        names = tuple(self.signature.parameters)
+        if self.variadic is None:
+            return names[:count]
+        before = names.index(self.variadic)
+        return names[: min(before, count)] + tuple(f"{self.variadic}[{k}]" for k in range(count - before))
 
     def named(self, parameters: tuple[Value, ...]) -> dict[str, Value]:
         """The parameters of a node by name."""
@@ -124,7 +201,8 @@ class Operator(Generic[P]):
         after = self._lookahead(**parameters) if self._lookahead else 0
         return before, after
 
-    def _input(self, name: str, value: object) -> Factor:
+    def as_input(self, name: str, value: object) -> Factor:
+        """The factor that an argument stands for."""
         is_key = self.axis is Axis.GROUP and name == self.inputs[-1]
         if is_key and isinstance(value, str):
             return col(value)
@@ -137,6 +215,21 @@ class Operator(Generic[P]):
         error.argument = name
         raise error
 
+    def _many(self, values: tuple[object, ...]) -> tuple[Factor, ...]:
+        """The variadic input."""
+        if not values:
+            message = f"{self.name}: {self.variadic} must be at least 1 factor, got none"
+            raise ArgumentError(message, hint=f"call it as {self.name}{self._usage()}")
+        return tuple(self.as_input(f"{self.variadic}[{place}]", value) for place, value in enumerate(values))
+
+    def _flat(self, arguments: Mapping[str, Any]) -> tuple[Factor, ...]:
+        """All inputs in one row, the variadic ones at their place."""
+        rows = (arguments[name] if name == self.variadic else (arguments[name],) for name in self.inputs)
+        return tuple(itertools.chain.from_iterable(rows))
+
+    def _is_keyword(self, name: str) -> bool:
+        return self.signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+
     def _usage(self) -> str:
         parts = [str(p.replace(annotation=inspect.Parameter.empty)) for p in self.signature.parameters.values()]
         return f"({', '.join(parts)})"
@@ -148,7 +241,7 @@ def operator(
     lookback: Bars | None = None,
     lookahead: Bars | None = None,
     unbounded: bool = False,
-    version: int = 1,
+    version: int | str = 1,
 ) -> Callable[[Callable[P, Factor]], Operator[P]]:
     """Register a documented signature as an operator.
 
@@ -170,7 +263,7 @@ def grouped(cross: Operator[...]) -> Callable[[Callable[P, Factor]], Operator[P]
     def register(function: Callable[P, Factor]) -> Operator[P]:
         made = operator(Axis.GROUP, version=cross.version)(function)
         made.meaning_form, made.polars_form = cross.meaning_form, cross.polars_form
-        made.kernel_form = cross.kernel_form
+        made.kernel_form, made.summaries = cross.kernel_form, cross.summaries
         return made
 
     return register
@@ -196,6 +289,12 @@ def _declared(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, 
         else:
             kinds[name] = kind
     return tuple(inputs), kinds
+
+
+@functools.cache
+def _asked(form: Callable[..., Any]) -> frozenset[str]:
+    """What a form names; a function of NumPy names nothing of ours."""
+    return frozenset() if isinstance(form, np.ufunc) else frozenset(inspect.signature(form).parameters)
 
 
 def _shown(value: object) -> str:

@@ -13,9 +13,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
+import numpy as np
+
 from factorloom.expressions.errors import ArgumentError, ParameterError, WindowError, suggest
 
-__all__ = ["Choice", "Count", "Kind", "Literal", "MinSamples", "Name", "Periods", "Real", "Samples", "Value", "Window"]
+__all__ = [
+    "Choice",
+    "Count",
+    "Flag",
+    "Kind",
+    "Literal",
+    "MinSamples",
+    "Name",
+    "Periods",
+    "Real",
+    "Samples",
+    "Value",
+    "Whole",
+    "Window",
+]
 
 Value: TypeAlias = int | float | str
 """What the canonical form of a parameter may be."""
@@ -66,9 +82,10 @@ class Samples(Kind):
 
 @dataclass(frozen=True)
 class Real(Kind):
-    """A finite number, greater than `above` where that is given."""
+    """A finite number, greater than `above` and less than `below` where they are given."""
 
     above: float | None = None
+    below: float | None = None
 
     def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
         number = _number(name, value)
@@ -76,7 +93,23 @@ class Real(Kind):
             raise ParameterError(f"{name} must be a number, got {value!r}")
         if self.above is not None and number <= self.above:
             raise ParameterError(f"{name} must be greater than {self.above:g}, got {value!r}")
+        if self.below is not None and number >= self.below:
+            raise ParameterError(f"{name} must be less than {self.below:g}, got {value!r}")
         return number
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number from `least` to `most` that counts no bars."""
+
+    least: int
+    most: int
+
+    def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
+        whole = _whole(name, value)
+        if not self.least <= whole <= self.most:
+            raise ParameterError(f"{name} must be between {self.least} and {self.most}, got {whole}")
+        return whole
 
 
 @dataclass(frozen=True)
@@ -93,6 +126,19 @@ class Choice(Kind):
 
     def encode(self, value: Value) -> int:
         return self.words.index(str(value))
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or False."""
+
+    def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
+        if not isinstance(value, bool | np.bool_):
+            raise ArgumentError(f"{name} must be True or False, got {value!r}")
+        return bool(value)
+
+    def encode(self, value: Value) -> int:
+        return int(value)
 
 
 @dataclass(frozen=True)

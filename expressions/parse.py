@@ -19,7 +19,7 @@ from factorloom.expressions.column import READY_FACTORS
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParseError, WindowError
 from factorloom.expressions.factor import OPERATORS, Factor
 from factorloom.expressions.operator import Operator, col, find, lit
-from factorloom.expressions.parameter import Count
+from factorloom.expressions.parameter import Count, Flag
 from factorloom.expressions.render import BINARY, UNARY
 
 __all__ = ["operators", "parse"]
@@ -195,7 +195,7 @@ class _Reader:
         except FactorloomError as error:
             error.at(self.text, self.place(node))
             raise
-        names = list(called.signature.parameters)
+        names = called.argument_names(len(node.args))
         args = [self.argument(called, name, value, depth) for name, value in zip(names, node.args, strict=False)]
         args += [None] * (len(node.args) - len(args))
         kwargs: dict[str, object] = {}
@@ -209,12 +209,15 @@ class _Reader:
         """An input of an operator as a factor, a parameter as a plain value."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
-        if name in called.inputs:
+        if name not in called.kinds:
             return self.factor(node, depth + 1)
+        kind = called.kinds[name]
+        if isinstance(kind, Flag) and isinstance(node, ast.Constant):
+            return node.value
         value = self.number(node)
-        if value is None and name in called.kinds and not _is_none(node):
-            raise self.fault(f"{name} must be written out as a number", self.place(node))
-        kind = called.kinds.get(name)
+        if value is None and not _is_none(node):
+            written = "True or False" if isinstance(kind, Flag) else "a number"
+            raise self.fault(f"{name} must be written out as {written}", self.place(node))
         if isinstance(kind, Count) and value is not None and value > self.max_window:
             message = f"{name} must be at most {self.max_window:,}, got {value:,}"
             raise WindowError(message, text=self.text, position=self.place(node))
@@ -263,7 +266,7 @@ def _argument_node(called: Operator[...], node: ast.expr, name: str | None) -> a
     """The part of a call that gave the argument `name`, or the whole call."""
     if name is None or not isinstance(node, ast.Call):
         return node
-    given = dict(zip(called.signature.parameters, node.args, strict=False))
+    given = dict(zip(called.argument_names(len(node.args)), node.args, strict=False))
     given.update({keyword.arg: keyword.value for keyword in node.keywords if keyword.arg})
     return given.get(name, node)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from factorloom.expressions.errors import ParameterError
@@ -105,11 +105,24 @@ def _pieces(node: Factor) -> list[str | tuple[Factor, int]]:
     if _is_signed(node):
         return [UNARY[name], (node.inputs[0], SIGNED)]
     arguments: list[str | tuple[Factor, int]] = []
-    for child in node.inputs:
-        arguments += [(child, 0), ", "]
-    for text in _parameters(node):
-        arguments += [text, ", "]
+    for label, value in _arguments(node):
+        arguments += [label, value if isinstance(value, str) else (value, 0), ", "]
     return [f"{name}(", *arguments[:-1], ")"]
+
+
+def _arguments(node: Factor) -> Iterator[tuple[str, Factor | str]]:
+    """What must be written, with its label: all but options left at their default, which are named."""
+    inputs, parameters = list(node.inputs), node.operator.named(node.parameters)
+    is_bare = True
+    for name, declared in node.operator.signature.parameters.items():
+        extra = len(node.inputs) - len(node.operator.inputs) if name == node.operator.variadic else 0
+        values = [_constant(parameters[name])] if name in parameters else [inputs.pop(0) for _ in range(1 + extra)]
+        is_option = declared.kind is declared.KEYWORD_ONLY or (
+            declared.default is not declared.empty and name in parameters and node.operator.variadic is None
+        )
+        is_bare = is_bare and not is_option
+        if not (is_option and _is_default(node, name, values[0], parameters)):
+            yield from (("" if is_bare else f"{name}=", value) for value in values)
 
 
 def _required(level: int) -> tuple[int, int]:
@@ -137,24 +150,14 @@ def _is_signed(node: Factor) -> bool:
     )
 
 
-def _parameters(node: Factor) -> list[str]:
-    signature = node.operator.signature.parameters
-    values = node.operator.named(node.parameters)
-    texts = []
-    for name, value in values.items():
-        declared = signature[name]
-        if _is_default(node, name, declared.default, values):
-            continue
-        label = "" if declared.default is declared.empty else f"{name}="
-        texts.append(label + _constant(value))
-    return texts
-
-
-def _is_default(node: Factor, name: str, default: object, values: Mapping[str, Value]) -> bool:
+def _is_default(node: Factor, name: str, value: Factor | str, parameters: Mapping[str, Value]) -> bool:
+    default = node.operator.signature.parameters[name].default
     if default is node.operator.signature.empty:
         return False
-    earlier = {key: value for key, value in values.items() if key != name}
-    return node.operator.kinds[name].check(name, default, earlier) == values[name]
+    if name not in parameters:
+        return node.operator.as_input(name, default) is value
+    others = {key: other for key, other in parameters.items() if key != name}
+    return node.operator.kinds[name].check(name, default, others) == parameters[name]
 
 
 def _column(name: str) -> str:

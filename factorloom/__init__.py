@@ -19,14 +19,17 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.column import amount, close, high, low, missing, open_, returns, volume, vwap
 from factorloom.expressions.errors import FactorloomError
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.indicator import check_indicator, indicator
 from factorloom.expressions.operator import Operator, col, lit
 from factorloom.expressions.operators import *
 from factorloom.expressions.operators import __all__ as _operator_names
+from factorloom.expressions.parameter import MinSamples, Periods, Window
 from factorloom.expressions.parse import operators, parse
 
 if TYPE_CHECKING:
     from factorloom.engine.model import ScoreFactor, ScoreModel, Winsorize
     from factorloom.engine.panel import Panel, example
+    from factorloom.engine.processor import configure
     from factorloom.engine.score import score
     from factorloom.storage.store import Store, open_store
 
@@ -38,6 +41,7 @@ _LATER = {
     "ScoreModel": "factorloom.engine.model",
     "Store": "factorloom.storage.store",
     "Winsorize": "factorloom.engine.model",
+    "configure": "factorloom.engine.processor",
     "example": "factorloom.engine.panel",
     "open_store": "factorloom.storage.store",
     "score": "factorloom.engine.score",
@@ -47,18 +51,24 @@ __all__ = [
     "Axis",
     "Factor",
     "FactorloomError",
+    "MinSamples",
     "Operator",
     "Panel",
+    "Periods",
     "ScoreFactor",
     "ScoreModel",
     "Store",
+    "Window",
     "Winsorize",
     "amount",
+    "check_indicator",
     "close",
     "col",
+    "configure",
     "errors",
     "example",
     "high",
+    "indicator",
     "library",
     "lit",
     "low",

@@ -5,7 +5,6 @@ Nothing of the engine is used here but the panel's columns, so whatever agrees w
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -81,9 +80,7 @@ def _moving(node: Factor, inputs: list[Array]) -> Array:
 def _meaning(node: Factor) -> Callable[..., Any]:
     form = node.operator.meaning_form
     assert form is not None
-    asked = list(inspect.signature(form).parameters)[len(node.operands) :]
-    parameters = node.operator.named(node.parameters)
-    return lambda *inputs: form(*inputs, *(parameters[name] for name in asked))
+    return lambda *inputs: node.operator.call(form, inputs, node.parameters)
 
 
 def _finite(values: Array) -> Array:

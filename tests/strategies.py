@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import numpy as np
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 import factorloom as fl
 from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import FactorloomError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import Operator
-from factorloom.expressions.parameter import Choice, Count, Kind, Literal, Name, Real, Samples, Value
+from factorloom.expressions.parameter import Choice, Count, Kind, Literal, Real, Value
 
 CATEGORIES = ["tech", "energy", "bank", None]
 SHAPES = ("walk", "ties", "constant", "missing", "level", "mixed", "zeros")
@@ -59,34 +61,68 @@ def _values(rng: np.random.Generator, shape: str, bars: int, gaps: float) -> np.
     return np.where(rng.random(bars) < gaps, np.nan, x)
 
 
-def parameter(kind: Kind, values: dict[str, Value]) -> st.SearchStrategy[Value]:
-    """Legal values of a parameter, given those before it."""
+WHOLES = range(-2, 20)
+NUMBERS = (0.25, 0.1, 0.4, -1.5, 0.0, 2.0, 3.0)
+
+
+def legal(name: str, kind: Kind, values: dict[str, Value]) -> list[Value]:
+    """Some legal values of a parameter, given those before it."""
     if isinstance(kind, Count):
-        return st.integers(kind.minimum, kind.minimum + MAX_WINDOW)
-    if isinstance(kind, Samples):
-        return st.integers(kind.minimum, int(values[kind.window]))
-    if isinstance(kind, Choice):
-        return st.sampled_from(kind.words)
-    if isinstance(kind, Real) and kind.above is not None:
-        return st.sampled_from([0.1, 0.25, 0.4])
-    if isinstance(kind, Name):
-        return st.sampled_from(["close", "52wh", "open", "class", "returns", "a'b"])
-    assert isinstance(kind, Real | Literal)
-    return st.sampled_from([-1.5, 0.0, 2.0])
+        return list(range(kind.minimum, kind.minimum + MAX_WINDOW + 1))
+    candidates: list[Value] = [*NUMBERS, *WHOLES, True, False, "close", "52wh", "open", "class", "returns", "a'b"]
+    candidates += kind.words if isinstance(kind, Choice) else ()
+    return [value for value in candidates if _is_legal(name, kind, value, values)]
+
+
+def _is_legal(name: str, kind: Kind, value: Value, values: dict[str, Value]) -> bool:
+    try:
+        kind.check(name, value, values)
+    except FactorloomError:
+        return False
+    return isinstance(value, float) or not isinstance(kind, Real | Literal)
 
 
 @st.composite
 def calls(draw: st.DrawFn, operator: Operator[...], inputs: st.SearchStrategy[Factor]) -> Factor:
-    """One legal call of an operator."""
-    given: dict[str, object] = {name: draw(inputs) for name in operator.inputs}
-    if operator.axis is Axis.GROUP:
-        given[operator.inputs[-1]] = "sector"
+    """One legal call of an operator; options are sometimes left out, and there are one to three of a variadic input."""
+    return _call(
+        operator,
+        lambda size: [draw(inputs) for _ in range(size or draw(st.integers(1, 3)))],
+        lambda values: draw(st.sampled_from(values)),
+        lambda: draw(st.booleans()),
+    )
+
+
+def plain_call(operator: Operator[...]) -> Factor:
+    """The simplest call of an operator."""
+    return _call(operator, lambda size: [fl.close] * (size or 1), lambda values: values[-1], lambda: True)
+
+
+def _call(
+    operator: Operator[...],
+    some: Callable[[int], list[Factor]],
+    one_of: Callable[[list[Value]], Value],
+    leave_out: Callable[[], bool],
+) -> Factor:
+    args: list[object] = []
+    kwargs: dict[str, object] = {}
     values: dict[str, Value] = {}
-    for name, kind in operator.kinds.items():
-        values[name] = draw(parameter(kind, values))
-    if "lower" in values:
-        values["upper"] = float(values["lower"]) + 1  # type: ignore[arg-type]
-    return operator.build((), {**given, **values})
+    for name, declared in operator.signature.parameters.items():
+        given: list[object]
+        if name in operator.kinds:
+            values[name] = one_of(legal(name, operator.kinds[name], values))
+            given = [values[name]]
+        elif operator.axis is Axis.GROUP and name == operator.inputs[-1]:
+            given = ["sector"]
+        else:
+            given = list(some(0 if name == operator.variadic else 1))
+        if declared.kind is not declared.KEYWORD_ONLY:
+            args += given
+        elif declared.default is declared.empty or not leave_out():
+            kwargs[name] = given[0]
+        elif name in values:
+            values[name] = operator.kinds[name].check(name, declared.default, values)
+    return operator.build(tuple(args), kwargs)
 
 
 columns = st.sampled_from([fl.col(name) for name in COLUMNS])

@@ -6,53 +6,19 @@ is not finite becomes missing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.parameter import Real, Value
 
-__all__ = [
-    "abs",
-    "add",
-    "clip",
-    "divide",
-    "exp",
-    "log",
-    "log1p",
-    "max",
-    "min",
-    "modulo",
-    "multiply",
-    "negate",
-    "power",
-    "sign",
-    "sqrt",
-    "subtract",
-]
+__all__ = ["add", "divide", "max", "min", "modulo", "multiply", "negate", "power", "subtract"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-
-
-class _Upper(Real):
-    """An upper limit: not below the lower one."""
-
-    def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
-        upper, lower = super().check(name, value, others), others["lower"]
-        assert isinstance(upper, float) and isinstance(lower, float)
-        if upper < lower:
-            raise ParameterError(f"{name} must not be below lower ({lower:g}), got {upper:g}")
-        return upper
-
-
-# --- arithmetic -------------------------------------------------------------------------------------------------
 
 
 @operator(Axis.CELL)
@@ -68,9 +34,7 @@ def add(x: Input, y: Input) -> Factor:
     """
 
 
-@add.meaning
-def _(x: Array, y: Array) -> Array:
-    return np.add(x, y)
+add.meaning(np.add)
 
 
 @add.polars
@@ -91,9 +55,7 @@ def subtract(x: Input, y: Input) -> Factor:
     """
 
 
-@subtract.meaning
-def _(x: Array, y: Array) -> Array:
-    return np.subtract(x, y)
+subtract.meaning(np.subtract)
 
 
 @subtract.polars
@@ -114,9 +76,7 @@ def multiply(x: Input, y: Input) -> Factor:
     """
 
 
-@multiply.meaning
-def _(x: Array, y: Array) -> Array:
-    return np.multiply(x, y)
+multiply.meaning(np.multiply)
 
 
 @multiply.polars
@@ -137,9 +97,7 @@ def divide(x: Input, y: Input) -> Factor:
     """
 
 
-@divide.meaning
-def _(x: Array, y: Array) -> Array:
-    return np.divide(x, y)
+divide.meaning(np.divide)
 
 
 @divide.polars
@@ -172,6 +130,12 @@ def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return x - y * (x / y).floor()
 
 
+@modulo.kernel
+def _(x: Array, y: Array, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = x[i] - y[i] * np.floor(x[i] / y[i])
+
+
 @operator(Axis.CELL)
 def power(x: Input, y: Input) -> Factor:
     """`x ** y`; missing where either is missing, and where the result is not a real number.
@@ -195,6 +159,13 @@ def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return pl.when(x.is_not_null() & y.is_not_null()).then(x.pow(y))
 
 
+@power.kernel
+def _(x: Array, y: Array, out: Array) -> None:
+    for i in range(out.size):
+        value = x[i] * x[i] if y[i] == 2 else x[i] ** y[i]  # a general power takes ten times as long as a square
+        out[i] = np.nan if np.isnan(x[i]) | np.isnan(y[i]) else value
+
+
 @operator(Axis.CELL)
 def negate(x: Input) -> Factor:
     """`-x`.
@@ -208,9 +179,7 @@ def negate(x: Input) -> Factor:
     """
 
 
-@negate.meaning
-def _(x: Array) -> Array:
-    return np.negative(x)
+negate.meaning(np.negative)
 
 
 @negate.polars
@@ -218,150 +187,11 @@ def _(x: pl.Expr) -> pl.Expr:
     return -x
 
 
-# --- functions of one value -------------------------------------------------------------------------------------
-
-
-@operator(Axis.CELL)
-def abs(x: Input) -> Factor:
-    """The absolute value, `|x|`.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.abs(fl.close - 11)))
-    date           A     B    C
-    2024-01-02   1.0   9.0    -
-    2024-01-03   0.0   8.0  6.0
-    2024-01-04   1.0  11.0  4.0
-    """
-
-
-@abs.meaning
-def _(x: Array) -> Array:
-    return np.abs(x)
-
-
-@abs.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.abs()
-
-
-@operator(Axis.CELL)
-def sign(x: Input) -> Factor:
-    """-1, 0 or 1.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.sign(fl.close - 11)))
-    date            A    B     C
-    2024-01-02   -1.0  1.0     -
-    2024-01-03    0.0  1.0  -1.0
-    2024-01-04    1.0  1.0  -1.0
-    """
-
-
-@sign.meaning
-def _(x: Array) -> Array:
-    return np.sign(x)
-
-
-@sign.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.sign()
-
-
-@operator(Axis.CELL)
-def log(x: Input) -> Factor:
-    """The natural logarithm; missing where `x <= 0`.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.log(fl.close - 10)))
-    date             A      B  C
-    2024-01-02       -  2.303  -
-    2024-01-03     0.0  2.197  -
-    2024-01-04   0.693  2.485  -
-    """
-
-
-@log.meaning
-def _(x: Array) -> Array:
-    return np.log(x)
-
-
-@log.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.log()
-
-
-@operator(Axis.CELL)
-def log1p(x: Input) -> Factor:
-    """`log(1 + x)`, exact for small `x`; missing where `x <= -1`.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.log1p(fl.returns)))
-    date             A       B      C
-    2024-01-02       -       -      -
-    2024-01-03   0.095  -0.051      -
-    2024-01-04   0.087   0.147  0.336
-    """
-
-
-@log1p.meaning
-def _(x: Array) -> Array:
-    return np.log1p(x)
-
-
-@log1p.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.log1p()
-
-
-@operator(Axis.CELL)
-def exp(x: Input) -> Factor:
-    """The exponential; missing where it overflows.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.exp(fl.close - 11)))
-    date             A          B      C
-    2024-01-02   0.368   8103.084      -
-    2024-01-03     1.0   2980.958  0.002
-    2024-01-04   2.718  59874.142  0.018
-    """
-
-
-@exp.meaning
-def _(x: Array) -> Array:
-    return np.exp(x)
-
-
-@exp.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.exp()
-
-
-@operator(Axis.CELL)
-def sqrt(x: Input) -> Factor:
-    """The square root; missing where `x < 0`.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.sqrt(fl.close)))
-    date             A      B      C
-    2024-01-02   3.162  4.472      -
-    2024-01-03   3.317  4.359  2.236
-    2024-01-04   3.464   4.69  2.646
-    """
-
-
-@sqrt.meaning
-def _(x: Array) -> Array:
-    return np.sqrt(x)
-
-
-@sqrt.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.sqrt()
-
-
 @operator(Axis.CELL)
 def min(x: Input, y: Input) -> Factor:
     """The smaller of two values of a bar; missing where either is missing.
+
+    `min_of(x, y, ...)` takes any number of values and ignores missing ones.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.min(fl.close, 11)))
@@ -372,9 +202,7 @@ def min(x: Input, y: Input) -> Factor:
     """
 
 
-@min.meaning
-def _(x: Array, y: Array) -> Array:
-    return np.minimum(x, y)
+min.meaning(np.minimum)
 
 
 @min.polars
@@ -386,6 +214,8 @@ def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
 def max(x: Input, y: Input) -> Factor:
     """The larger of two values of a bar; missing where either is missing.
 
+    `max_of(x, y, ...)` takes any number of values and ignores missing ones.
+
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.max(fl.close, 11)))
     date            A     B     C
@@ -395,34 +225,9 @@ def max(x: Input, y: Input) -> Factor:
     """
 
 
-@max.meaning
-def _(x: Array, y: Array) -> Array:
-    return np.maximum(x, y)
+max.meaning(np.maximum)
 
 
 @max.polars
 def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return pl.when(x >= y).then(x).when(x < y).then(y)
-
-
-@operator(Axis.CELL)
-def clip(x: Input, lower: Annotated[float, Real()], upper: Annotated[float, _Upper()]) -> Factor:
-    """`x` held between `lower` and `upper`.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.clip(fl.close, 10, 20)))
-    date            A     B     C
-    2024-01-02   10.0  20.0     -
-    2024-01-03   11.0  19.0  10.0
-    2024-01-04   12.0  20.0  10.0
-    """
-
-
-@clip.meaning
-def _(x: Array, lower: float, upper: float) -> Array:
-    return np.minimum(np.maximum(x, lower), upper)
-
-
-@clip.polars
-def _(x: pl.Expr, lower: float, upper: float) -> pl.Expr:
-    return x.clip(lower, upper)

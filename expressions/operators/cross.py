@@ -1,12 +1,11 @@
-"""Operators across the symbols of one date.
+"""Sums, means and deviations across the symbols of one date.
 
 Missing members are ignored, and stay missing. The meaning and the kernel see one cross-section; within groups
-(`group.py`) they see one category of one date.
+(`group.py`) they see one category of one date. Most kernels read `section_moments` (see `section.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -14,98 +13,35 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.section import (
     around_mean,
-    centre,
-    deviation,
     like,
-    mean,
     mean_in,
-    middle_and_mad,
-    quantile,
+    section_deviation,
+    section_mean,
+    section_moments,
     spread_over,
+    total_size,
 )
 from factorloom.expressions.operators.window import average, present
-from factorloom.expressions.parameter import Choice, Real, Value
+from factorloom.expressions.parameter import Real
 
 __all__ = [
     "cs_count",
     "cs_demean",
+    "cs_max",
     "cs_mean",
-    "cs_rank",
-    "cs_robust_zscore",
+    "cs_min",
     "cs_scale",
     "cs_std",
-    "cs_winsorize",
+    "cs_sum",
     "cs_zscore",
 ]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Limit: TypeAlias = Annotated[float, Real(above=0)]
-
-
-class _Method(Choice):
-    """The way to find the limits; a quantile's limit is a share."""
-
-    def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
-        word, limit = super().check(name, value, others), others["limit"]
-        if word == "quantile" and not (isinstance(limit, float) and limit < 0.5):
-            raise ParameterError(f"limit must be below 0.5 with method='quantile', got {limit}")
-        return word
-
-
-WinsorizeMethod: TypeAlias = Annotated[str, _Method(("mad", "std", "quantile"))]
-
-NORMAL_MAD = 1.482602218505602
-"""The standard deviation of a normal distribution over its median absolute deviation."""
-
-
-@operator(Axis.CROSS)
-def cs_rank(x: Input) -> Factor:
-    """The percent rank among the symbols of the date, in (0, 1]; 1 is the largest.
-
-    Ties take the mean of their ranks: pandas' `rank(pct=True)`.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.cs_rank(fl.close)))
-    date             A    B      C
-    2024-01-02     0.5  1.0      -
-    2024-01-03   0.667  1.0  0.333
-    2024-01-04   0.667  1.0  0.333
-    """
-
-
-@cs_rank.meaning
-def _(x: Array) -> Array:
-    below = (x[:, None] > x[None, :]).sum(axis=1)
-    same = (x[:, None] == x[None, :]).sum(axis=1)
-    return np.where(np.isnan(x), np.nan, (below + (same + 1) / 2) / max(1, present(x).size))
-
-
-@cs_rank.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return x.rank("average") / x.count()
-
-
-@cs_rank.kernel
-def _(x: Array, out: Array) -> None:
-    order = np.argsort(x)
-    n = 0
-    while n < x.size and not np.isnan(x[order[n]]):
-        n += 1
-    start = 0
-    while start < n:
-        stop = start + 1
-        while stop < n and x[order[stop]] == x[order[start]]:
-            stop += 1
-        for k in range(start, stop):
-            out[order[k]] = (start + stop + 1) / 2 / n
-        start = stop
-    for k in range(n, x.size):
-        out[order[k]] = np.nan
+Total: TypeAlias = Annotated[float, Real(above=0)]
 
 
 @operator(Axis.CROSS)
@@ -131,11 +67,41 @@ def _(x: pl.Expr) -> pl.Expr:
     return spread_over(x, x.count())
 
 
-@cs_count.kernel
-def _(x: Array, out: Array) -> None:
-    values = x[~np.isnan(x)]
+@cs_count.kernel_from(section_moments)
+def _(x: Array, count: Array, out: Array) -> None:
+    n = count[0]
     for i in range(x.size):
-        out[i] = values.size if not np.isnan(x[i]) else np.nan
+        out[i] = np.nan if np.isnan(x[i]) else n
+
+
+@operator(Axis.CROSS)
+def cs_sum(x: Input) -> Factor:
+    """The sum over the symbols of the date, for those that have a value: `cs_sum(amount)` is the market's turnover.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_sum(fl.close)))
+    date            A     B     C
+    2024-01-02   30.0  30.0     -
+    2024-01-03   35.0  35.0  35.0
+    2024-01-04   41.0  41.0  41.0
+    """
+
+
+@cs_sum.meaning
+def _(x: Array) -> Array:
+    return like(x, present(x).sum())
+
+
+@cs_sum.polars
+def _(x: pl.Expr) -> pl.Expr:
+    return spread_over(x, x.sum())
+
+
+@cs_sum.kernel_from(section_moments)
+def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
+    whole = count[0] * base[0] + total[0]
+    for i in range(x.size):
+        out[i] = np.nan if np.isnan(x[i]) else whole
 
 
 @operator(Axis.CROSS)
@@ -162,11 +128,75 @@ def _(x: pl.Expr) -> pl.Expr:
     return spread_over(x, mean_in(x))
 
 
-@cs_mean.kernel
-def _(x: Array, out: Array) -> None:
-    middle = mean(x)
+@cs_mean.kernel_from(section_moments)
+def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
+    middle = section_mean(count, base, total)
     for i in range(x.size):
-        out[i] = middle if not np.isnan(x[i]) else np.nan
+        out[i] = np.nan if np.isnan(x[i]) else middle
+
+
+@operator(Axis.CROSS)
+def cs_min(x: Input) -> Factor:
+    """The smallest value among the symbols of the date, for those that have a value.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_min(fl.close)))
+    date            A     B    C
+    2024-01-02   10.0  10.0    -
+    2024-01-03    5.0   5.0  5.0
+    2024-01-04    7.0   7.0  7.0
+    """
+
+
+@cs_min.meaning
+def _(x: Array) -> Array:
+    return like(x, present(x).min()) if present(x).size else x
+
+
+@cs_min.polars
+def _(x: pl.Expr) -> pl.Expr:
+    return spread_over(x, x.min())
+
+
+@cs_min.kernel
+def _(x: Array, out: Array) -> None:
+    best = np.inf
+    for i in range(x.size):
+        best = x[i] if x[i] < best else best
+    for i in range(x.size):
+        out[i] = np.nan if np.isnan(x[i]) else best
+
+
+@operator(Axis.CROSS)
+def cs_max(x: Input) -> Factor:
+    """The largest value among the symbols of the date, for those that have a value.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_max(fl.close)))
+    date            A     B     C
+    2024-01-02   20.0  20.0     -
+    2024-01-03   19.0  19.0  19.0
+    2024-01-04   22.0  22.0  22.0
+    """
+
+
+@cs_max.meaning
+def _(x: Array) -> Array:
+    return like(x, present(x).max()) if present(x).size else x
+
+
+@cs_max.polars
+def _(x: pl.Expr) -> pl.Expr:
+    return spread_over(x, x.max())
+
+
+@cs_max.kernel
+def _(x: Array, out: Array) -> None:
+    best = -np.inf
+    for i in range(x.size):
+        best = x[i] if x[i] > best else best
+    for i in range(x.size):
+        out[i] = np.nan if np.isnan(x[i]) else best
 
 
 @operator(Axis.CROSS)
@@ -195,11 +225,11 @@ def _(x: pl.Expr) -> pl.Expr:
     return around_mean(x)
 
 
-@cs_demean.kernel
-def _(x: Array, out: Array) -> None:
-    base, total, n = centre(x)
+@cs_demean.kernel_from(section_moments)
+def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
+    n, member, apart = count[0], base[0], total[0]
     for i in range(x.size):
-        out[i] = (n * (x[i] - base) - total) / n
+        out[i] = (n * (x[i] - member) - apart) / n
 
 
 @operator(Axis.CROSS)
@@ -229,11 +259,11 @@ def _(x: pl.Expr) -> pl.Expr:
     return spread_over(x, around_mean(x).std())
 
 
-@cs_std.kernel
-def _(x: Array, out: Array) -> None:
-    spread = deviation(x)
+@cs_std.kernel_from(section_moments)
+def _(x: Array, count: Array, square: Array, out: Array) -> None:
+    spread = section_deviation(count, square)
     for i in range(x.size):
-        out[i] = spread if not np.isnan(x[i]) else np.nan
+        out[i] = np.nan if np.isnan(x[i]) else spread
 
 
 @operator(Axis.CROSS)
@@ -266,56 +296,16 @@ def _(x: pl.Expr) -> pl.Expr:
     return around_mean(x) / around_mean(x).std()
 
 
-@cs_zscore.kernel
-def _(x: Array, out: Array) -> None:
-    base, total, n = centre(x)
-    spread = deviation(x)
+@cs_zscore.kernel_from(section_moments)
+def _(x: Array, count: Array, base: Array, total: Array, square: Array, out: Array) -> None:
+    n, member, apart = count[0], base[0], total[0]
+    spread = n * section_deviation(count, square) if square[0] > 0 else np.nan
     for i in range(x.size):
-        out[i] = (n * (x[i] - base) - total) / n / spread if spread > 0 else np.nan
+        out[i] = (n * (x[i] - member) - apart) / spread
 
 
 @operator(Axis.CROSS)
-def cs_robust_zscore(x: Input) -> Factor:
-    """`(x - median) / (1.4826 * MAD)` over the symbols of the date, with MAD the median of `|x - median|`.
-
-    On normal values it equals the z-score; one wild value changes neither median nor MAD. Missing where the MAD is
-    0, that is where half of the values or more are the same.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.cs_robust_zscore(fl.close)))
-    date              A      B       C
-    2024-01-02   -0.674  0.674       -
-    2024-01-03      0.0  0.899  -0.674
-    2024-01-04      0.0  1.349  -0.674
-
-    Source: Huber & Ronchetti (2009), Robust Statistics, 2nd edition, section 5.1; the constant is
-    `1 / norm.ppf(0.75)`.
-    """
-
-
-@cs_robust_zscore.meaning
-def _(x: Array) -> Array:
-    values = present(x)
-    if not values.size:
-        return x
-    middle = float(np.median(values))
-    return (x - middle) / (NORMAL_MAD * float(np.median(np.abs(values - middle))))
-
-
-@cs_robust_zscore.polars
-def _(x: pl.Expr) -> pl.Expr:
-    return (x - x.median()) / (NORMAL_MAD * (x - x.median()).abs().median())
-
-
-@cs_robust_zscore.kernel
-def _(x: Array, out: Array) -> None:
-    middle, spread = middle_and_mad(x)
-    for i in range(x.size):
-        out[i] = (x[i] - middle) / (NORMAL_MAD * spread) if spread > 0 else np.nan
-
-
-@operator(Axis.CROSS)
-def cs_scale(x: Input, *, total: Annotated[float, Real(above=0)] = 1.0) -> Factor:
+def cs_scale(x: Input, *, total: Total = 1.0) -> Factor:
     """`x` scaled so that absolute values of the date add up to `total`.
 
     Missing where all values are 0.
@@ -341,75 +331,7 @@ def _(x: pl.Expr, total: float) -> pl.Expr:
 
 @cs_scale.kernel
 def _(x: Array, total: float, out: Array) -> None:
-    size = np.nansum(np.abs(x))
+    size = total_size(x)
+    size = size if size > 0 else np.nan
     for i in range(x.size):
-        out[i] = total * x[i] / size if size > 0 else np.nan
-
-
-@operator(Axis.CROSS)
-def cs_winsorize(x: Input, *, limit: Limit = 3.0, method: WinsorizeMethod = "mad") -> Factor:
-    """`x` held within limits taken from the date, so that no wild value rules a score.
-
-    - `method="mad"`: median ± `limit` * 1.4826 * MAD; unchanged where the MAD is 0, for then there is no scale to
-      call a value wild;
-    - `method="std"`: mean ± `limit` standard deviations (ddof 1);
-    - `method="quantile"`: between the quantiles `limit` and `1 - limit` (linear interpolation), `limit` below 0.5.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.cs_winsorize(fl.close, limit=1)))
-    date            A       B    C
-    2024-01-02   10.0    20.0    -
-    2024-01-03   11.0    19.0  5.0
-    2024-01-04   12.0  19.413  7.0
-    >>> print(fl.example().show(fl.cs_winsorize(fl.close, limit=0.25, method="quantile")))
-    date            A     B    C
-    2024-01-02   12.5  17.5    -
-    2024-01-03   11.0  15.0  8.0
-    2024-01-04   12.0  17.0  9.5
-    """
-
-
-@cs_winsorize.meaning
-def _(x: Array, limit: float, method: str) -> Array:
-    values = present(x)
-    if values.size < 2:
-        return x
-    if method == "quantile":
-        lower, upper = np.quantile(values, [limit, 1 - limit])
-    else:
-        centre_, spread = (values.mean(), values.std(ddof=1)) if method == "std" else (np.median(values), 0.0)
-        if method == "mad":
-            spread = NORMAL_MAD * np.median(np.abs(values - centre_))
-        if spread == 0:
-            return x
-        lower, upper = centre_ - limit * spread, centre_ + limit * spread
-    return np.clip(x, lower, upper)
-
-
-@cs_winsorize.polars
-def _(x: pl.Expr, limit: float, method: str) -> pl.Expr:
-    if method == "quantile":
-        return x.clip(x.quantile(limit, "linear"), x.quantile(1 - limit, "linear"))
-    middle, spread = x.median(), NORMAL_MAD * (x - x.median()).abs().median()
-    if method == "std":
-        middle, spread = mean_in(x), around_mean(x).std()
-    return pl.when(spread > 0).then(x.clip(middle - limit * spread, middle + limit * spread)).otherwise(x)
-
-
-@cs_winsorize.kernel
-def _(x: Array, limit: float, method: int, out: Array) -> None:
-    lower, upper = -np.inf, np.inf
-    if method == 2:
-        values = np.sort(x[~np.isnan(x)])
-        if values.size > 0:
-            lower, upper = quantile(values, limit), quantile(values, 1 - limit)
-    else:
-        if method == 0:
-            middle, spread = middle_and_mad(x)
-            spread *= NORMAL_MAD
-        else:
-            middle, spread = mean(x), deviation(x)
-        if spread > 0:
-            lower, upper = middle - limit * spread, middle + limit * spread
-    for i in range(x.size):
-        out[i] = min(max(x[i], lower), upper) if not np.isnan(x[i]) else np.nan
+        out[i] = total * x[i] / size

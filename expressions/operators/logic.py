@@ -14,172 +14,18 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.comparison import mark, truth
 
 __all__ = [
-    "equal",
     "fill",
-    "greater",
-    "greater_equal",
     "is_missing",
-    "less",
-    "less_equal",
     "logical_and",
     "logical_not",
     "logical_or",
-    "not_equal",
     "where",
 ]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-
-
-def _truth(value: npt.NDArray[np.bool_], *inputs: Array) -> Array:
-    """1 and 0 for a comparison, missing where any input is missing."""
-    out = value.astype(np.float64)
-    for x in inputs:
-        out = np.where(np.isnan(x), np.nan, out)
-    return out
-
-
-# --- comparisons: 1, 0, or missing where either side is missing --------------------------------------------------
-
-
-@operator(Axis.CELL)
-def equal(x: Input, y: Input) -> Factor:
-    """`x == y` as 1 or 0; missing where either is missing.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close == 11))
-    date           A    B    C
-    2024-01-02   0.0  0.0    -
-    2024-01-03   1.0  0.0  0.0
-    2024-01-04   0.0  0.0  0.0
-    """
-
-
-@equal.meaning
-def _(x: Array, y: Array) -> Array:
-    return _truth(np.equal(x, y), x, y)
-
-
-@equal.polars
-def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x == y
-
-
-@operator(Axis.CELL)
-def not_equal(x: Input, y: Input) -> Factor:
-    """`x != y` as 1 or 0; missing where either is missing.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close != 11))
-    date           A    B    C
-    2024-01-02   1.0  1.0    -
-    2024-01-03   0.0  1.0  1.0
-    2024-01-04   1.0  1.0  1.0
-    """
-
-
-@not_equal.meaning
-def _(x: Array, y: Array) -> Array:
-    return _truth(np.not_equal(x, y), x, y)
-
-
-@not_equal.polars
-def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x != y
-
-
-@operator(Axis.CELL)
-def less(x: Input, y: Input) -> Factor:
-    """`x < y` as 1 or 0; missing where either is missing.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close < fl.open_))
-    date           A    B    C
-    2024-01-02   0.0  1.0    -
-    2024-01-03   0.0  1.0  0.0
-    2024-01-04   0.0  0.0  0.0
-    """
-
-
-@less.meaning
-def _(x: Array, y: Array) -> Array:
-    return _truth(np.less(x, y), x, y)
-
-
-@less.polars
-def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x < y
-
-
-@operator(Axis.CELL)
-def less_equal(x: Input, y: Input) -> Factor:
-    """`x <= y` as 1 or 0; missing where either is missing.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close <= 11))
-    date           A    B    C
-    2024-01-02   1.0  0.0    -
-    2024-01-03   1.0  0.0  1.0
-    2024-01-04   0.0  0.0  1.0
-    """
-
-
-@less_equal.meaning
-def _(x: Array, y: Array) -> Array:
-    return _truth(np.less_equal(x, y), x, y)
-
-
-@less_equal.polars
-def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x <= y
-
-
-@operator(Axis.CELL)
-def greater(x: Input, y: Input) -> Factor:
-    """`x > y` as 1 or 0; missing where either is missing.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close > fl.open_))
-    date           A    B    C
-    2024-01-02   0.0  0.0    -
-    2024-01-03   1.0  0.0  0.0
-    2024-01-04   1.0  1.0  1.0
-    """
-
-
-@greater.meaning
-def _(x: Array, y: Array) -> Array:
-    return _truth(np.greater(x, y), x, y)
-
-
-@greater.polars
-def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x > y
-
-
-@operator(Axis.CELL)
-def greater_equal(x: Input, y: Input) -> Factor:
-    """`x >= y` as 1 or 0; missing where either is missing.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close >= 11))
-    date           A    B    C
-    2024-01-02   0.0  1.0    -
-    2024-01-03   1.0  1.0  0.0
-    2024-01-04   1.0  1.0  0.0
-    """
-
-
-@greater_equal.meaning
-def _(x: Array, y: Array) -> Array:
-    return _truth(np.greater_equal(x, y), x, y)
-
-
-@greater_equal.polars
-def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
-    return x >= y
 
 
 # --- logic of Kleene: what is missing is unknown -----------------------------------------------------------------
@@ -209,6 +55,12 @@ def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return (x != 0) & (y != 0)
 
 
+@logical_and.kernel
+def _(x: Array, y: Array, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = 0.0 if (x[i] == 0) | (y[i] == 0) else mark(True, x[i], y[i])
+
+
 @operator(Axis.CELL)
 def logical_or(x: Input, y: Input) -> Factor:
     """`x | y`: 1 where either is true (not 0), 0 where both are 0, otherwise missing.
@@ -234,6 +86,13 @@ def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return (x != 0) | (y != 0)
 
 
+@logical_or.kernel
+def _(x: Array, y: Array, out: Array) -> None:
+    for i in range(out.size):
+        is_true = (np.abs(x[i]) > 0) | (np.abs(y[i]) > 0)
+        out[i] = 1.0 if is_true else mark(False, x[i], y[i])
+
+
 @operator(Axis.CELL)
 def logical_not(x: Input) -> Factor:
     """`~x`: 1 where `x` is 0, 0 where it is anything else, missing where it is missing.
@@ -249,12 +108,18 @@ def logical_not(x: Input) -> Factor:
 
 @logical_not.meaning
 def _(x: Array) -> Array:
-    return _truth(np.equal(x, 0), x)
+    return truth(np.equal(x, 0), x)
 
 
 @logical_not.polars
 def _(x: pl.Expr) -> pl.Expr:
     return x == 0
+
+
+@logical_not.kernel
+def _(x: Array, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = mark(x[i] == 0, x[i], x[i])
 
 
 # --- choosing ---------------------------------------------------------------------------------------------------
@@ -285,6 +150,13 @@ def _(condition: pl.Expr, x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return pl.when(condition != 0).then(x).when(condition == 0).then(y)
 
 
+@where.kernel
+def _(condition: Array, x: Array, y: Array, out: Array) -> None:
+    for i in range(out.size):
+        chosen = x[i] if condition[i] != 0 else y[i]
+        out[i] = np.nan if np.isnan(condition[i]) else chosen
+
+
 @operator(Axis.CELL)
 def is_missing(x: Input) -> Factor:
     """1 where `x` is missing, 0 elsewhere.
@@ -310,6 +182,12 @@ def _(x: pl.Expr) -> pl.Expr:
     return x.is_null()
 
 
+@is_missing.kernel
+def _(x: Array, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = 1.0 if np.isnan(x[i]) else 0.0
+
+
 @operator(Axis.CELL)
 def fill(x: Input, y: Input) -> Factor:
     """`x`, or `y` where `x` is missing.
@@ -331,3 +209,9 @@ def _(x: Array, y: Array) -> Array:
 @fill.polars
 def _(x: pl.Expr, y: pl.Expr) -> pl.Expr:
     return pl.coalesce(x, y)
+
+
+@fill.kernel
+def _(x: Array, y: Array, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = y[i] if np.isnan(x[i]) else x[i]

@@ -15,7 +15,8 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.operators.block import block_moments, block_sums
+from factorloom.expressions.operators.block import moments, products, shape, sums
+from factorloom.expressions.operators.bound import counts
 from factorloom.expressions.operators.window import (
     Array,
     Pair,
@@ -24,6 +25,7 @@ from factorloom.expressions.operators.window import (
     average,
     centred,
     count_of,
+    powers_of,
     present,
     spread_of,
     where_enough,
@@ -31,7 +33,7 @@ from factorloom.expressions.operators.window import (
 )
 from factorloom.expressions.parameter import Count, MinSamples, Samples, Window
 
-__all__ = ["ts_count", "ts_decay_linear", "ts_mean", "ts_skew", "ts_std", "ts_sum", "ts_zscore"]
+__all__ = ["ts_count", "ts_kurt", "ts_mean", "ts_product", "ts_skew", "ts_std", "ts_sum", "ts_var"]
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -59,9 +61,10 @@ def _(x: pl.Expr, window: int) -> pl.Expr:
     return count_of(x, window)
 
 
-@ts_count.kernel
-def _(x: Array, window: int, out: Array) -> None:
-    block_sums(x, window, out, np.empty(x.size))
+@ts_count.kernel_from(counts)
+def _(count: Array, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = count[i]
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -89,13 +92,10 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return x.rolling_sum(window, min_samples=min_samples)
 
 
-@ts_sum.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count = np.empty(x.size)
-    block_sums(x, window, count, out)
-    for i in range(x.size):
-        if count[i] < min_samples:
-            out[i] = np.nan
+@ts_sum.kernel_from(counts, sums)
+def _(count: Array, total: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = total[i] if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -132,59 +132,77 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough(mean, count, min_samples)
 
 
-@ts_mean.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, total, square)
-    for i in range(x.size):
-        if count[i] < min_samples:
-            out[i] = np.nan
-        else:
-            out[i] = base[i] if total[i] == 0 else (count[i] * base[i] + total[i]) / count[i]
+@ts_mean.kernel_from(moments)
+def _(count: Array, base: Array, total: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        mean = (count[i] * base[i] + total[i]) / count[i] if total[i] != 0 else base[i]
+        out[i] = mean if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
-def ts_decay_linear(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
-    """The linearly weighted mean of the last `window` values: the newest weighs `window`, the oldest 1.
+def ts_product(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
+    """The product of the last `window` values: `ts_product(1 + returns, 20)` is the growth over 20 bars.
 
-    The weights of missing values are left out of the sum of weights. Missing where fewer than `min_samples` are
-    present (default: `window`).
+    Missing where fewer than `min_samples` are present (default: `window`). Nothing is divided out or taken to
+    logarithms, so zeros and signs are exact.
 
     >>> import factorloom as fl
-    >>> print(fl.example().show(fl.ts_decay_linear(fl.close, 2)))
-    date              A       B      C
-    2024-01-02        -       -      -
-    2024-01-03   10.667  19.333      -
-    2024-01-04   11.667    21.0  6.333
+    >>> print(fl.example().show(fl.ts_product(fl.close, 2)))
+    date             A      B     C
+    2024-01-02       -      -     -
+    2024-01-03   110.0  380.0     -
+    2024-01-04   132.0  418.0  35.0
     """
 
 
-@ts_decay_linear.meaning
+@ts_product.meaning
 def _(x: Array) -> float:
-    there, weight = ~np.isnan(x), np.arange(1.0, x.size + 1)
-    return float(np.average(x[there], weights=weight[there]))
+    return float(present(x).prod())
 
 
-@ts_decay_linear.polars
+@ts_product.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    bars = [x.shift(k) for k in range(window)]
-    total = pl.sum_horizontal([bar * (window - k) for k, bar in enumerate(bars)])
-    weights = pl.sum_horizontal([bar.is_not_null().cast(pl.Float64) * (window - k) for k, bar in enumerate(bars)])
-    return where_enough(total / weights, count_of(x, window), min_samples)
+    bars = [x.shift(k).fill_null(1.0) for k in range(window)]
+    return where_enough(pl.reduce(lambda left, right: left * right, bars), count_of(x, window), min_samples)
 
 
-@ts_decay_linear.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    for i in range(x.size):
-        total = weights = 0.0
-        count = 0
-        for j in range(max(0, i - window + 1), i + 1):
-            if not np.isnan(x[j]):
-                weight = window - (i - j)
-                total += weight * x[j]
-                weights += weight
-                count += 1
-        out[i] = total / weights if count >= min_samples else np.nan
+@ts_product.kernel_from(counts, products)
+def _(count: Array, product: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = product[i] if count[i] >= min_samples else np.nan
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_var(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
+    """The sample variance (ddof 1) of the last `window` values, per bar: not annualised.
+
+    Missing where fewer than `min_samples` are present (default: `window`, at least 2). Exactly 0 for a constant.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_var(fl.close, 2)))
+    date           A    B    C
+    2024-01-02     -    -    -
+    2024-01-03   0.5  0.5    -
+    2024-01-04   0.5  4.5  2.0
+    """
+
+
+@ts_var.meaning
+def _(x: Array) -> float:
+    return float(centred(present(x)).var(ddof=1))
+
+
+@ts_var.polars
+def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    count, _base, _total, square = spread_of(x, window)
+    return where_enough(square / (count - 1), count, min_samples)
+
+
+@ts_var.kernel_from(moments)
+def _(count: Array, scatter: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        variance = scatter[i] / (count[i] * (count[i] - 1))
+        out[i] = variance if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -213,53 +231,11 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough((square / (count - 1)).sqrt(), count, min_samples)
 
 
-@ts_std.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, total, square)
-    for i in range(x.size):
-        out[i] = np.sqrt(square[i] / (count[i] - 1)) if count[i] >= min_samples else np.nan
-
-
-@operator(Axis.TIME, lookback=window_bars)
-def ts_zscore(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
-    """`(x - ts_mean(x, window)) / ts_std(x, window)`.
-
-    Missing where `x` is, where fewer than `min_samples` are present (default: `window`, at least 2), and where the
-    window is constant.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.ts_zscore(fl.close, 3)))
-    date           A      B  C
-    2024-01-02     -      -  -
-    2024-01-03     -      -  -
-    2024-01-04   1.0  1.091  -
-    """
-
-
-@ts_zscore.meaning
-def _(x: Array) -> float:
-    deviations = centred(present(x))
-    return float(deviations[-1] / deviations.std(ddof=1)) if not np.isnan(x[-1]) else np.nan
-
-
-@ts_zscore.polars
-def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, base, total, square = spread_of(x, window)
-    deviation = (count * (x - base) - total) / count
-    return where_enough(deviation / (square / (count - 1)).sqrt(), count, min_samples)
-
-
-@ts_zscore.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, total, square)
-    for i in range(x.size):
-        if count[i] >= min_samples and square[i] > 0:
-            deviation = (count[i] * (x[i] - base[i]) - total[i]) / count[i]
-            out[i] = deviation / np.sqrt(square[i] / (count[i] - 1))
-        else:
-            out[i] = np.nan
+@ts_std.kernel_from(moments)
+def _(count: Array, scatter: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        deviation = np.sqrt(scatter[i] / (count[i] * (count[i] - 1)))
+        out[i] = deviation if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -292,26 +268,64 @@ def _(x: Array) -> float:
 
 @ts_skew.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    _base, deviations = around_member(x, window)
-    n, mean = count_of(x, window), pl.sum_horizontal(deviations) / count_of(x, window)
-    m2 = pl.sum_horizontal([d * d for d in deviations]) / n
-    m3 = pl.sum_horizontal([d * d * d for d in deviations]) / n
-    central2, central3 = m2 - mean * mean, m3 - 3 * mean * m2 + 2 * mean * mean * mean
-    return where_enough((n * (n - 1)).sqrt() / (n - 2) * central3 / central2.pow(1.5), n, min_samples)
+    n, total, square, cube, _fourth = powers_of(x, window)
+    scatter = n * square - total * total
+    third = n * (n * cube - 3 * total * square) + 2 * total.pow(3)
+    return where_enough((n * (n - 1)).sqrt() / (n - 2) * third / scatter.pow(1.5), n, min_samples)
 
 
-@ts_skew.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count, base, total, square = np.empty(x.size), np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_moments(x, window, count, base, total, square)
-    for i in range(x.size):
-        n = count[i]
-        if n < min_samples or not square[i] > 0:
-            out[i] = np.nan
-            continue
-        cube = 0.0
-        for j in range(max(0, i - window + 1), i + 1):
-            if not np.isnan(x[j]):
-                deviation = (n * (x[j] - base[i]) - total[i]) / n
-                cube += deviation * deviation * deviation
-        out[i] = np.sqrt(n * (n - 1)) / (n - 2) * (cube / n) / (square[i] / n) ** 1.5
+@ts_skew.kernel_from(shape)
+def _(count: Array, total: Array, square: Array, cube: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        n, s = count[i], total[i]
+        scatter = n * square[i] - s * s
+        third = n * (n * cube[i] - 3.0 * s * square[i]) + 2.0 * s * s * s
+        skew = np.sqrt(n * (n - 1)) / (n - 2) * third / (scatter * np.sqrt(scatter))
+        out[i] = skew if n >= min_samples else np.nan
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_kurt(
+    x: Input,
+    window: Annotated[int, Count(4, "the kurtosis of three values is undefined")],
+    *,
+    min_samples: Annotated[int | None, Samples(4)] = None,
+) -> Factor:
+    """The adjusted excess kurtosis of the last `window` values, as pandas' `rolling.kurt`: about 0 for a normal sample.
+
+    `(n - 1) / ((n - 2) (n - 3)) * ((n + 1) * m4 / m2 ** 2 - 3 (n - 1))` with the central moments `m2` and `m4` of
+    `n` present values. Missing where fewer than `min_samples` are present (default: `window`, at least 4), and for a
+    constant window.
+
+    >>> import factorloom as fl
+    >>> print(fl.ts_kurt(fl.close, 20))
+    ts_kurt(close, 20)
+    """
+
+
+@ts_kurt.meaning
+def _(x: Array) -> float:
+    d = centred(present(x))
+    n = d.size
+    kurtosis = (d**4).mean() / (d**2).mean() ** 2
+    return float((n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * kurtosis - 3 * (n - 1)))
+
+
+@ts_kurt.polars
+def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    n, total, square, cube, fourth = powers_of(x, window)
+    scatter = n * square - total * total
+    central = n * (n * (n * fourth - 4 * total * cube) + 6 * total * total * square) - 3 * total.pow(4)
+    value = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * central / (scatter * scatter) - 3 * (n - 1))
+    return where_enough(value, n, min_samples)
+
+
+@ts_kurt.kernel_from(shape)
+def _(count: Array, total: Array, square: Array, cube: Array, fourth: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        n, s = count[i], total[i]
+        scatter = n * square[i] - s * s
+        central = n * (n * (n * fourth[i] - 4.0 * s * cube[i]) + 6.0 * s * s * square[i]) - 3.0 * s * s * s * s
+        kurtosis = central / (scatter * scatter)
+        excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * kurtosis - 3.0 * (n - 1))
+        out[i] = excess if n >= min_samples else np.nan

@@ -1,4 +1,4 @@
-"""Where a value stands among the last bars of a symbol: extremes and ranks.
+"""Where a value stands among the last bars of a symbol.
 
 Windows and missing values are as in `moment.py`.
 """
@@ -11,84 +11,11 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.operators.block import block_max
-from factorloom.expressions.operators.window import (
-    Array,
-    count_of,
-    present,
-    where_enough,
-    window_bars,
-)
+from factorloom.expressions.operators.bound import counts
+from factorloom.expressions.operators.window import Array, count_of, present, where_enough, window_bars
 from factorloom.expressions.parameter import MinSamples, Window
 
-__all__ = ["ts_max", "ts_min", "ts_rank"]
-
-
-@operator(Axis.TIME, lookback=window_bars)
-def ts_min(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
-    """The smallest of the last `window` values.
-
-    Missing where fewer than `min_samples` are present (default: `window`).
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.ts_min(fl.close, 2)))
-    date            A     B    C
-    2024-01-02      -     -    -
-    2024-01-03   10.0  19.0    -
-    2024-01-04   11.0  19.0  5.0
-    """
-
-
-@ts_min.meaning
-def _(x: Array) -> float:
-    return float(present(x).min())
-
-
-@ts_min.polars
-def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    return x.rolling_min(window, min_samples=min_samples)
-
-
-@ts_min.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count = np.empty(x.size)
-    block_max(x, window, -1.0, count, out)
-    for i in range(x.size):
-        out[i] = -out[i] if count[i] >= min_samples else np.nan
-
-
-@operator(Axis.TIME, lookback=window_bars)
-def ts_max(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
-    """The largest of the last `window` values.
-
-    Missing where fewer than `min_samples` are present (default: `window`).
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.ts_max(fl.close, 2)))
-    date            A     B    C
-    2024-01-02      -     -    -
-    2024-01-03   11.0  20.0    -
-    2024-01-04   12.0  22.0  7.0
-    """
-
-
-@ts_max.meaning
-def _(x: Array) -> float:
-    return float(present(x).max())
-
-
-@ts_max.polars
-def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    return x.rolling_max(window, min_samples=min_samples)
-
-
-@ts_max.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    count = np.empty(x.size)
-    block_max(x, window, 1.0, count, out)
-    for i in range(x.size):
-        if count[i] < min_samples:
-            out[i] = np.nan
+__all__ = ["ts_rank"]
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -124,12 +51,12 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough(pl.when(x.is_not_null()).then((below + (same + 1) / 2) / count), count, min_samples)
 
 
-@ts_rank.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
-    for i in range(x.size):
-        count = below = same = 0
-        for j in range(max(0, i - window + 1), i + 1):
-            count += x[j] == x[j]
-            below += x[j] < x[i]
-            same += x[j] == x[i]
-        out[i] = (below + (same + 1) / 2) / count if same > 0 and count >= min_samples else np.nan
+@ts_rank.kernel_from(counts)
+def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
+    out[:] = 2.0  # twice the rank: 2 for itself, 2 for every older bar below, 1 for every one that ties
+    for k in range(1, min(window, x.size)):
+        old, new, rank = x[: x.size - k], x[k:], out[k:]
+        for i in range(rank.size):
+            rank[i] += (1.0 if old[i] < new[i] else 0.0) + (1.0 if old[i] <= new[i] else 0.0)
+    for i in range(out.size):
+        out[i] = out[i] / (2.0 * count[i]) if (count[i] >= min_samples) & (x[i] == x[i]) else np.nan

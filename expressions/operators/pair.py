@@ -1,4 +1,4 @@
-"""How two inputs move together over the last bars of a symbol.
+"""How two inputs move together over the last bars of a symbol, or one with its own past.
 
 Only bars where both are present count; windows are as in `moment.py`.
 """
@@ -11,7 +11,8 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.operators.block import block_comoments
+from factorloom.expressions.operators.block import comoments
+from factorloom.expressions.operators.shift import ts_delay
 from factorloom.expressions.operators.window import (
     Array,
     Pair,
@@ -22,8 +23,44 @@ from factorloom.expressions.operators.window import (
     where_enough,
     window_bars,
 )
+from factorloom.expressions.parameter import Periods
 
-__all__ = ["ts_beta", "ts_corr"]
+__all__ = ["ts_autocorr", "ts_beta", "ts_corr", "ts_cov"]
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_cov(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
+    """The sample covariance (ddof 1) of two inputs over the last `window` bars.
+
+    Only bars where both are present count; missing where fewer than `min_samples` do (default: `window`, at
+    least 2). Exactly 0 where either is constant.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_cov(fl.close, fl.open_, 2)))
+    date            A     B    C
+    2024-01-02      -     -    -
+    2024-01-03   0.25   0.5    -
+    2024-01-04    0.5  0.75  1.0
+    """
+
+
+@ts_cov.meaning
+def _(x: Array, y: Array) -> float:
+    a, b = map(centred, paired(x, y))
+    return float((a * b).sum() / (a.size - 1))
+
+
+@ts_cov.polars
+def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    count, _square_x, _square_y, product = joint_of(x, y, window)
+    return where_enough(product / (count - 1), count, min_samples)
+
+
+@ts_cov.kernel_from(comoments)
+def _(count: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        covariance = scatter_xy[i] / (count[i] * (count[i] - 1))
+        out[i] = covariance if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -54,13 +91,13 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough((product / (square_x.sqrt() * square_y.sqrt())).clip(-1, 1), count, min_samples)
 
 
-@ts_corr.kernel
-def _(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
-    count, square_x, square_y = np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_comoments(x, y, window, count, square_x, square_y, out)
-    for i in range(x.size):
-        scale = np.sqrt(square_x[i]) * np.sqrt(square_y[i])
-        out[i] = min(1.0, max(-1.0, out[i] / scale)) if count[i] >= min_samples and scale > 0 else np.nan
+@ts_corr.kernel_from(comoments)
+def _(count: Array, scatter_x: Array, scatter_y: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        correlation = scatter_xy[i] / (np.sqrt(scatter_x[i]) * np.sqrt(scatter_y[i]))
+        correlation = 1.0 if correlation > 1.0 else correlation
+        correlation = -1.0 if correlation < -1.0 else correlation
+        out[i] = correlation if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -91,9 +128,21 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough(product / square_y, count, min_samples)
 
 
-@ts_beta.kernel
-def _(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
-    count, square_x, square_y = np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    block_comoments(x, y, window, count, square_x, square_y, out)
-    for i in range(x.size):
-        out[i] = out[i] / square_y[i] if count[i] >= min_samples and square_y[i] > 0 else np.nan
+@ts_beta.kernel_from(comoments)
+def _(count: Array, scatter_y: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = scatter_xy[i] / scatter_y[i] if count[i] >= min_samples else np.nan
+
+
+@operator(Axis.TIME, lookback=lambda window, lag, **_: window - 1 + lag)
+def ts_autocorr(x: Input, window: Pair, *, lag: Periods = 1, min_samples: PairSamples = None) -> Factor:
+    """The correlation of an input with its own value `lag` bars before: `ts_corr(x, ts_delay(x, lag), window)`.
+
+    Both sides have their own mean. Only bars where both are present count; missing where fewer than `min_samples` do
+    (default: `window`, at least 2), and where either is constant.
+
+    >>> import factorloom as fl
+    >>> print(fl.ts_autocorr(fl.close, 20))
+    ts_corr(close, ts_delay(close, 1), 20)
+    """
+    return ts_corr(x, ts_delay(x, lag), window, min_samples=min_samples)

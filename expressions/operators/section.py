@@ -1,6 +1,7 @@
-"""What the operators on cross-sections share: how values are spread over members, and centres that keep every digit.
+"""What the operators on cross-sections share: how values are spread over members, centres that keep every digit, and
+the two summaries that their kernels read: the moments of a section, and its order.
 
-The plain loops at the end are called by kernels and compiled with them.
+The plain loops are called by kernels and compiled with them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,25 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["around_mean", "centre", "deviation", "like", "mean", "mean_in", "middle_and_mad", "quantile", "spread_over"]
+from factorloom.expressions.operator import summary
+from factorloom.expressions.operators.sort import ascend
+
+__all__ = [
+    "around_mean",
+    "first_present",
+    "like",
+    "mean_in",
+    "median",
+    "median_distance",
+    "ordered",
+    "present_in",
+    "quantile",
+    "section_deviation",
+    "section_mean",
+    "section_moments",
+    "spread_over",
+    "total_size",
+]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -38,49 +57,141 @@ def mean_in(x: pl.Expr) -> pl.Expr:
     return pl.when(total == 0).then(base).otherwise((n * base + total) / n)
 
 
-def centre(x: Array) -> tuple[float, float, int]:
-    """A member, the sum of present values around it, and their number: from these, sums and deviations keep all
-    digits."""
-    base, total, n = np.nan, 0.0, 0
+# --- moments: four sums side by side, because one addition waits for the one before it ----------------------------
+
+
+@summary("count", "base", "total", "square")
+def section_moments(x: Array, count: Array, base: Array, total: Array, square: Array) -> None:
+    """The number of present members, one of them, the sum around it, and the sum of squared deviations from the mean:
+    each in the first element of its array. Exact for constants and whole numbers."""
+    member = first_present(x)
+    n, apart = _sums(x, member)
+    count[0], base[0], total[0] = n, member, apart
+    square[0] = _squares(x, member, apart, n)
+
+
+def section_mean(count: Array, base: Array, total: Array) -> float:
+    """The mean by the moments of a section, exact for a constant and for whole numbers."""
+    value: float = base[0] if total[0] == 0 else (count[0] * base[0] + total[0]) / count[0]
+    return value
+
+
+def section_deviation(count: Array, square: Array) -> float:
+    """The sample standard deviation by the moments of a section; not a number for fewer than two members."""
+    value: float = np.sqrt(square[0] / (count[0] - 1))
+    return value
+
+
+def first_present(x: Array) -> float:
     for i in range(x.size):
         if not np.isnan(x[i]):
-            if n == 0:
-                base = x[i]
-            total += x[i] - base
-            n += 1
-    return base, total, n
+            value: float = x[i]
+            return value
+    return np.nan
 
 
-def mean(x: Array) -> float:
-    """The mean of the present values, exact for a constant and for whole numbers."""
-    base, total, n = centre(x)
-    return base if total == 0 else (n * base + total) / n
-
-
-def deviation(x: Array) -> float:
-    """The sample standard deviation of the present values; missing for fewer than two."""
-    base, total, n = centre(x)
-    square = 0.0
+def _sums(x: Array, base: float) -> tuple[int, float]:
+    """The number of present members, and the sum of their distances from `base`."""
+    whole = x.size - x.size % 4
+    a = b = c = d = 0.0
+    n = 0
+    for i in range(0, whole, 4):
+        a += _or_zero(x[i] - base)
+        b += _or_zero(x[i + 1] - base)
+        c += _or_zero(x[i + 2] - base)
+        d += _or_zero(x[i + 3] - base)
+    for i in range(whole, x.size):
+        a += _or_zero(x[i] - base)
     for i in range(x.size):
-        if not np.isnan(x[i]):
-            square += ((n * (x[i] - base) - total) / n) ** 2
-    return np.sqrt(square / (n - 1)) if n > 1 else np.nan
+        n += not np.isnan(x[i])
+    return n, (a + b) + (c + d)
 
 
-def middle_and_mad(x: Array) -> tuple[float, float]:
-    """The median of the present values, and the median of their distances from it."""
-    values = x[~np.isnan(x)]
-    if values.size == 0:
-        return np.nan, np.nan
-    middle = np.median(values)
-    return middle, np.median(np.abs(values - middle))
+def _squares(x: Array, base: float, total: float, n: float) -> float:
+    """The sum of squared deviations from the mean, each taken `n` times as large so that whole numbers stay whole."""
+    whole = x.size - x.size % 4
+    a = b = c = d = 0.0
+    for i in range(0, whole, 4):
+        a += _or_zero(n * (x[i] - base) - total) ** 2
+        b += _or_zero(n * (x[i + 1] - base) - total) ** 2
+        c += _or_zero(n * (x[i + 2] - base) - total) ** 2
+        d += _or_zero(n * (x[i + 3] - base) - total) ** 2
+    for i in range(whole, x.size):
+        a += _or_zero(n * (x[i] - base) - total) ** 2
+    return ((a + b) + (c + d)) / n / n
 
 
-def quantile(ordered: Array, share: float) -> float:
+def total_size(x: Array) -> float:
+    """The sum of the absolute values of the present members."""
+    whole = x.size - x.size % 4
+    a = b = c = d = 0.0
+    for i in range(0, whole, 4):
+        a += _or_zero(np.abs(x[i]))
+        b += _or_zero(np.abs(x[i + 1]))
+        c += _or_zero(np.abs(x[i + 2]))
+        d += _or_zero(np.abs(x[i + 3]))
+    for i in range(whole, x.size):
+        a += _or_zero(np.abs(x[i]))
+    return (a + b) + (c + d)
+
+
+def _or_zero(value: float) -> float:
+    return 0.0 if np.isnan(value) else value
+
+
+# --- order ---------------------------------------------------------------------------------------------------------
+
+
+@summary("order", "ascending")
+def ordered(x: Array, order: Array, ascending: Array) -> None:
+    """The indices of the members from the smallest to the largest, ties in the order of the members and the missing
+    ones last, and the values in that order."""
+    ascend(x, order, ascending)
+
+
+def present_in(ascending: Array) -> int:
+    """How many members are present: the missing ones stand last."""
+    n = ascending.size
+    while n > 0 and np.isnan(ascending[n - 1]):
+        n -= 1
+    return n
+
+
+def median(ascending: Array) -> float:
+    """The median of sorted values; missing where there are none."""
+    n = ascending.size
+    if n == 0:
+        return np.nan
+    value: float = (ascending[(n - 1) // 2] + ascending[n // 2]) / 2
+    return value
+
+
+def median_distance(ascending: Array, middle: float) -> float:
+    """The median of the distances of sorted values from `middle`, found without looking at most of them."""
+    n = ascending.size
+    if n == 0:
+        return np.nan
+    return (_distance(ascending, middle, (n - 1) // 2) + _distance(ascending, middle, n // 2)) / 2
+
+
+def _distance(ascending: Array, middle: float, rank: int) -> float:
+    """The distance from `middle` of the value that has so many nearer ones: these stand side by side."""
+    first, last = 0, ascending.size - 1 - rank
+    while first < last:
+        half = (first + last) // 2
+        if middle - ascending[half] > ascending[half + rank + 1] - middle:
+            first = half + 1
+        else:
+            last = half
+    distance: float = max(middle - ascending[first], ascending[first + rank] - middle)
+    return distance
+
+
+def quantile(ascending: Array, share: float) -> float:
     """The linearly interpolated quantile of sorted values."""
-    place = share * (ordered.size - 1)
+    place = share * (ascending.size - 1)
     below = int(place)
-    above = min(below + 1, ordered.size - 1)
-    lower: float = ordered[below]
-    gap: float = ordered[above] - lower
+    above = min(below + 1, ascending.size - 1)
+    lower: float = ascending[below]
+    gap: float = ascending[above] - lower
     return lower + (place - below) * gap

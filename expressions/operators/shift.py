@@ -6,20 +6,17 @@ The meaning sees the bars from the oldest one needed to the newest, missing wher
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.parameter import Periods
+from factorloom.expressions.operators.function import log
+from factorloom.expressions.operators.window import Array, present, window_bars
+from factorloom.expressions.parameter import Periods, Window
 
-__all__ = ["ts_delay", "ts_delta", "ts_lead", "ts_pct_change"]
-
-Array: TypeAlias = npt.NDArray[np.float64]
+__all__ = ["ts_delay", "ts_delta", "ts_last", "ts_lead", "ts_log_return", "ts_pct_change"]
 
 
 def _periods(periods: int) -> int:
@@ -118,9 +115,10 @@ def _(x: pl.Expr, periods: int) -> pl.Expr:
 @ts_delta.kernel
 def _(x: Array, periods: int, out: Array) -> None:
     first = min(periods, x.size)
+    old, new, later = x[: x.size - first], x[first:], out[first:]
     out[:first] = np.nan
-    for i in range(first, x.size):
-        out[i] = x[i] - x[i - periods]
+    for i in range(later.size):
+        later[i] = new[i] - old[i]
 
 
 @operator(Axis.TIME, lookback=_periods)
@@ -151,6 +149,55 @@ def _(x: pl.Expr, periods: int) -> pl.Expr:
 @ts_pct_change.kernel
 def _(x: Array, periods: int, out: Array) -> None:
     first = min(periods, x.size)
+    old, new, later = x[: x.size - first], x[first:], out[first:]
     out[:first] = np.nan
-    for i in range(first, x.size):
-        out[i] = x[i] / x[i - periods] - 1 if x[i - periods] != 0 else np.nan
+    for i in range(later.size):
+        later[i] = new[i] / old[i] - 1
+
+
+@operator(Axis.TIME, lookback=_periods)
+def ts_log_return(x: Input, periods: Periods) -> Factor:
+    """The logarithmic change over `periods` bars: `log(x / ts_delay(x, periods))`.
+
+    Lookback `periods`; missing where either value is, and where their ratio is not positive.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_log_return(fl.close, 1)))
+    date             A       B      C
+    2024-01-02       -       -      -
+    2024-01-03   0.095  -0.051      -
+    2024-01-04   0.087   0.147  0.336
+    """
+    return log(x / ts_delay(x, periods))
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_last(x: Input, window: Window) -> Factor:
+    """The newest present value of the last `window` bars; missing where none of them has one.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_last(fl.where(fl.close == 11, fl.missing, fl.close), 2)))
+    date            A     B    C
+    2024-01-02   10.0  20.0    -
+    2024-01-03   10.0  19.0  5.0
+    2024-01-04   12.0  22.0  7.0
+    """
+
+
+@ts_last.meaning
+def _(x: Array) -> float:
+    return float(present(x)[-1]) if not np.isnan(x).all() else np.nan
+
+
+@ts_last.polars
+def _(x: pl.Expr, window: int) -> pl.Expr:
+    return x.forward_fill(limit=window - 1) if window > 1 else x
+
+
+@ts_last.kernel
+def _(x: Array, window: int, out: Array) -> None:
+    last, age = np.nan, 0
+    for i in range(x.size):
+        age = 0 if x[i] == x[i] else age + 1
+        last = x[i] if age == 0 else last
+        out[i] = last if age < window else np.nan

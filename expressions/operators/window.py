@@ -24,6 +24,7 @@ __all__ = [
     "count_of",
     "joint_of",
     "paired",
+    "powers_of",
     "present",
     "spread_of",
     "where_enough",
@@ -82,6 +83,20 @@ def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
     base, deviations = around_member(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
     return count, base, total, _deviations(count, [d * d for d in deviations], total * total).clip(0)
+
+
+def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """Count, and sums of the first four powers of the distances from a value of the window itself."""
+    _, apart = around_member(x, window)
+    squares = [d * d for d in apart]
+    cubes, fourths = [q * d for q, d in zip(squares, apart, strict=True)], [q * q for q in squares]
+    return (
+        count_of(x, window),
+        pl.sum_horizontal(apart),
+        pl.sum_horizontal(squares),
+        pl.sum_horizontal(cubes),
+        pl.sum_horizontal(fourths),
+    )
 
 
 def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:

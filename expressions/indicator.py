@@ -1,0 +1,286 @@
+"""Indicators: operators along time that users write as a plain Python loop.
+
+The loop sees the bars of one symbol, as arrays, and fills one array per output. It is the meaning, the Polars form
+and the kernel at once: Numba compiles it when it first runs. What is declared is frozen: the code, the constants that
+it names and the functions that it calls make up the version of the operator, so that changed code never meets cached
+results. Every indicator is first tried out in plain Python (`trial.py`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints, overload
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import IndicatorError
+from factorloom.expressions.factor import OPERATORS, Factor, Input
+from factorloom.expressions.frozen import fingerprint, freeze
+from factorloom.expressions.operator import Bars, Operator, Summary
+from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
+from factorloom.expressions.trial import try_on, try_out
+
+__all__ = ["Indicator", "Indicators", "check_indicator", "indicator"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Loop: TypeAlias = Callable[..., None]
+
+PLAIN: dict[object, Kind] = {int: Count(1), float: Real(), bool: Flag()}
+"""What a parameter accepts that is annotated as a plain number."""
+
+
+class Indicator(Operator[...]):
+    """An operator made from a loop.
+
+    Attributes
+    ----------
+    family, module : str
+        The name of the loop, which all its outputs share, and where it was written.
+    outputs : tuple of str
+        What the loop fills.
+    """
+
+    def __init__(self, loop: FunctionType, found: Summary, place: int, lookback: Bars | None, unbounded: bool) -> None:
+        assert isinstance(found.form, FunctionType)
+        self._loop, self._place = found.form, place
+        self.family, self.module, self.outputs = loop.__name__, loop.__module__, found.outputs
+        version = fingerprint(found.form) + (fingerprint(lookback) if isinstance(lookback, FunctionType) else "")
+        is_one = len(found.outputs) == 1
+        name = self.family if is_one else f"{self.family}_{found.outputs[place]}"
+        super().__init__(_facade(loop, found, name), Axis.TIME, lookback=lookback, unbounded=unbounded, version=version)
+        self._arguments = found.arguments
+        self.meaning(self._last)
+        self.polars(self._lazy)
+        if is_one:
+            self.kernel(found.form)
+        else:
+            self.kernel_from(found)(_copy(found.outputs[place]))
+
+    def run(self, inputs: Sequence[Array], values: Mapping[str, Value], fill: float = np.nan) -> tuple[Array, ...]:
+        """All outputs of the plain loop, in arrays that held `fill` before."""
+        given: dict[str, object] = {name: kind.encode(values[name]) for name, kind in self.kinds.items()}
+        given |= {name: _sealed(x) for name, x in zip(self.inputs, inputs, strict=True)}
+        outputs = tuple(np.full(inputs[0].size, fill) for _ in self.outputs)
+        with np.errstate(all="ignore"):
+            self._loop(*(given[name] for name in self._arguments), *outputs)
+        return outputs
+
+    def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
+        """What a form gives for these inputs and all parameters."""
+        return form(inputs, self.named(parameters))
+
+    def _last(self, inputs: Sequence[Array], values: Mapping[str, Value]) -> float:
+        return float(self.run(inputs, values)[self._place][-1])
+
+    def _lazy(self, inputs: Sequence[pl.Expr], values: Mapping[str, Value]) -> pl.Expr:
+        def loop(columns: Sequence[pl.Series]) -> pl.Series:
+            return pl.Series(self.run([x.to_numpy() for x in columns], values)[self._place], nan_to_null=True)
+
+        return pl.map_batches(inputs, loop, return_dtype=pl.Float64, returns_scalar=False)
+
+
+class Indicators:
+    """Several operators made from one loop, one for each output; calling it gives a factor of each."""
+
+    def __init__(self, operators: Sequence[Indicator]) -> None:
+        first = operators[0]
+        self.operators = tuple(operators)
+        self.__name__, self.__module__ = first.family, first.module
+        self.__doc__, self.__signature__ = first.__doc__, first.signature
+        try:
+            self._result: Any = namedtuple(first.family, first.outputs)  # type: ignore[misc]
+        except ValueError as error:
+            raise IndicatorError(f"indicator {first.family}: {error}", hint="rename this output") from None
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        return self._result(*(op(*args, **kwargs) for op in self.operators))
+
+    def __repr__(self) -> str:
+        return f"<Indicators {', '.join(op.name for op in self.operators)}>"
+
+
+@overload
+def indicator(*, lookback: Bars | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]: ...
+@overload
+def indicator(
+    *, lookback: Bars | None = None, unbounded: bool = False, outputs: Sequence[str]
+) -> Callable[[Loop], Indicators]: ...
+def indicator(
+    *, lookback: Bars | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
+) -> Callable[[Loop], Indicator | Indicators]:
+    """Make an operator of a plain loop over the bars of one symbol.
+
+    The arguments of the loop are inputs (arrays of Float64, NaN where missing), parameters (annotated as `fl.Window`,
+    `fl.Periods`, `int`, `float` or `bool`), and `out` last, to be filled on every bar. Numba compiles the loop, so it
+    is written in the part of Python and NumPy that Numba knows. A result that is not finite becomes missing.
+
+    Parameters
+    ----------
+    lookback
+        Gives the bars before the current one that a value needs, from the parameters by name.
+    unbounded
+        Whether a value remembers the whole history; `lookback` is then the warm-up, and may be left out.
+    outputs
+        The names of several outputs, which then take the place of `out`. Each becomes an operator `<loop>_<output>`,
+        and the loop runs once for all of them.
+
+    Raises
+    ------
+    IndicatorError
+        Where the loop is not well declared, has the name of another operator, fails on a trial in plain Python,
+        leaves bars unwritten, or needs older bars than it says.
+    LookaheadError
+        Where a value of the trial changes when later bars are added.
+
+    Examples
+    --------
+    >>> import numpy as np, factorloom as fl
+    >>> @fl.indicator(lookback=lambda periods: periods)
+    ... def rise(x, periods: fl.Periods, out):
+    ...     "The change over some bars."
+    ...     for i in range(x.size):
+    ...         out[i] = x[i] - x[i - periods] if i >= periods else np.nan
+    >>> print(fl.example().show(rise(fl.close, 1)))
+    date           A     B    C
+    2024-01-02     -     -    -
+    2024-01-03   1.0  -1.0    -
+    2024-01-04   1.0   3.0  2.0
+    """
+
+    def declare(loop: Loop) -> Indicator | Indicators:
+        assert isinstance(loop, FunctionType)
+        if lookback is None and not unbounded:
+            raise IndicatorError(
+                f"indicator {loop.__name__} does not say how many bars it needs",
+                hint="write lookback=lambda window, **_: window - 1, or unbounded=True where all history counts",
+            )
+        found = Summary(freeze(loop), _arguments(loop, tuple(outputs) or ("out",)), tuple(outputs) or ("out",))
+        made = [Indicator(loop, found, place, lookback, unbounded) for place in range(len(found.outputs))]
+        whole = Indicators(made) if outputs else made[0]
+        try_out(made[0])
+        _register(made)
+        return whole
+
+    return declare
+
+
+def check_indicator(indicator: Indicator | Indicators, *inputs: Any, **parameters: Any) -> None:
+    """Try an indicator out on one symbol's bars, as is done on random walks when it is declared.
+
+    Parameters
+    ----------
+    inputs
+        One series of numbers per input, oldest first.
+    parameters
+        By name; the others are at their defaults.
+
+    Raises
+    ------
+    IndicatorError, LookaheadError
+        As `indicator` does.
+    """
+    tried = indicator.operators[0] if isinstance(indicator, Indicators) else indicator
+    node = tried(*[0.0] * len(inputs), **parameters)
+    arrays = [np.asarray(x, dtype=np.float64) for x in inputs]
+    try_on(tried, arrays, tried.named(node.parameters))
+
+
+def _register(made: Sequence[Indicator]) -> None:
+    """Add to the language; what this loop defined before is replaced."""
+    old = {op.name for op in OPERATORS.values() if _is_same(op, made[0])}
+    for op in made:
+        if op.name in OPERATORS and op.name not in old:
+            other = OPERATORS[op.name]
+            owner = f"in {other.module}" if isinstance(other, Indicator) else "by Factorloom"
+            raise IndicatorError(f"operator {op.name} is defined {owner}", hint="give the indicator another name")
+    for name in old:
+        del OPERATORS[name]
+    OPERATORS.update({op.name: op for op in made})
+
+
+def _is_same(op: Operator[...], other: Indicator) -> bool:
+    return isinstance(op, Indicator) and (op.family, op.module) == (other.family, other.module)
+
+
+def _arguments(loop: FunctionType, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of inputs and parameters, in order."""
+    declared = list(inspect.signature(loop).parameters.values())
+    names = tuple(p.name for p in declared)
+    if not loop.__name__.isidentifier():
+        raise IndicatorError("an indicator needs a name", hint="write it with def")
+    for p in declared:
+        if p.kind is not p.POSITIONAL_OR_KEYWORD:
+            raise IndicatorError(f"indicator {loop.__name__}: {p} is not a plain argument")
+    if names[-len(outputs) :] != outputs:
+        usage = f"def {loop.__name__}({', '.join((*(n for n in names if n not in outputs), *outputs))})"
+        raise IndicatorError(f"indicator {loop.__name__} must take {', '.join(outputs)} last", hint=f"write {usage}")
+    return names[: -len(outputs)]
+
+
+def _facade(loop: FunctionType, found: Summary, name: str) -> Callable[..., Any]:
+    """What the operator looks like to its callers: the arguments of the loop without its outputs."""
+
+    def facade(*args: object, **kwargs: object) -> None:
+        """Return nothing: an indicator is no shorthand."""
+
+    hints = _annotations(loop)
+    declared = inspect.signature(loop).parameters
+    kinds = {argument: _annotation(loop, argument, hints.get(argument)) for argument in found.arguments}
+    if Input not in kinds.values():
+        raise IndicatorError(f"indicator {loop.__name__} has no input", hint="arguments without annotation are inputs")
+    facade.__name__ = facade.__qualname__ = name
+    facade.__module__, facade.__annotations__ = loop.__module__, kinds
+    facade.__doc__ = inspect.cleandoc(loop.__doc__ or "")
+    facade.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [declared[argument].replace(annotation=kind) for argument, kind in kinds.items()]
+    )
+    if name != loop.__name__:
+        facade.__doc__ = f"The output `{name[len(loop.__name__) + 1 :]}` of `{loop.__name__}`.\n\n{facade.__doc__}"
+    return facade
+
+
+def _annotations(loop: FunctionType) -> dict[str, Any]:
+    try:
+        return get_type_hints(loop, include_extras=True)
+    except NameError as error:
+        raise IndicatorError(f"indicator {loop.__name__}: an annotation cannot be read: {error}") from None
+
+
+def _annotation(loop: FunctionType, name: str, hint: Any) -> Any:
+    """How an operator declares the argument that a loop annotates like this."""
+    if any(isinstance(extra, Kind) for extra in get_args(hint)):
+        return hint
+    if hint in PLAIN:
+        return Annotated[hint, PLAIN[hint]]
+    if hint in (None, np.ndarray, Input, Factor) or get_origin(hint) is np.ndarray:
+        return Input
+    raise IndicatorError(
+        f"indicator {loop.__name__}: {name} is annotated as {hint!r}, which is no parameter of a loop",
+        hint="annotate parameters as fl.Window, fl.Periods, int, float or bool, and leave inputs bare",
+    )
+
+
+def _copy(output: str) -> Loop:
+    """The kernel of one output: what the loop has found."""
+
+    def copy(found: Array, out: Array) -> None:
+        for i in range(out.size):
+            out[i] = found[i]
+
+    copy.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in (output, "out")]
+    )
+    return copy
+
+
+def _sealed(x: Array) -> Array:
+    """The same values; whoever writes to them fails."""
+    view = x.view()
+    view.flags.writeable = False
+    return view
