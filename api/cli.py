@@ -33,6 +33,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     help_format="plaintext",
 )
+app.command("factorloom.bench.cli:app", name="bench", help="Time Factorloom beside its peers.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 NAMED = re.compile(r"([A-Za-z_]\w*)=(?!=)(.*)", re.DOTALL)

@@ -16,6 +16,7 @@ from rich.table import Table
 from factorloom.api.scorecard import scorecard
 from factorloom.engine import kernel
 from factorloom.engine.model import ScoreFactor, ScoreModel
+from factorloom.engine.passes import make_plan
 from factorloom.engine.score import composite
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.library import styles
@@ -41,8 +42,7 @@ def run(symbols: int, years: int, path: Path) -> None:
         with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
             report = store.load(DATASET, market.drop("sector"), attributes=sectors)
         with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later ones"):
-            factors = [*model.raw.values(), *composite(model).values()]
-            kernel.prepare([node.operator for factor in factors for node in factor.walk()])
+            kernel.prepare(make_plan({**model.raw, **composite(model)}))
         with clock.timed("compute", f"computing {len(model.factors)} style factors"):
             store.compute(DATASET, model.raw)
         with clock.timed("score", "scoring the last date"):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import polars as pl
 
-from factorloom.engine.layout import Array, GroupRuns, Runs, as_array, runs_by_date, runs_by_group, runs_by_symbol
+from factorloom.engine.layout import Array, GroupRuns, Index, as_array, codes_of, offsets_of, runs_by_group
 from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
 
-__all__ = ["Bars", "read_bars"]
+__all__ = ["Bars", "append_bars", "read_bars"]
 
 EXAMPLES = 3
 """How many offending rows an error shows."""
@@ -53,20 +54,41 @@ class Bars:
         return self._arrays[column]
 
     @cached_property
-    def by_symbol(self) -> Runs:
-        """One run per symbol, in the panel's own order."""
-        return runs_by_symbol(self.frame[self.symbol])
+    def by_symbol(self) -> Index:
+        """Where the rows of each symbol start, and where the last one's end."""
+        return offsets_of(self.frame[self.symbol].rle_id().to_numpy())
 
     @cached_property
-    def by_date(self) -> Runs:
-        """One run per date, with the rows in that order."""
-        return runs_by_date(self.frame[self.date])
+    def by_date(self) -> Index:
+        """Where the rows of each date start when rows lie in the order of dates, and where the last one's end."""
+        return offsets_of(self.date_codes)
+
+    @cached_property
+    def places(self) -> Index:
+        """Where each row of the panel lies in the order of dates; within a date in the order of symbols."""
+        from factorloom.engine.loop import places_of
+
+        places = np.empty(self.rows, np.int64)
+        places_of(self.date_codes, self.by_date, places)
+        return places
 
     def by_group(self, column: str) -> GroupRuns:
         """One run per date and category of a column."""
         if column not in self._groups:
-            self._groups[column] = runs_by_group(self.frame[column], self.by_date)
+            codes = np.empty(self.rows, np.int64)
+            codes[self.places] = codes_of(self.frame[column])
+            self._groups[column] = runs_by_group(codes, self.by_date)
         return self._groups[column]
+
+    @cached_property
+    def date_codes(self) -> Index:
+        """The number of each row's date: symbol by symbol the dates ascend, so that one walk finds them."""
+        from factorloom.engine.loop import cursor
+
+        codes = np.empty(self.rows, np.int64)
+        known, dates = self.dates.to_physical(), self.frame[self.date].to_physical()
+        cursor(dates.cast(pl.Int64).to_numpy(), self.by_symbol, known.cast(pl.Int64).to_numpy(), codes)
+        return codes
 
 
 def read_bars(frame: Any, symbol: str, date: str) -> pl.DataFrame:
@@ -84,6 +106,34 @@ def read_bars(frame: Any, symbol: str, date: str) -> pl.DataFrame:
         bars = bars.sort(symbol, date)
     _refuse_duplicates(bars, symbol, date)
     return bars
+
+
+def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.DataFrame:
+    """Sorted bars with further ones, each after the last bar of its symbol."""
+    bars = read_bars(more, symbol, date)
+    _refuse_other_columns(frame, bars)
+    bars = bars.select(pl.col(name).cast(kind) for name, kind in frame.schema.items())
+    ends = frame.group_by(symbol, maintain_order=True).agg(pl.col(date).last().alias("\0last"))
+    early = bars.join(ends, on=symbol, how="inner").filter(pl.col(date) <= pl.col("\0last"))
+    if early.height:
+        shown = ", ".join(f"({a}, {b})" for a, b in early.select(symbol, date).head(EXAMPLES).rows())
+        raise BarsError(
+            f"{early.height:,} of {bars.height:,} bars do not come after the last one of their symbol: {shown}",
+            hint="to restate bars, make a new panel from all of them",
+        )
+    return pl.concat([frame, bars]).sort(symbol, date)
+
+
+def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
+    if set(frame.columns) != set(bars.columns):
+        lacking, extra = set(frame.columns) - set(bars.columns), set(bars.columns) - set(frame.columns)
+        parts = [f"lacking {', '.join(sorted(lacking))}"] * bool(lacking) + [
+            f"unknown {', '.join(sorted(extra))}"
+        ] * bool(extra)
+        raise BarsError(f"the columns differ from the panel's: {'; '.join(parts)}")
+    for name, kind in frame.schema.items():
+        if (kind == pl.Float64) != (bars.schema[name] == pl.Float64) and name in bars.columns[2:]:
+            raise BarsError(f"column {name!r} holds {bars.schema[name]}, in the panel {kind}")
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:

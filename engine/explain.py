@@ -2,57 +2,99 @@
 
 from __future__ import annotations
 
-from factorloom.engine.plan import Plan, Stage
+from factorloom.engine.bars import Bars
+from factorloom.engine.plan import Finding, Plan, Stage, Step, findings
+from factorloom.engine.processor import processors
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.render import render
 
-__all__ = ["explain"]
+__all__ = ["explain", "peak"]
 
 DIRECTION = {Axis.TIME: "symbol by symbol", Axis.CROSS: "date by date"}
+MEBIBYTE = 2**20
 
 
-def explain(plan: Plan, rows: int) -> str:
-    """One line about the whole, then every stage with its operators in the order in which they run."""
-    names = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
+def explain(plan: Plan, bars: Bars, item: int, tile_rows: int) -> str:
+    """One line about the whole, every stage with its steps in the order in which they run, and what they hold."""
+    names: dict[Step, str] = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
+    found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, Finding))
+    names |= {finding: f"s{number}" for number, finding in enumerate(found, start=1)}
     lines = [_summary(plan)]
     for number, stage in enumerate(plan.stages, start=1):
         lines.append(f"stage {number}, {DIRECTION[stage.axis]}: reads {_listed(stage.reads, names)}")
-        lines += [_step(plan, stage, node, names) for node in stage.nodes]
-    held = plan.held()
-    lines.append(f"values held at once: {held} x {rows:,} bars, {held * rows * 8 / 2**20:,.1f} MiB")
+        lines += [_step(plan, stage, step, names) for step in stage.steps]
+        lines += [
+            _left(plan, stage, node, names)
+            for node in dict.fromkeys((*stage.keeps, *stage.results))
+            if node in set(stage.reads)
+        ]
+    lines.append(_memory(plan, bars.rows, item, tile_rows))
     return "\n".join(lines)
+
+
+def peak(plan: Plan, rows: int, item: int, tile_rows: int) -> tuple[float, float, float]:
+    """Bytes of the results, of what lies between stages at most, and of the threads' scratch memory."""
+    results = len(set(plan.aims.values())) * rows * (item + 1 / 8)
+    between = max(len(plan.live(number)) for number in range(len(plan.stages))) * rows * 8
+    scratch = max(stage.width() for stage in plan.stages) * min(rows, tile_rows) * 8 * processors()
+    return results, between, scratch
+
+
+def _memory(plan: Plan, rows: int, item: int, tile_rows: int) -> str:
+    results, between, scratch = (size / MEBIBYTE for size in peak(plan, rows, item, tile_rows))
+    return (
+        f"{len(plan.aims) * rows:,} cells; memory beyond the panel {results + between + scratch:,.1f} MiB: "
+        f"results {results:,.1f}, between stages {between:,.1f}, scratch {scratch:,.1f}"
+    )
 
 
 def _summary(plan: Plan) -> str:
     factors, stages = len(plan.wanted), len(plan.stages)
     apart = sum(sum(1 for node in factor.walk() if node.operator not in (COL, LIT)) for factor in plan.wanted.values())
     work = len(plan.computed)
+    asked = [finding for stage in plan.stages for node in stage.nodes for finding in findings(node)]
+    summaries = f" and {_counted(len(set(asked)), 'summary')} (read {_counted(len(asked), 'time')})" if asked else ""
     lookback = max(factor.lookback for factor in plan.wanted.values())
     memory = ", unbounded memory" if any(factor.unbounded for factor in plan.wanted.values()) else ""
     ahead = max(factor.lookahead for factor in plan.wanted.values())
     ahead_text = f", look-ahead {_counted(ahead, 'bar')}" if ahead else ""
     return (
-        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({apart - work} shared), "
+        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({apart - work} shared){summaries}, "
         f"lookback {_counted(lookback, 'bar')}{ahead_text}{memory}, {_counted(stages, 'stage')}"
     )
 
 
-def _step(plan: Plan, stage: Stage, node: Factor, names: dict[Factor, str]) -> str:
-    results = [name for name, factor in plan.wanted.items() if factor is node]
-    note = f"-> {', '.join(results)}" if results else "-> kept" if node in set(stage.keeps) else ""
-    return f"  {names[node]} = {_shallow(node, names):<40} {note}".rstrip()
+def _step(plan: Plan, stage: Stage, step: Step, names: dict[Step, str]) -> str:
+    if isinstance(step, Finding):
+        given = ", ".join(_named(value, names) if isinstance(value, Factor) else str(value) for value in step.arguments)
+        return f"  {names[step]} = {step.summary.name}({given}): {', '.join(step.summary.outputs)}"
+    shallow = render(step, names={child: names[child] for child in step.inputs if child in names})
+    read = [names[finding] for finding in findings(step)]
+    text = f"{shallow} from {', '.join(read)}" if read else shallow
+    return f"  {names[step]} = {text:<40} {_goes(plan, stage, step)}".rstrip()
 
 
-def _shallow(node: Factor, names: dict[Factor, str]) -> str:
-    """The operation on the names of its inputs."""
-    return render(node, names={child: names[child] for child in node.inputs if child in names})
+def _left(plan: Plan, stage: Stage, node: Factor, names: dict[Step, str]) -> str:
+    return f"  {_named(node, names):<45} {_goes(plan, stage, node)}"
 
 
-def _listed(nodes: tuple[Factor, ...], names: dict[Factor, str]) -> str:
-    return ", ".join(names.get(node, str(node)) for node in nodes) or "nothing"
+def _goes(plan: Plan, stage: Stage, node: Factor) -> str:
+    """Where a value goes after its stage."""
+    results = [name for name, factor in plan.aims.items() if factor is node and node in set(stage.results)]
+    kept = ["kept by date" if node in plan.turned else "kept"] if node in set(stage.keeps) else []
+    return f"-> {', '.join([*kept, *results])}" if kept or results else ""
+
+
+def _named(node: Factor, names: dict[Step, str]) -> str:
+    return names.get(node, str(node))
+
+
+def _listed(nodes: tuple[Factor, ...], names: dict[Step, str]) -> str:
+    return ", ".join(_named(node, names) for node in nodes) or "nothing"
 
 
 def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"
+    plural = word[:-1] + "ies" if word.endswith("y") else word + "s"
+    return f"{number:,} {word if number == 1 else plural}"

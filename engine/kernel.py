@@ -1,67 +1,91 @@
-"""Kernels: the plain loops of the operators, compiled by Numba when first used, and kept on disk.
+"""Kernels: the loops of operators and summaries, compiled when first used.
 
-An operator's kernel sees one run of rows at a time. `compiled` wraps it into a driver that walks over the runs of a
-tile, releases the interpreter's lock, and makes every result that is not finite missing. The driver is written as
-source, because Numba keeps compiled code only for functions with a file and a name; the name carries a digest of the
-kernel's own code and of everything it calls, so that a changed kernel is never served from an old cache.
+A kernel sees one run of rows at a time. `launch` wraps it into a driver that walks over the runs of a tile, releases
+the interpreter's lock, and makes every result of an operator that is not finite missing.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import inspect
-import itertools
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FunctionType
-from typing import Any
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numba import types
-from numba.core.bytecode import FunctionIdentity
+from numba.core.errors import NumbaError
 
+from factorloom.engine.compile import compile_driver
+from factorloom.engine.plan import Finding, Plan, Step, findings
 from factorloom.engine.progress import progress
-from factorloom.expressions.axis import Axis
-from factorloom.expressions.operator import Operator
-from factorloom.expressions.parameter import Real
+from factorloom.expressions.errors import IndicatorError
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["compiled", "count", "prepare", "runs", "scalars"]
+__all__ = ["Launch", "Read", "count", "launch", "prepare", "runs"]
 
 log = logging.getLogger(__name__)
+
+Read: TypeAlias = Factor | tuple[Finding, str]
+"""What a kernel reads: the value of a node, or one output of a summary."""
 
 READ = types.Array(types.float64, 1, "C", readonly=True)
 WRITE = types.Array(types.float64, 1, "C")
 INDEX = types.Array(types.int64, 1, "C", readonly=True)
+NUMBER = {"int": types.int64, "float": types.float64}
 
-FAR_LINE = 10_000
 DRIVER = """
-def {name}(offsets, first, last, {inputs}, {parameters}out):
+def {name}(offsets, first, last, {arguments}):
     origin = offsets[first]
     for run in range(first, last):
         a, b = offsets[run] - origin, offsets[run + 1] - origin
-        kernel({slices}, {parameters}out[a:b])
-        for i in range(a, b):
-            if not np.isfinite(out[i]):
-                out[i] = np.nan
+        kernel({pieces})
 """
+CLEANING = """        for i in range(a, b):
+            out[i] = out[i] if np.isfinite(out[i]) else np.nan
+"""
+ELEMENTWISE = """
+def {name}(offsets, first, last, {arguments}):
+    for i in range(out.size):
+        value = kernel({pieces})
+        out[i] = value if np.isfinite(value) else np.nan
+"""
+ARITHMETIC = {
+    np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sqrt, np.square, np.floor, np.ceil
+}  # fmt: skip
+"""What compiled loops do as fast as NumPy, and clean in the same pass; NumPy's logarithms and powers are faster."""
 
-# Numba tells compiled functions of one name apart by a counter that starts at 1 in every process, so code that two
-# processes cached may bear the same symbol and be linked to the wrong function (numba issue 10486: a rank was seen to
-# return another kernel's values). A random start makes every symbol unique.
-assert hasattr(FunctionIdentity, "_unique_ids"), "this version of Numba names compiled functions in another way"
-FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
 
-_READY: dict[str, Callable[..., None]] = {}
+@dataclass(frozen=True)
+class Launch:
+    """How a step runs: `driver(offsets, first_run, last_run, *reads, *writes, *numbers)`."""
+
+    driver: Callable[..., None]
+    reads: tuple[Read, ...]
+    numbers: tuple[float | int, ...]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a driver depends on: the loop, how many arrays or which number stand for each argument, and its outputs."""
+
+    function: FunctionType | np.ufunc
+    name: str
+    arguments: tuple[tuple[str, int | str], ...]
+    outputs: tuple[str, ...]
+    variadic: str | None
+
+
+_READY: dict[_Shape, Callable[..., None]] = {}
 _LOCK = threading.RLock()
 _launched = 0
 
 
 def runs() -> int:
-    """How many kernels have run in this process: one for every operator and tile."""
+    """How many kernels have run in this process: one for every step and tile."""
     return _launched
 
 
@@ -72,110 +96,114 @@ def count(launched: int) -> None:
         _launched += launched
 
 
-def prepare(operators: Sequence[Operator[...]]) -> None:
+def prepare(plan: Plan) -> None:
     """Compile what is not compiled yet, or load it from disk, with a progress bar: the first run takes a while."""
-    missing = [op for op in dict.fromkeys(operators) if op.kernel_form and op.name not in _READY]
+    steps = (step for stage in plan.stages for step in stage.steps)
+    shapes = {_shape(step, _arguments(step)) for step in steps if _function(step)}
+    missing = sorted(shapes - _READY.keys(), key=lambda shape: shape.name)
     if not missing:
         return
     log.info("preparing %d kernels: compiled when first used, then kept on disk", len(missing))
     with _LOCK, progress("preparing kernels", len(missing)) as advance:
-        for op in missing:
-            compiled(op)
+        for shape in missing:
+            _compiled(shape)
             advance()
 
 
-def compiled(op: Operator[...]) -> Callable[..., None]:
-    """The driver of an operator: `driver(offsets, first_run, last_run, *inputs, *scalars, out)`."""
-    if op.name not in _READY:
-        with _LOCK:
-            _READY[op.name] = _compile(op)
-    return _READY[op.name]
-
-
-def scalars(op: Operator[...], parameters: Sequence[Any]) -> tuple[float | int, ...]:
-    """The parameters that the kernel names, as numbers, in the kernel's order."""
-    values = op.named(tuple(parameters))
-    return tuple(op.kinds[name].encode(values[name]) for name in _scalar_names(op))
-
-
-def _scalar_names(op: Operator[...]) -> tuple[str, ...]:
-    assert op.kernel_form is not None
-    names = tuple(inspect.signature(op.kernel_form).parameters)
-    return names[_width(op) : -1]
-
-
-def _width(op: Operator[...]) -> int:
-    """How many arrays the kernel takes: the category of a group is not one of them."""
-    return len(op.inputs) - (op.axis is Axis.GROUP)
-
-
-def _compile(op: Operator[...]) -> Callable[..., None]:
-    kernel = op.kernel_form
-    assert isinstance(kernel, FunctionType)
-    arrays = [f"x{place}" for place in range(_width(op))]
-    names = _scalar_names(op)
-    name = f"{op.name}_{_fingerprint(kernel)}"
-    source = DRIVER.format(
-        name=name,
-        inputs=", ".join(arrays),
-        parameters="".join(f"{scalar}, " for scalar in names),
-        slices=", ".join(f"{array}[a:b]" for array in arrays),
+def launch(step: Step) -> Launch | None:
+    """The compiled driver of a step with what it reads, or None for an operator that has no kernel."""
+    if not _function(step):
+        return None
+    arguments = _arguments(step)
+    values = [value for _, given in arguments for value in given]
+    return Launch(
+        _compiled(_shape(step, arguments)),
+        tuple(value for value in values if not isinstance(value, float | int)),
+        tuple(value for value in values if isinstance(value, float | int)),
     )
-    scope: dict[str, Any] = {"np": np, "kernel": _jit(kernel), "__name__": __name__}
-    # Numba looks for the source again when it keeps the code: past the end of this file it finds none and goes on.
-    exec(compile("\n" * FAR_LINE + source, __file__, "exec"), scope)
-    numbers = [_scalar_type(op, scalar) for scalar in names]
-    signature = types.void(INDEX, types.int64, types.int64, *[READ] * len(arrays), *numbers, WRITE)
+
+
+def _function(step: Step) -> Callable[..., Any] | None:
+    if isinstance(step, Finding):
+        return step.summary.form
+    meaning = step.operator.meaning_form
+    return step.operator.kernel_form or (meaning if meaning in ARITHMETIC else None)
+
+
+def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
+    """Every argument of the loop but its outputs, with what stands for it: one value, or those of a variadic."""
+    if isinstance(step, Finding):
+        return [(name, [value]) for name, value in zip(step.summary.arguments, step.arguments, strict=True)]
+    op = step.operator
+    if op.kernel_form is None:
+        return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
+    known: dict[str, list[Any]] = {}
+    for name, value in op.named(step.parameters).items():
+        known[name] = [op.kinds[name].encode(value)]
+    for name, child in zip(op.input_names(len(step.inputs)), step.inputs, strict=True):
+        known.setdefault(name, []).append(child)
+    for finding in findings(step):
+        known.update({name: [(finding, name)] for name in finding.summary.outputs})
+    return [(name, known.get(name, [])) for name in list(inspect.signature(op.kernel_form).parameters)[:-1]]
+
+
+def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:
+    kinds = tuple(
+        (name, type(given[0]).__name__ if given and isinstance(given[0], float | int) else len(given))
+        for name, given in arguments
+    )
+    function = _function(step)
+    assert isinstance(function, FunctionType | np.ufunc)
+    if isinstance(step, Finding):
+        return _Shape(function, step.summary.name, kinds, step.summary.outputs, None)
+    return _Shape(function, step.operator.name, kinds, ("out",), step.operator.variadic)
+
+
+def _compiled(shape: _Shape) -> Callable[..., None]:
+    if shape not in _READY:
+        with _LOCK:
+            _READY[shape] = _compile(shape)
+    return _READY[shape]
+
+
+def _compile(shape: _Shape) -> Callable[..., None]:
+    arrays = [
+        x for place, (_, kind) in enumerate(shape.arguments) if isinstance(kind, int) for x in _arrays(place, kind)
+    ]
+    numbers = {f"p{place}": NUMBER[kind] for place, (_, kind) in enumerate(shape.arguments) if isinstance(kind, str)}
+    outputs = ["out"] if shape.outputs == ("out",) else [f"out{place}" for place in range(len(shape.outputs))]
+    name = "_".join([shape.name, *(str(kind) for _, kind in shape.arguments), fingerprint(shape.function)])
+    arguments = ", ".join([*arrays, *outputs, *numbers])
+    if isinstance(shape.function, np.ufunc):
+        source = ELEMENTWISE.format(name=name, arguments=arguments, pieces=", ".join(f"{x}[i]" for x in arrays))
+    else:
+        pieces = ", ".join([*_pieces(shape), *(f"{output}[a:b]" for output in outputs)])
+        source = DRIVER.format(name=name, arguments=arguments, pieces=pieces)
+        source += CLEANING if shape.outputs == ("out",) else ""
+    signature = types.void(
+        INDEX, types.int64, types.int64, *[READ] * len(arrays), *[WRITE] * len(shape.outputs), *numbers.values()
+    )
     try:
-        return _build(scope[name], signature, keep=True)
-    except (OSError, RuntimeError) as error:
-        log.warning("compiled kernels cannot be kept on disk: %s; set NUMBA_CACHE_DIR to a folder with space", error)
-        return _build(scope[name], signature, keep=False)
+        return compile_driver(name, source, shape.function, signature)
+    except NumbaError as error:
+        reasons = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
+        raise IndicatorError(
+            f"{shape.name} cannot be compiled: {reasons[0] if reasons else error}",
+            hint="write it in the part of Python and NumPy that Numba compiles: numbers, arrays and plain loops",
+        ) from error
 
 
-def _build(function: Callable[..., None], signature: Any, *, keep: bool) -> Callable[..., None]:
-    driver = numba.njit(nogil=True, cache=keep, error_model="numpy")(function)
-    driver.compile(signature)
-    driver.disable_compile()
-    return driver
+def _pieces(shape: _Shape) -> Iterator[str]:
+    """The arguments of the kernel for one run."""
+    for place, (name, kind) in enumerate(shape.arguments):
+        if isinstance(kind, str):
+            yield f"p{place}"
+        elif name == shape.variadic:
+            yield "(" + "".join(f"{array}[a:b], " for array in _arrays(place, kind)) + ")"
+        else:
+            yield f"x{place}_0[a:b]"
 
 
-def _scalar_type(op: Operator[...], name: str) -> Any:
-    return types.float64 if isinstance(op.kinds[name], Real) else types.int64
-
-
-@functools.cache
-def _jit(function: FunctionType) -> Any:
-    """A plain loop compiled together with the plain loops that it calls."""
-    scope = dict(function.__globals__)
-    scope.update({called.__name__: _jit(called) for called in _called(function)})
-    twin = FunctionType(function.__code__, scope, function.__name__)
-    return numba.njit(nogil=True, error_model="numpy")(twin)
-
-
-def _called(function: FunctionType) -> Iterator[FunctionType]:
-    """The functions of ours that a kernel calls by name."""
-    for name in function.__code__.co_names:
-        value = function.__globals__.get(name)
-        if isinstance(value, FunctionType) and value.__module__.startswith("factorloom."):
-            yield value
-
-
-def _fingerprint(function: FunctionType) -> str:
-    """A digest of the code of a kernel, of what it calls, and of the constants that it names."""
-    content = hashlib.blake2b(digest_size=8)
-    for part in _parts(function):
-        content.update(part.encode())
-    return content.hexdigest()
-
-
-def _parts(function: FunctionType) -> Iterator[str]:
-    code = function.__code__
-    yield f"{code.co_code.hex()}{code.co_names}{code.co_varnames}"
-    yield repr([value for value in code.co_consts if not isinstance(value, CodeType)])
-    for name in code.co_names:
-        value = function.__globals__.get(name)
-        if isinstance(value, int | float):
-            yield f"{name}={value!r}"
-    for called in _called(function):
-        yield from _parts(called)
+def _arrays(place: int, size: int) -> list[str]:
+    """What the arrays of an argument are called: never as its user calls it, so that no name is met twice."""
+    return [f"x{place}_{number}" for number in range(size)]

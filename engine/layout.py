@@ -9,36 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = [
-    "Array",
-    "GroupRuns",
-    "Index",
-    "Runs",
-    "as_array",
-    "as_series",
-    "runs_by_date",
-    "runs_by_group",
-    "runs_by_symbol",
-]
+__all__ = ["Array", "GroupRuns", "Index", "as_array", "codes_of", "offsets_of", "runs_by_group"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Index: TypeAlias = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Runs of rows.
-
-    Attributes
-    ----------
-    order : array of int64, or None
-        The rows of the panel in the order of the runs; None for the panel's own order.
-    offsets : array of int64, one longer than the number of runs
-        Where each run starts in that order, and where the last one ends.
-    """
-
-    order: Index | None
-    offsets: Index
 
 
 @dataclass(frozen=True)
@@ -59,45 +33,33 @@ class GroupRuns:
     offsets: Index
     dates: Index
 
+    def tile(self, first: int, last: int, start: int) -> tuple[Index, tuple[Index, int, int]]:
+        """Places and runs of some dates, places counted from `start`."""
+        a, b = int(self.dates[first]), int(self.dates[last])
+        return self.places[self.offsets[a] : self.offsets[b]] - start, (self.offsets, a, b)
+
 
 def as_array(series: pl.Series) -> Array:
     """A Float64 series as an array with NaN where it is null, without a copy where nothing is missing."""
     return (series.fill_null(np.nan) if series.null_count() else series).to_numpy()
 
 
-def as_series(name: str, values: Array) -> pl.Series:
-    """An array as a Float64 series, null where it is not finite."""
-    return pl.Series(name, values, nan_to_null=True)
-
-
-def runs_by_symbol(symbols: pl.Series) -> Runs:
-    """Runs of equal symbols; the rows are sorted by symbol already."""
-    return Runs(None, _offsets(symbols.rle_id().to_numpy()))
-
-
-def runs_by_date(dates: pl.Series) -> Runs:
-    """Runs of equal dates, in the order of dates, and within a date in the order of rows."""
-    codes = _codes(dates).to_numpy()
-    return Runs(np.argsort(codes, kind="stable"), _offsets(codes))
-
-
-def runs_by_group(categories: pl.Series, by_date: Runs) -> GroupRuns:
-    """Runs of equal category within each date."""
-    assert by_date.order is not None
-    dates = np.repeat(np.arange(by_date.offsets.size - 1), np.diff(by_date.offsets))
-    codes = _codes(categories).fill_null(-1).to_numpy()[by_date.order]
+def runs_by_group(codes: Index, offsets: Index) -> GroupRuns:
+    """Runs of equal code within each date, from codes in the order by date; -1 is in none."""
+    dates = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
     places = np.lexsort((codes, dates))
     places = places[codes[places] >= 0]
     pairs = dates[places] * (codes.max(initial=0) + 1) + codes[places]
-    offsets = np.append(np.flatnonzero(np.diff(pairs, prepend=-1)), places.size)
-    firsts = dates[places[offsets[:-1]]]
-    return GroupRuns(places, offsets, np.searchsorted(firsts, np.arange(by_date.offsets.size)))
+    starts = np.append(np.flatnonzero(np.diff(pairs, prepend=-1)), places.size)
+    firsts = dates[places[starts[:-1]]]
+    return GroupRuns(places, starts, np.searchsorted(firsts, np.arange(offsets.size)))
 
 
-def _codes(series: pl.Series) -> pl.Series:
-    """Whole numbers from 0 in the order of the values, null where they are."""
-    return series.rank("dense").cast(pl.Int64) - 1
+def codes_of(series: pl.Series) -> Index:
+    """Whole numbers from 0 for the distinct values, -1 where there is none."""
+    return (series.rank("dense").cast(pl.Int64) - 1).fill_null(-1).to_numpy()
 
 
-def _offsets(codes: npt.NDArray[np.integer]) -> Index:
+def offsets_of(codes: npt.NDArray[np.integer]) -> Index:
+    """Where the rows of every code start when they lie together, and where the last ones end."""
     return np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64)

@@ -6,9 +6,6 @@ looks along time or across symbols only ever reads finished columns: nodes are l
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
-
 import polars as pl
 
 from factorloom.engine.bars import Bars
@@ -20,15 +17,16 @@ from factorloom.expressions.operator import COL, LIT
 __all__ = ["run"]
 
 
-def run(plan: Plan, bars: Bars) -> list[pl.Series]:
+def run(plan: Plan, bars: Bars, dtype: str = "float64") -> list[pl.Series]:
     """The wanted factors of a plan, in panel order."""
     names = {node: f"\0{number}" for number, node in enumerate(plan.nodes)}
     frame = bars.frame.lazy()
     for layer in _layers(plan):
         frame = frame.with_columns(_column(node, bars, names) for node in layer)
-    wanted = [pl.col(names[factor]).alias(f"\0{name}\0") for name, factor in plan.wanted.items()]
+    kind = pl.Float32 if dtype == "float32" else pl.Float64
+    wanted = [pl.col(names[factor]).cast(kind).alias(f"\0{name}\0") for name, factor in plan.aims.items()]
     table = frame.select(wanted).collect(engine="in-memory")
-    return [series.alias(name) for series, name in zip(table, plan.wanted, strict=True)]
+    return [series.alias(name) for series, name in zip(table, plan.aims, strict=True)]
 
 
 def _layers(plan: Plan) -> list[list[Factor]]:
@@ -50,9 +48,8 @@ def _expression(node: Factor, names: dict[Factor, str]) -> pl.Expr:
         return pl.lit(node.parameters[0], dtype=pl.Float64)
     form = node.operator.polars_form
     assert form is not None
-    parameters: dict[str, Any] = node.operator.named(node.parameters)
-    asked = list(inspect.signature(form).parameters)[len(node.operands) :]
-    return form(*(pl.col(names[child]) for child in node.operands), *(parameters[name] for name in asked))  # type: ignore[no-any-return]
+    inputs = [pl.col(names[child]) for child in node.operands]
+    return node.operator.call(form, inputs, node.parameters)  # type: ignore[no-any-return]
 
 
 def _over(node: Factor, expression: pl.Expr, bars: Bars) -> pl.Expr:

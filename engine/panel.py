@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
+import numpy as np
 import polars as pl
 
-from factorloom.engine.bars import Bars, read_bars
+from factorloom.engine.bars import Bars, append_bars, read_bars
 from factorloom.engine.explain import explain
 from factorloom.engine.passes import make_plan
 from factorloom.engine.plan import Plan
-from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
+from factorloom.engine.request import Dates, check_factors, named_factors, selected_rows
+from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operator import COL
 
 __all__ = ["Engine", "Panel", "example"]
 
 Engine: TypeAlias = Literal["numba", "polars"]
+Dtype: TypeAlias = Literal["float64", "float32"]
+Factors: TypeAlias = Factor | Mapping[str, Factor] | None
+Path: TypeAlias = str | os.PathLike[str]
 
 
 class Panel(Bars):
@@ -71,29 +75,89 @@ class Panel(Bars):
             f"{days:,} date{'s' * (days != 1)}{ends}, columns {', '.join(self.columns)}>"
         )
 
+    def append(self, bars: Any) -> Panel:
+        """A panel with further bars: later dates, or symbols that are new. Factors keep their meaning.
+
+        Parameters
+        ----------
+        bars
+            A frame with the columns of this panel, in any order.
+
+        Raises
+        ------
+        BarsError
+            Where the columns differ, a key is in the panel already, or a bar comes before the last one of its symbol.
+
+        Examples
+        --------
+        >>> import polars as pl, factorloom as fl
+        >>> panel = fl.example()
+        >>> later = panel.frame.filter(pl.col("symbol") == "A").tail(1).with_columns(date=pl.date(2024, 1, 5))
+        >>> panel.append(later).dates.to_list()[-1]
+        datetime.date(2024, 1, 5)
+        """
+        return Panel(append_bars(self.frame, bars, self.symbol, self.date), self.symbol, self.date)
+
+    @overload
     def compute(
         self,
-        factors: Factor | Mapping[str, Factor] | None = None,
+        factors: Factors = None,
         /,
         *more: Factor,
+        dates: Dates | None = None,
+        symbols: Collection[str] | str | None = None,
         engine: Engine = "numba",
-        dtype: Literal["float64", "float32"] = "float64",
+        dtype: Dtype = "float64",
+        sink: None = None,
         **named: Factor,
-    ) -> pl.DataFrame:
+    ) -> pl.DataFrame: ...
+
+    @overload
+    def compute(
+        self,
+        factors: Factors = None,
+        /,
+        *more: Factor,
+        dates: Dates | None = None,
+        symbols: Collection[str] | str | None = None,
+        engine: Engine = "numba",
+        dtype: Dtype = "float64",
+        sink: Path,
+        **named: Factor,
+    ) -> pl.LazyFrame: ...
+
+    def compute(
+        self,
+        factors: Factors = None,
+        /,
+        *more: Factor,
+        dates: Dates | None = None,
+        symbols: Collection[str] | str | None = None,
+        engine: Engine = "numba",
+        dtype: Dtype = "float64",
+        sink: Path | None = None,
+        **named: Factor,
+    ) -> pl.DataFrame | pl.LazyFrame:
         """The value of every factor on every bar.
 
         Parameters
         ----------
         factors, more, named
             A mapping of name to factor, factors by keyword, or bare factors, which are named by their text.
+        dates
+            Only this date, or only those from a first to a last one: `("2024-01-02", None)`.
+        symbols
+            Only these symbols. Of dates and symbols, only what the values need is computed.
         engine
             `"numba"` for compiled kernels on tiles, `"polars"` for lazy Polars stages. Both give the same values.
         dtype
             Of the values returned; the computation is in Float64 either way.
+        sink
+            A file (`….parquet`) or a folder to write to, block by block: for results larger than memory.
 
         Returns
         -------
-        polars.DataFrame
+        polars.DataFrame, or polars.LazyFrame of what was written to a sink
             Symbol, date, and one column per factor, in the order of the panel; missing is null.
 
         Raises
@@ -104,42 +168,70 @@ class Panel(Bars):
         Examples
         --------
         >>> import factorloom as fl
-        >>> fl.example().compute(gap=fl.close / fl.open_ - 1).columns
-        ['symbol', 'date', 'gap']
+        >>> fl.example().compute(gap=fl.close / fl.open_ - 1, dates="2024-01-04", symbols=["A", "B"])["gap"].round(3)
+        shape: (2,)
+        Series: 'gap' [f64]
+        [
+            0.043
+            0.1
+        ]
         """
-        plan = self.plan(factors, *more, **named)
+        wanted = self._wanted(factors, more, named)
+        if sink is not None:
+            from factorloom.engine.sink import write_blocks
+
+            return write_blocks(self.blocks(wanted, dates=dates, symbols=symbols, dtype=dtype), sink)
+        if engine not in ("numba", "polars"):
+            raise ArgumentError(f"engine must be 'numba' or 'polars', got {engine!r}")
         if engine == "numba":
             from factorloom.engine.tile import run
-        elif engine == "polars":
-            from factorloom.engine.lazy import run
         else:
-            raise ArgumentError(f"engine must be 'numba' or 'polars', got {engine!r}")
-        if dtype not in ("float64", "float32"):
-            raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
-        values = run(plan, self)
-        if dtype == "float32":
-            values = [series.cast(pl.Float32) for series in values]
-        return self.frame.select(self.symbol, self.date).hstack(values)
+            from factorloom.engine.lazy import run
+        _check_dtype(dtype)
+        part, chosen = self._part(wanted, dates, symbols)
+        frame = part.frame.select(self.symbol, self.date).hstack(run(make_plan(wanted), part, dtype))
+        return frame if chosen is None else frame.filter(chosen)
 
-    def plan(self, factors: Factor | Mapping[str, Factor] | None = None, /, *more: Factor, **named: Factor) -> Plan:
+    def blocks(
+        self,
+        factors: Factors = None,
+        /,
+        *more: Factor,
+        dates: Dates | None = None,
+        symbols: Collection[str] | str | None = None,
+        dtype: Dtype = "float64",
+        **named: Factor,
+    ) -> Iterator[pl.DataFrame]:
+        """What `compute` gives, some symbols at a time, so that the whole need not fit into memory.
+
+        >>> import factorloom as fl
+        >>> [block.height for block in fl.example().blocks(gap=fl.close / fl.open_ - 1)]
+        [8]
+        """
+        from factorloom.engine.tile import run_blocks
+
+        _check_dtype(dtype)
+        wanted = self._wanted(factors, more, named)
+        part, chosen = self._part(wanted, dates, symbols)
+        keys = part.frame.select(self.symbol, self.date)
+        for rows, values in run_blocks(make_plan(wanted, streamed=True), part, dtype):
+            block = keys[rows].hstack(values)
+            yield block if chosen is None else block.filter(chosen[rows])
+
+    def plan(self, factors: Factors = None, /, *more: Factor, **named: Factor) -> Plan:
         """The plan that `compute` would run, after all passes."""
-        wanted = _named(factors, more, named)
-        self._check(wanted)
-        return make_plan(wanted)
+        return make_plan(self._wanted(factors, more, named))
 
-    def explain(self, factors: Factor | Mapping[str, Factor] | None = None, /, *more: Factor, **named: Factor) -> str:
+    def explain(self, factors: Factors = None, /, *more: Factor, dtype: Dtype = "float64", **named: Factor) -> str:
         """The plan as text: its stages, what they share, how much history they need, and what they hold.
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
-        1 factor, 2 operations (0 shared), lookback 1 bar, 2 stages
-        stage 1, date by date: reads close
-          n1 = cs_rank(close)                           -> kept
-        stage 2, symbol by symbol: reads n1
-          n2 = ts_mean(n1, 2)                           -> staged
-        values held at once: 2 x 8 bars, 0.0 MiB
         """
-        return explain(self.plan(factors, *more, **named), self.rows)
+        from factorloom.engine.tile import TILE_ROWS
+
+        _check_dtype(dtype)
+        return explain(self.plan(factors, *more, **named), self, np.dtype(dtype).itemsize, TILE_ROWS)
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
@@ -153,48 +245,23 @@ class Panel(Bars):
             lines.append("  ".join([key.ljust(widths[0] + 1), *padded]))
         return "\n".join(lines)
 
-    def _check(self, wanted: Mapping[str, Factor]) -> None:
-        """Refuse factors that this panel cannot give, before anything runs."""
-        for name, factor in wanted.items():
-            if name in (self.symbol, self.date):
-                raise ArgumentError(
-                    f"a factor cannot be named {name!r}: that is a key column", hint="give it another name"
-                )
-            for node in factor.walk():
-                self._check_inputs(factor, node)
-            if factor.operator is COL:
-                self._check_number(factor, factor)
+    def _wanted(self, factors: Factors, more: tuple[Factor, ...], named: Mapping[str, Factor]) -> dict[str, Factor]:
+        wanted = named_factors(factors, more, named)
+        check_factors(wanted, self)
+        return wanted
 
-    def _check_inputs(self, factor: Factor, node: Factor) -> None:
-        for place, child in enumerate(node.inputs):
-            is_key = node.operator.axis is Axis.GROUP and place == len(node.inputs) - 1
-            if child.operator is COL and not is_key:
-                self._check_number(factor, child)
-            elif child.operator is COL:
-                self._check_there(factor, child)
+    def _part(
+        self, wanted: Mapping[str, Factor], dates: Dates | None, symbols: Collection[str] | str | None
+    ) -> tuple[Panel, pl.Series | None]:
+        """The bars that the selected values need, and which of them are selected; None for all."""
+        if dates is None and symbols is None:
+            return self, None
+        from factorloom.engine.reach import needed
 
-    def _check_there(self, factor: Factor, column: Factor) -> str:
-        name = str(column.parameters[0])
-        if name not in self.columns:
-            text = str(factor)
-            raise UnknownColumnError(
-                f"the panel has no column {name!r}",
-                hint=suggest(name, self.columns),
-                text=text,
-                position=text.find(str(column)),
-            )
-        return name
-
-    def _check_number(self, factor: Factor, column: Factor) -> None:
-        name = self._check_there(factor, column)
-        if self.frame.schema[name] != pl.Float64:
-            text = str(factor)
-            raise ArgumentError(
-                f"column {name!r} holds categories, not numbers",
-                hint="text may only be grouped by, as in group_rank(x, sector)",
-                text=text,
-                position=text.find(str(column)),
-            )
+        chosen = selected_rows(self, dates, symbols)
+        rows = needed(make_plan(wanted), self, chosen)
+        part = Panel(self.frame.filter(pl.Series(rows)), self.symbol, self.date)
+        return part, pl.Series(chosen[rows])
 
 
 def example() -> Panel:
@@ -224,25 +291,9 @@ def example() -> Panel:
     )
 
 
-def _named(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
-    """All factors asked for, by name."""
-    pairs: list[tuple[str, object]] = []
-    if isinstance(factors, Mapping):
-        pairs += factors.items()
-    elif factors is not None:
-        more = [factors, *more]
-    pairs += [(str(factor), factor) for factor in more]
-    pairs += named.items()
-    wanted: dict[str, Factor] = {}
-    for name, factor in pairs:
-        if not isinstance(factor, Factor):
-            raise ArgumentError(f"{name!r} is not a factor: {factor!r}", hint="for text use fl.parse")
-        if name in wanted:
-            raise ArgumentError(f"two factors are named {name!r}")
-        wanted[name] = factor
-    if not wanted:
-        raise ArgumentError("no factor to compute", hint="panel.compute(momentum=fl.ts_pct_change(fl.close, 20))")
-    return wanted
+def _check_dtype(dtype: str) -> None:
+    if dtype not in ("float64", "float32"):
+        raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
 
 
 def _cell(value: object) -> str:

@@ -1,163 +1,157 @@
 """The default executor: a stage's whole program on one tile after another, tiles on threads.
 
 A tile is a few symbols' whole history, or a few dates' cross-sections, small enough that what is computed on the way
-stays in the processor's cache. Reading a tile gathers the rows of every input (in panel order for symbols, in the
-order by date for dates); leaving it scatters the values that the stage keeps. Between the two, every node is one
-call: a compiled kernel where the operator has one, otherwise its NumPy meaning.
+stays in the processor's cache. Columns and results are used where they lie. Values that go from symbols to dates, or
+back, lie in the order of dates between stages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeAlias
+from queue import SimpleQueue
 
 import numpy as np
 import polars as pl
 
 from factorloom.engine.bars import Bars
-from factorloom.engine.kernel import compiled, count, prepare, scalars
-from factorloom.engine.layout import Array, Index, Runs, as_series
+from factorloom.engine.kernel import count, prepare
+from factorloom.engine.layout import Array
+from factorloom.engine.memory import borrow
 from factorloom.engine.plan import Plan, Stage
 from factorloom.engine.processor import processors
+from factorloom.engine.program import Program, Tile
 from factorloom.engine.progress import progress
+from factorloom.engine.result import Column
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operator import COL, LIT
+from factorloom.expressions.operator import COL
 
-__all__ = ["run"]
+__all__ = ["BLOCK_ROWS", "TILE_ROWS", "run", "run_blocks"]
 
 TILE_ROWS = 16_384
 """Rows of a tile, unless a single symbol or date has more: 128 KiB a value."""
 
-Values: TypeAlias = dict[Factor, Array]
-Step: TypeAlias = Callable[["Tile", Values], Array]
+BLOCK_ROWS = 8 * TILE_ROWS
+"""Rows of a block, when results leave block by block."""
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A stretch of runs, and the rows of the panel that they cover."""
-
-    first: int
-    last: int
-    rows: slice | Index
-    size: int
-    start: int
-
-
-def run(plan: Plan, bars: Bars) -> list[pl.Series]:
+def run(plan: Plan, bars: Bars, dtype: str = "float64") -> list[pl.Series]:
     """The wanted factors of a plan, in panel order."""
-    prepare([node.operator for node in plan.computed])
-    whole = {node: bars.array(str(node.parameters[0])) for node in plan.nodes if node.operator is COL}
-    for number, stage in enumerate(plan.stages):
-        whole |= _run_stage(stage, bars, whole)
-        needed = {node for later in plan.stages[number + 1 :] for node in later.reads} | set(plan.wanted.values())
-        whole = {node: values for node, values in whole.items() if node in needed}
-    return [as_series(name, _whole(factor, whole, bars.rows)) for name, factor in plan.wanted.items()]
+    work = _Work(plan, bars, dtype)
+    for number in range(len(plan.stages)):
+        work.run(number)
+    return [work.results[factor].series(name) for name, factor in plan.aims.items()]
 
 
-def _whole(factor: Factor, whole: Mapping[Factor, Array], rows: int) -> Array:
-    return np.full(rows, factor.parameters[0]) if factor.operator is LIT else whole[factor]
+def run_blocks(plan: Plan, bars: Bars, dtype: str = "float64") -> Iterator[tuple[slice, list[pl.Series]]]:
+    """The wanted factors of a plan that gives all results in its last stage, some symbols at a time."""
+    work = _Work(plan, bars, dtype)
+    last = len(plan.stages) - 1
+    for number in range(last):
+        work.run(number)
+    for tiles in _blocks(work.tiles(plan.stages[last])):
+        rows = slice(tiles[0].rows.start, tiles[-1].rows.stop)
+        work.run(last, tiles, rows)
+        yield rows, [work.results[factor].series(name) for name, factor in plan.aims.items()]
 
 
-def _run_stage(stage: Stage, bars: Bars, whole: Mapping[Factor, Array]) -> Values:
-    runs = bars.by_symbol if stage.axis is Axis.TIME else bars.by_date
-    kept = {node: np.empty(bars.rows) for node in stage.keeps}
-    program = [(node, _step(node, bars, runs)) for node in stage.nodes]
-    tiles = list(_tiles(runs))
-
-    def run_tile(tile: Tile) -> None:
-        values = {node: np.ascontiguousarray(whole[node][tile.rows]) for node in stage.reads}
-        with np.errstate(all="ignore"):
-            for node, step in program:
-                values[node] = step(tile, values)
-        for node, target in kept.items():
-            target[tile.rows] = values[node]
-
-    with progress(f"{stage.axis.value} stage", len(tiles)) as advance, ThreadPoolExecutor(processors()) as pool:
-        for _ in pool.map(run_tile, tiles):
-            advance()
-    count(len(tiles) * len(program))
-    return kept
+def _blocks(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
+    """Neighbouring tiles with about `BLOCK_ROWS` rows."""
+    block: list[Tile] = []
+    for tile in tiles:
+        if block and tile.rows.stop - block[0].rows.start > BLOCK_ROWS:
+            yield block
+            block = []
+        block.append(tile)
+    if block:
+        yield block
 
 
-def _tiles(runs: Runs) -> Iterator[Tile]:
-    """Cut the runs into tiles of about `TILE_ROWS` rows, never through a run."""
-    offsets, last_run = runs.offsets, runs.offsets.size - 1
-    first = 0
-    while first < last_run:
-        last = int(np.searchsorted(offsets, offsets[first] + TILE_ROWS, side="right")) - 1
-        last = min(max(last, first + 1), last_run)
-        start, stop = int(offsets[first]), int(offsets[last])
-        rows = slice(start, stop) if runs.order is None else runs.order[start:stop]
-        yield Tile(first, last, rows, stop - start, start)
-        first = last
+class _Work:
+    """One run of a plan: what lies between its stages, and its results."""
 
+    def __init__(self, plan: Plan, bars: Bars, dtype: str) -> None:
+        prepare(plan)
+        self.plan, self.bars, self.dtype = plan, bars, dtype
+        self.kept: dict[Factor, Array] = {}
+        self.results: dict[Factor, Column] = {}
 
-def _step(node: Factor, bars: Bars, runs: Runs) -> Step:
-    if node.operator.axis is Axis.CELL:
-        return _cell(node)
-    if node.operator.axis is Axis.GROUP:
-        return _group(node, bars)
-    return _moving(node, runs)
+    def run(self, number: int, tiles: Sequence[Tile] | None = None, rows: slice | None = None) -> None:
+        """Run a stage, on some tiles only where they are given with the rows that they cover."""
+        stage = self.plan.stages[number]
+        tiles = self.tiles(stage) if tiles is None else tiles
+        rows = slice(0, self.bars.rows) if rows is None else rows
+        live = self.plan.live(number)
+        self.kept = {node: values for node, values in self.kept.items() if node in live}
+        self.kept |= {node: borrow(self.bars.rows, "float64") for node in stage.keeps}
+        self.results |= {node: Column(rows, self.dtype) for node in stage.results}
+        self._run_tiles(self.program(stage), tiles, stage.axis)
+        starts = np.array([*(tile.rows.start for tile in tiles), rows.stop])
+        for node in stage.results:
+            self.results[node].close(starts)
+        count(len(tiles) * len(stage.steps))
 
+    def _run_tiles(self, program: Program, tiles: Sequence[Tile], axis: Axis) -> None:
+        size = max((tile.rows.stop - tile.rows.start for tile in tiles), default=0)
+        constants = {slot: np.full(size, value) for slot, value in program.constants.items()}
+        spare: SimpleQueue[Array] = SimpleQueue()
+        for _ in range(processors()):
+            spare.put(np.empty((max(1, program.width), size)))
 
-def _cell(node: Factor) -> Step:
-    """Whole columns of the tile through the operator's NumPy meaning."""
-    form, parameters = node.operator.meaning_form, node.parameters
-    assert form is not None
+        def run_tile(tile: Tile) -> None:
+            scratch = spare.get()
+            try:
+                env = program.environment(tile.rows, scratch, constants)
+                with np.errstate(all="ignore"):
+                    for instruction in program.instructions:
+                        instruction(env, tile)
+            finally:
+                spare.put(scratch)
 
-    def step(tile: Tile, values: Values) -> Array:
-        out = form(*(_input(child, values) for child in node.inputs), *parameters)
-        out = np.broadcast_to(out, tile.size) if out.ndim == 0 else out
-        finite = np.isfinite(out)
-        return out if finite.all() else np.where(finite, out, np.nan)
+        with progress(f"{axis.value} stage", len(tiles)) as advance, ThreadPoolExecutor(processors()) as pool:
+            for _ in pool.map(run_tile, tiles):
+                advance()
 
-    return step
+    def program(self, stage: Stage) -> Program:
+        """A stage's steps, with what each reads where it lies, and what becomes of each value."""
+        program, by_date = Program(), stage.axis is Axis.CROSS
+        for node in stage.reads:
+            if node.operator is COL and not by_date:
+                program.bind(node, self.bars.array(str(node.parameters[0])))
+            elif node in self.plan.turned and not by_date:
+                program.turn_in(node, self.kept[node])
+            else:
+                program.bind(node, self.kept[node])
+        keeps, results, made = dict.fromkeys(stage.keeps), dict.fromkeys(stage.results), set(stage.nodes)
+        for node in stage.nodes:
+            if node in keeps and (by_date or node not in self.plan.turned):
+                program.bind(node, self.kept[node])
+            elif node in results and self.dtype == "float64":
+                program.bind(node, self.results[node].values, self.results[node].start)
+        for step in (*stage.steps, *dict.fromkeys(node for node in (*keeps, *results) if node not in made)):
+            if not isinstance(step, Factor) or step in made:
+                program.add(step)
+            if isinstance(step, Factor) and step in keeps and step in self.plan.turned and not by_date:
+                program.turn_out(step, self.kept[step])
+            if isinstance(step, Factor) and step in results:
+                program.give(step, self.results[step].store)
+        program.finish()
+        return program
 
-
-def _moving(node: Factor, runs: Runs) -> Step:
-    """The operator's kernel on every run of the tile."""
-    driver, numbers = compiled(node.operator), scalars(node.operator, node.parameters)
-
-    def step(tile: Tile, values: Values) -> Array:
-        out = np.empty(tile.size)
-        driver(
-            runs.offsets, tile.first, tile.last, *(_full(child, values, tile) for child in node.inputs), *numbers, out
-        )
-        return out
-
-    return step
-
-
-def _group(node: Factor, bars: Bars) -> Step:
-    """The operator's kernel on every category of every date of the tile."""
-    driver, numbers = compiled(node.operator), scalars(node.operator, node.parameters)
-    groups = bars.by_group(str(node.inputs[-1].parameters[0]))
-
-    def step(tile: Tile, values: Values) -> Array:
-        first, last = int(groups.dates[tile.first]), int(groups.dates[tile.last])
-        places = groups.places[groups.offsets[first] : groups.offsets[last]] - tile.start
-        part = np.empty(places.size)
-        driver(
-            groups.offsets,
-            first,
-            last,
-            *(_full(child, values, tile)[places] for child in node.operands),
-            *numbers,
-            part,
-        )
-        out = np.full(tile.size, np.nan)
-        out[places] = part
-        return out
-
-    return step
-
-
-def _input(node: Factor, values: Values) -> Array:
-    return np.float64(node.parameters[0]) if node.operator is LIT else values[node]  # type: ignore[return-value]
-
-
-def _full(node: Factor, values: Values, tile: Tile) -> Array:
-    return np.full(tile.size, node.parameters[0]) if node.operator is LIT else np.ascontiguousarray(values[node])
+    def tiles(self, stage: Stage) -> list[Tile]:
+        """The runs in stretches of about `TILE_ROWS` rows, never through a run."""
+        by_date = stage.axis is Axis.CROSS
+        offsets = self.bars.by_date if by_date else self.bars.by_symbol
+        places = self.bars.places if self.plan.turned and not by_date else np.empty(0, np.int64)
+        keys = {str(node.inputs[-1].parameters[0]) for node in stage.nodes if node.operator.axis is Axis.GROUP}
+        groups = {key: self.bars.by_group(key) for key in keys}
+        tiles, first, last_run = [], 0, offsets.size - 1
+        while first < last_run:
+            last = int(np.searchsorted(offsets, offsets[first] + TILE_ROWS, side="right")) - 1
+            last = min(max(last, first + 1), last_run)
+            rows = slice(int(offsets[first]), int(offsets[last]))
+            cut = {key: group.tile(first, last, rows.start) for key, group in groups.items()}
+            tiles.append(Tile(rows, (offsets, first, last), places[rows], cut))
+            first = last
+        return tiles

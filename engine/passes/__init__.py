@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from factorloom.engine.passes.allot import allot
+from factorloom.engine.passes.arrange import arrange
 from factorloom.engine.passes.cut import cut
 from factorloom.engine.passes.share import share
+from factorloom.engine.passes.simplify import simplify
 from factorloom.engine.plan import Plan
 from factorloom.expressions.factor import Factor
 
 __all__ = ["PASSES", "make_plan"]
 
-PASSES: tuple[Callable[[Plan], Plan], ...] = (share, cut, allot)
+PASSES: tuple[Callable[[Plan], Plan], ...] = (simplify, share, cut, arrange, allot)
 """All passes, in the order in which they run."""
 
 
-def make_plan(wanted: Mapping[str, Factor], *, until: Callable[[Plan], Plan] | None = None) -> Plan:
+def make_plan(
+    wanted: Mapping[str, Factor], *, streamed: bool = False, until: Callable[[Plan], Plan] | None = None
+) -> Plan:
     """The plan for these factors, after all passes, or as it is after the pass `until`."""
-    plan = Plan(dict(wanted))
+    plan = Plan(dict(wanted), dict(wanted), streamed=streamed)
     for step in PASSES:
         plan = step(plan)
         if step is until:

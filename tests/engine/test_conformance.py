@@ -13,9 +13,26 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import Operator
 from tests.oracle import assert_same, mean_of, to_array
-from tests.strategies import SOURCES, calls, columns, panels
+from tests.strategies import SOURCES, calls, columns, panels, plain_call
 
 OPERATORS = [op for op in fl.operators() if op.name not in SOURCES]
+CANCELLING = {
+    "add",
+    "cs_demean",
+    "cs_residual",
+    "cs_sum",
+    "group_demean",
+    "group_residual",
+    "group_sum",
+    "mean_of",
+    "modulo",
+    "subtract",
+    "sum_of",
+    "ts_cumsum",
+    "ts_delta",
+    "ts_sum",
+}
+UNITLESS = {"ts_kurt", "ts_skew"}
 every_operator = pytest.mark.parametrize("operator", OPERATORS, ids=lambda op: op.name)
 
 
@@ -25,8 +42,10 @@ def values_of(panel: fl.Panel, factor: Factor, engine: str = "numba") -> np.ndar
 
 def rounding(factor: Factor, panel: fl.Panel) -> float:
     """Where inputs cancel, agreement is relative to what was cancelled: the scale of the inputs of a difference."""
-    cancels = {"add", "subtract", "ts_delta", "modulo", "cs_demean", "group_demean", "ts_cumsum", "ts_sum"}
-    if factor.operator.name not in cancels:
+    if factor.operator.name in UNITLESS:
+        return 1.0
+    of_a_line = factor.operator.named(factor.parameters).get("value") in ("intercept", "fitted", "residual")
+    if factor.operator.name not in CANCELLING and not of_a_line:
         return 0.0
     sizes = [np.abs(panel.array(name)) for name in panel.columns if panel.frame.schema[name] == pl.Float64]
     return max([float(np.nanmax(size)) for size in sizes if not np.isnan(size).all()], default=0.0)
@@ -61,7 +80,9 @@ def test_later_bars_never_change_earlier_values(operator: Operator[...], data: s
 
 
 @pytest.mark.parametrize(
-    "operator", [op for op in OPERATORS if op.axis is Axis.TIME and not op.unbounded], ids=lambda op: op.name
+    "operator",
+    [op for op in OPERATORS if op.axis is Axis.TIME and not plain_call(op).unbounded],
+    ids=lambda op: op.name,
 )
 @settings(max_examples=15)
 @given(data=st.data())
@@ -98,22 +119,22 @@ def test_the_names_of_symbols_do_not_matter(operator: Operator[...], data: st.Da
 @every_operator
 def test_an_empty_panel_gives_an_empty_column(operator: Operator[...]) -> None:
     empty = fl.Panel.from_frame(fl.example().frame.clear())
-    given = {
-        name: "sector" if operator.axis is Axis.GROUP and place else fl.close
-        for place, name in enumerate(operator.inputs)
-    }
-    required = {
-        name: 5 for name in operator.kinds if operator.signature.parameters[name].default is operator.signature.empty
-    }
-    factor = operator.build((), {**given, **required})
+    factor = plain_call(operator)
     for engine in ("numba", "polars"):
         assert empty.compute(value=factor, engine=engine)["value"].to_list() == []  # type: ignore[arg-type]
 
 
 @every_operator
 def test_every_form_is_there(operator: Operator[...]) -> None:
-    assert operator.meaning_form and operator.polars_form
-    assert bool(operator.kernel_form) == (operator.axis is not Axis.CELL)
+    """Shorthand needs none: it is made of other operators, and looks no further than it says."""
+    forms = operator.meaning_form, operator.polars_form, operator.kernel_form
+    if operator.meaning_form is None:
+        assert forms == (None, None, None)
+        widest = Axis.CROSS if operator.axis is Axis.GROUP else operator.axis  # who takes a category is declared there
+        assert plain_call(operator).axis in {operator.axis, widest}
+    else:
+        assert operator.polars_form
+        assert operator.kernel_form or operator.axis is Axis.CELL
     assert ">>>" in (operator.__doc__ or "")
 
 

@@ -168,7 +168,9 @@ def _market() -> pl.DataFrame:
 def test_plans_show_what_is_shared() -> None:
     mean = fl.ts_mean(fl.close, 2)
     text = fl.example().explain(a=mean / fl.close, b=fl.cs_rank(mean), label=fl.ts_lead(fl.close, 1))
-    assert text.splitlines()[0] == "3 factors, 4 operations (1 shared), lookback 1 bar, look-ahead 1 bar, 2 stages"
+    assert text.splitlines()[0] == (
+        "3 factors, 4 operations (1 shared) and 1 summary (read 1 time), lookback 1 bar, look-ahead 1 bar, 3 stages"
+    )
 
 
 def test_float32_and_bare_factors() -> None:

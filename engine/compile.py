@@ -1,0 +1,72 @@
+"""Plain loops compiled by Numba, and kept on disk under a name that tells their code apart."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.bytecode import FunctionIdentity
+
+__all__ = ["compile_driver"]
+
+log = logging.getLogger(__name__)
+
+FAR_LINE = 10_000
+
+# Numba tells compiled functions of one name apart by a counter that starts at 1 in every process, so code that two
+# processes cached may bear the same symbol and be linked to the wrong function (numba issue 10486: a rank was seen to
+# return another kernel's values). A random start makes every symbol unique.
+assert hasattr(FunctionIdentity, "_unique_ids"), "this version of Numba names compiled functions in another way"
+FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
+
+
+def compile_driver(name: str, source: str, kernel: FunctionType | np.ufunc, signature: Any) -> Callable[..., None]:
+    """Compile the function `name` of a source that calls `kernel`.
+
+    Numba keeps compiled code only for functions with a file and a name. It looks for the source again when it does: a
+    function that lies past the end of this file has none, and Numba goes on.
+    """
+    scope: dict[str, Any] = {
+        "np": np,
+        "kernel": kernel if isinstance(kernel, np.ufunc) else _jit(kernel),
+        "__name__": __name__,
+    }
+    exec(compile("\n" * FAR_LINE + source, __file__, "exec"), scope)
+    try:
+        return _build(scope[name], signature, keep=True)
+    except (OSError, RuntimeError) as error:
+        log.warning("compiled kernels cannot be kept on disk: %s; set NUMBA_CACHE_DIR to a folder with space", error)
+        return _build(scope[name], signature, keep=False)
+
+
+def _build(function: Callable[..., None], signature: Any, *, keep: bool) -> Callable[..., None]:
+    driver = numba.njit(nogil=True, cache=keep, error_model="numpy")(function)
+    driver.compile(signature)
+    driver.disable_compile()
+    return driver
+
+
+@functools.cache
+def _jit(function: FunctionType) -> Any:
+    """A plain loop compiled together with the plain loops that it calls."""
+    scope = dict(function.__globals__)
+    scope.update({called.__name__: _jit(called) for called in _called(function)})
+    twin = FunctionType(function.__code__, scope, function.__name__, closure=function.__closure__)
+    return numba.njit(nogil=True, error_model="numpy")(twin)
+
+
+def _called(function: FunctionType) -> Iterator[FunctionType]:
+    """The functions that a kernel calls by name: ours, and those that stand beside it."""
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, FunctionType) and (
+            value.__module__.startswith("factorloom.") or value.__module__ == function.__module__
+        ):
+            yield value

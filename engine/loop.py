@@ -1,0 +1,106 @@
+"""Compiled loops of the engine's own: moving values between orders, and marking what is missing."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from factorloom.engine import kernel as kernel  # first: it makes the symbols of compiled code unique
+from factorloom.engine.layout import Array, Index
+
+__all__ = ["Bits", "clean", "cursor", "gather", "places_of", "scatter", "seal", "seal_edges"]
+
+Bits: TypeAlias = npt.NDArray[np.uint8]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def gather(source: Array, places: Index, out: Array) -> None:
+    """`out[i] = source[places[i]]`."""
+    for i in range(places.size):
+        out[i] = source[places[i]]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def scatter(x: Array, places: Index, target: Array) -> None:
+    """`target[places[i]] = x[i]`."""
+    for i in range(places.size):
+        target[places[i]] = x[i]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def clean(x: Array) -> None:
+    """Make what is not finite missing."""
+    for i in range(x.size):
+        x[i] = x[i] if np.isfinite(x[i]) else np.nan
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def seal(x: Array, start: int, bits: Bits) -> int:
+    """Set the bit of every present value, the first one at bit `start`, and count the missing ones.
+
+    Bytes that are shared with other rows are left alone: `seal_edges` sets them once all rows are there.
+    """
+    first, last = -(-start // 8), (start + x.size) // 8
+    head = min(x.size, 8 * first - start)
+    missing = 0
+    for i in range(head):
+        missing += x[i] != x[i]
+    for i in range(max(head, 8 * last - start), x.size):
+        missing += x[i] != x[i]
+    for byte in range(first, last, 8):
+        stop = min(byte + 8, last)
+        part = x[8 * byte - start : 8 * stop - start]
+        gaps = 0
+        for i in range(part.size):
+            gaps += part[i] != part[i]
+        missing += gaps
+        if gaps == 0:
+            bits[byte:stop] = 255
+        else:
+            for k in range(stop - byte):
+                bits[byte + k] = _byte(part[8 * k : 8 * k + 8])
+    return missing
+
+
+@njit(nogil=True, error_model="numpy")
+def _byte(x: Array) -> int:
+    """A bit for each of up to eight values that is present."""
+    mark = 0
+    for k in range(x.size):
+        mark |= (x[k] == x[k]) << k
+    return mark
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def seal_edges(x: Array, starts: Index, bits: Bits) -> None:
+    """Set the bytes in which a stretch of rows starts or the last one ends; `x` holds all rows."""
+    for start in starts:
+        byte = start // 8
+        if byte < bits.size:
+            bits[byte] = _byte(x[8 * byte : 8 * byte + 8])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
+    """The place of every value among the known ones, both ascending, run by run."""
+    for run in range(offsets.size - 1):
+        a, b = offsets[run], offsets[run + 1]
+        if a == b:
+            continue
+        place = np.searchsorted(known, values[a])
+        for i in range(a, b):
+            while known[place] < values[i]:
+                place += 1
+            codes[i] = place
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def places_of(codes: Index, offsets: Index, places: Index) -> None:
+    """Where every row goes when rows are laid out by code, rows of one code in their own order."""
+    after = offsets.copy()
+    for i in range(codes.size):
+        places[i] = after[codes[i]]
+        after[codes[i]] += 1

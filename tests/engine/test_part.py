@@ -1,0 +1,196 @@
+"""A part of the values, and values in parts, are the same as the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import factorloom as fl
+from factorloom.engine import tile
+from factorloom.expressions.errors import ArgumentError, BarsError
+from tests.oracle import assert_same, to_array
+from tests.strategies import COLUMNS, factors, panels
+
+MIXED = {
+    "time": fl.ts_mean(fl.close, 3, min_samples=1),
+    "cross": fl.cs_rank(fl.ts_delta(fl.close, 1)),
+    "nested": fl.ts_mean(fl.cs_rank(fl.ts_std(fl.close, 2)), 2),
+    "group": fl.group_demean(fl.cs_rank(fl.ts_sum(fl.cs_rank(fl.close), 2)), "sector"),
+    "memory": fl.ts_ema(fl.close, 3),
+    "column": fl.close,
+    "constant": fl.lit(3),
+}
+
+
+def same(part: pl.DataFrame, whole: pl.DataFrame, panel: fl.Panel) -> None:
+    assert part.select(panel.symbol, panel.date).equals(whole.select(panel.symbol, panel.date))
+    scale = max(
+        float(np.nanmax(np.abs(x), initial=0)) for x in (panel.array(name) for name in COLUMNS if name in panel.columns)
+    )
+    for name in whole.columns[2:]:
+        assert_same(to_array(part[name]), to_array(whole[name]), name, scale)
+
+
+@settings(deadline=None)
+@given(panel=panels(), wanted=st.lists(factors(4), min_size=1, max_size=3), data=st.data())
+def test_dates_and_symbols_give_a_part_of_the_whole(
+    panel: fl.Panel, wanted: list[fl.Factor], data: st.DataObject
+) -> None:
+    mapping = {f"f{number}": factor for number, factor in enumerate(wanted)} | MIXED
+    days = data.draw(st.lists(st.sampled_from(panel.dates.to_list()), min_size=2, max_size=2).map(sorted))
+    symbols = data.draw(st.none() | st.lists(st.sampled_from(panel.symbols.to_list()), min_size=1, unique=True))
+    whole = panel.compute(mapping)
+    chosen = pl.col("date").is_between(*days) & (pl.lit(True) if symbols is None else pl.col("symbol").is_in(symbols))
+    part = panel.compute(mapping, dates=(days[0], days[1]), symbols=symbols)
+    same(part, whole.filter(chosen), panel)
+
+
+@settings(deadline=None)
+@given(panel=panels(), data=st.data())
+def test_bars_that_are_appended_day_by_day_change_nothing(panel: fl.Panel, data: st.DataObject) -> None:
+    cut = data.draw(st.sampled_from(panel.dates.to_list()))
+    early = panel.frame.filter(pl.col("date") <= cut)
+    grown = fl.Panel.from_frame(early)
+    for _, day in panel.frame.filter(pl.col("date") > cut).sort("date").group_by("date", maintain_order=True):
+        grown = grown.append(day.sample(fraction=1, shuffle=True, seed=1))
+    assert grown.frame.equals(panel.frame)
+    assert grown.compute(MIXED).equals(panel.compute(MIXED))
+
+
+def test_what_cannot_be_appended_is_refused() -> None:
+    panel = fl.example()
+    last = panel.frame.tail(1)
+    for bars, message in [
+        (last, "do not come after the last one of their symbol: (C, 2024-01-04)"),
+        (last.with_columns(date=pl.date(2024, 1, 3)), "do not come after"),
+        (last.drop("close"), "lacking close"),
+        (
+            last.with_columns(date=pl.date(2024, 1, 9), sector=pl.lit(1.0)),
+            "column 'sector' holds Float64, in the panel String",
+        ),
+        (last.with_columns(date=pl.date(2024, 1, 9), extra=pl.lit(1.0)), "unknown extra"),
+    ]:
+        with pytest.raises(BarsError, match=message.replace("(", r"\(").replace(")", r"\)")):
+            panel.append(bars)
+    assert panel.append(last.with_columns(date=pl.date(2024, 1, 9), symbol=pl.lit("0"))).symbols.to_list() == [
+        "0",
+        *"ABC",
+    ]
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(tile, "TILE_ROWS", 3)
+    monkeypatch.setattr(tile, "BLOCK_ROWS", 7)
+    return
+
+
+@settings(deadline=None)
+@given(
+    panel=panels(), wanted=st.lists(factors(4), min_size=1, max_size=3), dtype=st.sampled_from(["float64", "float32"])
+)
+@pytest.mark.usefixtures("small_tiles")
+def test_blocks_and_tiles_of_any_size_give_the_whole(panel: fl.Panel, wanted: list[fl.Factor], dtype: str) -> None:
+    mapping = {f"f{number}": factor for number, factor in enumerate(wanted)} | MIXED
+    small = panel.compute(mapping, dtype=dtype)  # type: ignore[call-overload]
+    blocks = list(panel.blocks(mapping, dtype=dtype))  # type: ignore[arg-type]
+    assert pl.concat(blocks).equals(small)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tile, "TILE_ROWS", 16_384)
+        assert panel.compute(mapping, dtype=dtype).equals(small)  # type: ignore[call-overload]
+    assert small.schema["time"] == (pl.Float32 if dtype == "float32" else pl.Float64)
+
+
+def test_one_thread_gives_the_same() -> None:
+    panel = fl.example()
+    both = panel.compute(MIXED)
+    try:
+        fl.configure(threads=1)
+        assert panel.compute(MIXED).equals(both)
+    finally:
+        fl.configure()
+    for bad in (0, True, 1.5, "2"):
+        with pytest.raises(ArgumentError, match="threads must be a whole number of at least 1"):
+            fl.configure(threads=bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["values.parquet", "values"])
+def test_a_sink_holds_what_compute_gives(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile, "BLOCK_ROWS", 3)
+    monkeypatch.setattr(tile, "TILE_ROWS", 3)
+    panel, target = fl.example(), tmp_path / name
+    for dates in (None, "2024-01-04"):
+        scanned = panel.compute(MIXED, sink=target, dates=dates)
+        assert scanned.collect().equals(panel.compute(MIXED, dates=dates))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_sink_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = fl.example()
+    for name in ("values.parquet", "values"):
+        panel.compute(gap=fl.close, sink=tmp_path / name)
+    monkeypatch.setattr(pl.DataFrame, "to_arrow", lambda self: 1 / 0)
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", lambda self, *_, **__: 1 / 0)
+    for name in ("values.parquet", "values"):
+        with pytest.raises(ZeroDivisionError):
+            panel.compute(gap=fl.open_, sink=tmp_path / name)
+    assert pl.read_parquet(tmp_path / "values.parquet")["gap"].equals(panel.frame["close"])
+    assert pl.read_parquet(tmp_path / "values" / "*.parquet")["gap"].equals(panel.frame["close"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["values", "values.parquet"]
+
+
+def test_a_sink_never_replaces_what_is_not_a_sink(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    with pytest.raises(ArgumentError, match="holds other things than Parquet files"):
+        fl.example().compute(gap=fl.close, sink=tmp_path / "notes")
+    with pytest.raises(ArgumentError, match="there is no folder"):
+        fl.example().compute(gap=fl.close, sink=tmp_path / "nowhere" / "a.parquet")
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("dates", "message"),
+    [
+        (("2024-01-04", "2024-01-02"), "is after the last one"),
+        ("tomorrow", "'tomorrow' is not a date"),
+        (("2024-01-02",), "one date, or a first and a last one"),
+        (5, "5 is not a date"),
+    ],
+)
+def test_dates_that_cannot_be_read_are_refused(dates: object, message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        fl.example().compute(gap=fl.close, dates=dates)  # type: ignore[call-overload]
+
+
+def test_unknown_symbols_are_refused_and_open_ends_are_open() -> None:
+    panel = fl.example()
+    with pytest.raises(ArgumentError, match="1 of 2 symbols are not in the panel: 'Z'"):
+        panel.compute(gap=fl.close, symbols=["A", "Z"])
+    assert panel.compute(gap=fl.close, dates=(None, date(2024, 1, 2))).height == 2
+    assert panel.compute(gap=fl.close, dates=("2024-01-03", None)).height == 6
+    assert panel.compute(gap=fl.close, dates="2030-01-01").height == 0
+    assert panel.compute(gap=fl.cs_rank(fl.ts_mean(fl.close, 2)), symbols=[]).height == 0
+
+
+def test_only_what_is_needed_is_computed() -> None:
+    days = pl.date_range(date(2020, 1, 1), date(2022, 12, 31), eager=True)
+    frame = pl.DataFrame({"symbol": ["A"] * days.len(), "date": days, "close": np.arange(float(days.len()))})
+    other = frame.with_columns(symbol=pl.lit("B"))
+    panel = fl.Panel.from_frame(pl.concat([frame, other]))
+    last = days[-1]
+    for factor, symbols, bars in [
+        (fl.ts_mean(fl.close, 5), ["A"], 5),
+        (fl.cs_rank(fl.ts_mean(fl.close, 5)), ["A"], 10),
+        (fl.ts_delta(fl.cs_rank(fl.ts_mean(fl.close, 5)), 3), ["A"], 16),
+        (fl.ts_ema(fl.close, 5), ["B"], days.len()),
+    ]:
+        part, _ = panel._part({"x": factor}, last, symbols)
+        assert part.rows == bars, str(factor)

@@ -1,0 +1,122 @@
+"""Each pass by itself: what it makes of small plans."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import factorloom as fl
+from factorloom.engine.passes import PASSES, make_plan
+from factorloom.engine.passes.cut import cut
+from factorloom.engine.passes.share import share
+from factorloom.engine.passes.simplify import simplify
+from factorloom.engine.plan import Finding, Plan, findings
+from factorloom.expressions.axis import Axis
+from tests.strategies import factors
+
+SIMPLER = {
+    "close * 1": "close",
+    "1 * close": "close",
+    "close / 1": "close",
+    "close - 0": "close",
+    "close ** 1": "close",
+    "-(-close)": "close",
+    "abs(abs(close))": "abs(close)",
+    "abs(-close)": "abs(close)",
+    "ts_delay(ts_delay(close, 2), 3)": "ts_delay(close, 5)",
+    "close + (1 + 2) * 3": "close + 9",
+    "close * (1 / 0)": "close * missing",
+    "ts_mean(close * 1, 5) - ts_mean(close, 5)": "ts_mean(close, 5) - ts_mean(close, 5)",
+    "log(1)": "0",
+}
+AS_THEY_ARE = ["close + 0", "0 - close", "close * 0", "close - close", "ts_lead(ts_delay(close, 1), 1)", "close / 2"]
+
+
+@pytest.mark.parametrize(("text", "simpler"), SIMPLER.items())
+def test_simplify_rewrites_what_has_the_same_value(text: str, simpler: str) -> None:
+    assert make_plan({"x": fl.parse(text)}, until=simplify).aims["x"] is fl.parse(simpler)
+
+
+@pytest.mark.parametrize("text", AS_THEY_ARE)
+def test_simplify_leaves_alone_what_may_differ(text: str) -> None:
+    """`-0.0 + 0` is `0.0`, `missing * 0` is missing, and a delay that is led again has lost its last bars."""
+    assert make_plan({"x": fl.parse(text)}, until=simplify).aims["x"] is fl.parse(text)
+
+
+def test_share_lists_every_node_once_inputs_first() -> None:
+    plan = make_plan({"a": fl.parse("ts_mean(close, 5) / close"), "b": fl.parse("ts_mean(close, 5)")}, until=share)
+    assert [str(node) for node in plan.nodes] == ["close", "ts_mean(close, 5)", "ts_mean(close, 5) / close"]
+
+
+STAGES = {
+    "ts_mean(close, 5)": [["ts_mean(close, 5)"]],
+    "cs_rank(close)": [[], ["cs_rank(close)"], []],
+    "-cs_rank(close)": [[], ["cs_rank(close)"], ["-cs_rank(close)"]],
+    "ts_mean(cs_rank(close), 5)": [[], ["cs_rank(close)"], ["ts_mean(cs_rank(close), 5)"]],
+    "cs_rank(ts_mean(close, 5)) * close": [
+        ["ts_mean(close, 5)"],
+        ["cs_rank(ts_mean(close, 5))"],
+        ["cs_rank(ts_mean(close, 5)) * close"],
+    ],
+    "cs_rank(close) * cs_rank(open)": [
+        [],
+        ["cs_rank(close)", "cs_rank(open)", "cs_rank(close) * cs_rank(open)"],
+        [],
+    ],
+}
+
+
+@pytest.mark.parametrize(("text", "stages"), STAGES.items())
+def test_cut_gives_stages_of_one_axis_and_few_turns(text: str, stages: list[list[str]]) -> None:
+    plan = make_plan({"x": fl.parse(text)}, until=cut)
+    assert [[str(node) for node in stage.nodes] for stage in plan.stages] == stages
+    assert [stage.axis for stage in plan.stages] == [(Axis.TIME, Axis.CROSS)[n % 2] for n in range(len(stages))]
+
+
+@given(st.lists(factors(), min_size=1, max_size=4), st.booleans())
+def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> None:
+    """Every step finds what it reads, every result leaves once, and nothing is kept that nobody reads."""
+    plan = make_plan({str(number): factor for number, factor in enumerate(wanted)}, streamed=streamed)
+    given_by: list[fl.Factor] = []
+    kept: set[fl.Factor] = set()
+    for number, stage in enumerate(plan.stages):
+        columns = {node for node in stage.reads if node.operator.name == "col"}
+        assert set(stage.reads) - columns <= kept
+        known: set[object] = {*stage.reads, *(node for node in plan.nodes if node.operator.name == "lit")}
+        for step in stage.steps:
+            needed = set(step.inputs) if isinstance(step, Finding) else {*step.operands, *findings(step)}
+            assert needed <= known
+            known.add(step)
+        assert {*stage.keeps, *stage.results} <= known
+        assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, Finding)}
+        later = {node for rest in plan.stages[number + 1 :] for node in rest.reads}
+        assert set(stage.keeps) <= later
+        kept |= set(stage.keeps)
+        given_by += stage.results
+        assert stage.axis is Axis.TIME or not stage.results
+        assert not streamed or not stage.results or number == len(plan.stages) - 1
+    assert sorted(map(id, given_by)) == sorted(map(id, dict.fromkeys(plan.aims.values())))
+
+
+def test_a_summary_runs_once_for_all_that_read_it() -> None:
+    plan = make_plan({"a": fl.ts_mean(fl.close, 5), "b": fl.ts_std(fl.close, 5), "c": fl.ts_zscore(fl.close, 5)})
+    steps = plan.stages[0].steps
+    assert [type(step) for step in steps].count(Finding) == 1
+    assert isinstance(steps[0], Finding)
+
+
+def test_a_plan_can_be_stopped_after_any_pass() -> None:
+    for step in PASSES:
+        assert isinstance(make_plan({"x": fl.parse("cs_rank(ts_mean(close * 1, 5))")}, until=step), Plan)
+
+
+def test_reach_adds_up_within_a_stage() -> None:
+    plan = make_plan(
+        {"x": fl.parse("cs_rank(ts_mean(ts_delay(close, 3), 5)) + ts_lead(close, 2)"), "y": fl.ts_ema(fl.close, 3)}
+    )
+    assert [stage.reach() for stage in plan.stages] == [(math.inf, 2), (0, 0), (0, 0)]
+    plan = make_plan({"x": fl.parse("cs_rank(ts_mean(ts_delay(close, 3), 5))")})
+    assert [stage.reach() for stage in plan.stages] == [(7, 0), (0, 0), (0, 0)]
