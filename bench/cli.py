@@ -1,0 +1,71 @@
+"""The commands `factorloom bench …`; `python -m factorloom.bench …` is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+__all__ = ["app"]
+
+app = App(name="bench", help="Time Factorloom, beside its peers where they are installed.", help_format="plaintext")
+
+
+@app.command
+def engine(
+    *,
+    symbols: int = 4000,
+    bars: int = 2520,
+    ragged: Annotated[bool, Parameter(negative="--dense")] = True,
+    threads: int = 2,
+    repeats: int = 3,
+    set: str = "all",
+    peers: str = "all",
+    operators: Annotated[bool, Parameter(negative="--no-operators")] = True,
+    scaling: Annotated[bool, Parameter(negative="--no-scaling")] = True,
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+) -> None:
+    """Time whole factor sets, single operators, other sizes, and the way to the first result.
+
+    Parameters
+    ----------
+    symbols, bars
+        The size of the simulated market.
+    ragged
+        Whether symbols list late, end early and miss dates.
+    threads
+        What every engine may use.
+    repeats
+        Timed runs after the first; the median counts.
+    set
+        alpha158, alpha101 or all.
+    peers
+        all, none, or some of qweave,kunquant,polars-ta,polars.
+    operators
+        Whether to time every operator.
+    scaling
+        Whether to time other numbers of rows, factors and threads, and fresh processes.
+    output
+        A JSON file for everything that was measured.
+    """
+    import msgspec
+    from rich.console import Console
+
+    from factorloom.bench.engine import Options, run
+    from factorloom.bench.market import Market
+    from factorloom.bench.table import show
+
+    options = Options(
+        market=Market(symbols, bars, ragged),
+        threads=threads,
+        repeats=repeats,
+        set=set,
+        peers=peers,
+        operators=operators,
+        scaling=scaling,
+    )
+    report = run(options, Console(stderr=True, highlight=False, style="dim").print)
+    show(report)
+    if output is not None:
+        output.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
