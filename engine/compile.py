@@ -14,7 +14,9 @@ import numba
 import numpy as np
 from numba.core.bytecode import FunctionIdentity
 
-__all__ = ["compile_driver"]
+from factorloom.engine.native import SIGNATURE, view
+
+__all__ = ["compile_driver", "driver"]
 
 log = logging.getLogger(__name__)
 
@@ -27,30 +29,37 @@ assert hasattr(FunctionIdentity, "_unique_ids"), "this version of Numba names co
 FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
 
 
-def compile_driver(name: str, source: str, kernel: FunctionType | np.ufunc, signature: Any) -> Callable[..., None]:
-    """Compile the function `name` of a source that calls `kernel`.
+def compile_driver(name: str, source: str, kernel: FunctionType | np.ufunc) -> Any:
+    """Compile the driver `name` of a source that calls `kernel`.
 
     Numba keeps compiled code only for functions with a file and a name. It looks for the source again when it does: a
     function that lies past the end of this file has none, and Numba goes on.
     """
     scope: dict[str, Any] = {
         "np": np,
+        "view": view,
         "kernel": kernel if isinstance(kernel, np.ufunc) else _jit(kernel),
         "__name__": __name__,
     }
     exec(compile("\n" * FAR_LINE + source, __file__, "exec"), scope)
+    return driver(scope[name])
+
+
+def driver(function: Callable[..., None]) -> Any:
+    """A loop with the signature of drivers, compiled at once, and kept on disk where that can be."""
     try:
-        return _build(scope[name], signature, keep=True)
+        return _build(function, keep=True)
     except (OSError, RuntimeError) as error:
         log.warning("compiled kernels cannot be kept on disk: %s; set NUMBA_CACHE_DIR to a folder with space", error)
-        return _build(scope[name], signature, keep=False)
+        return _build(function, keep=False)
 
 
-def _build(function: Callable[..., None], signature: Any, *, keep: bool) -> Callable[..., None]:
-    driver = numba.njit(nogil=True, cache=keep, error_model="numpy")(function)
-    driver.compile(signature)
-    driver.disable_compile()
-    return driver
+def _build(function: Callable[..., None], *, keep: bool) -> Any:
+    options: dict[str, Any] = {"nogil": True, "cache": keep, "error_model": "numpy", "no_cpython_wrapper": True}
+    built: Any = numba.njit(**options)(function)
+    built.compile(SIGNATURE)
+    built.disable_compile()
+    return built
 
 
 @functools.cache

@@ -68,8 +68,12 @@ def _summary(plan: Plan) -> str:
 
 def _step(plan: Plan, stage: Stage, step: Step, names: dict[Step, str]) -> str:
     if isinstance(step, Finding):
-        given = ", ".join(_named(value, names) if isinstance(value, Factor) else str(value) for value in step.arguments)
-        return f"  {names[step]} = {step.summary.name}({given}): {', '.join(step.summary.outputs)}"
+        given = ", ".join(
+            _named(value, names) if isinstance(value, Factor) else str(value)
+            for value in step.arguments
+            if not isinstance(value, tuple)
+        )
+        return f"  {names[step]} = {step.summary.name}({given}): {', '.join(step.outputs)}"
     shallow = render(step, names={child: names[child] for child in step.inputs if child in names})
     read = [names[finding] for finding in findings(step)]
     text = f"{shallow} from {', '.join(read)}" if read else shallow

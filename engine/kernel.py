@@ -1,12 +1,13 @@
 """Kernels: the loops of operators and summaries, compiled when first used.
 
-A kernel sees one run of rows at a time. `launch` wraps it into a driver that walks over the runs of a tile, releases
-the interpreter's lock, and makes every result of an operator that is not finite missing.
+A kernel sees one run of rows at a time. `launch` wraps it into a driver that walks over the runs of a tile, and makes
+every result of an operator that is not finite missing.
 """
 
 from __future__ import annotations
 
 import inspect
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,6 @@ from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
-from numba import types
 from numba.core.errors import NumbaError
 
 from factorloom.engine.compile import compile_driver
@@ -32,14 +32,11 @@ log = logging.getLogger(__name__)
 Read: TypeAlias = Factor | tuple[Finding, str]
 """What a kernel reads: the value of a node, or one output of a summary."""
 
-READ = types.Array(types.float64, 1, "C", readonly=True)
-WRITE = types.Array(types.float64, 1, "C")
-INDEX = types.Array(types.int64, 1, "C", readonly=True)
-NUMBER = {"int": types.int64, "float": types.float64}
-
 DRIVER = """
-def {name}(offsets, first, last, {arguments}):
+def {name}(env, slots, numbers, offsets, first, last):
     origin = offsets[first]
+    size = offsets[last] - origin
+    {views}
     for run in range(first, last):
         a, b = offsets[run] - origin, offsets[run + 1] - origin
         kernel({pieces})
@@ -48,38 +45,54 @@ CLEANING = """        for i in range(a, b):
             out[i] = out[i] if np.isfinite(out[i]) else np.nan
 """
 ELEMENTWISE = """
-def {name}(offsets, first, last, {arguments}):
-    for i in range(out.size):
+def {name}(env, slots, numbers, offsets, first, last):
+    size = offsets[last] - offsets[first]
+    {views}
+    for i in range(size):
         value = kernel({pieces})
         out[i] = value if np.isfinite(value) else np.nan
 """
 ARITHMETIC = {
-    np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sqrt, np.square, np.floor, np.ceil
+    np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sign, np.sqrt, np.square, np.floor,
+    np.ceil, np.minimum, np.maximum
 }  # fmt: skip
 """What compiled loops do as fast as NumPy, and clean in the same pass; NumPy's logarithms and powers are faster."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How a step runs: `driver(offsets, first_run, last_run, *reads, *writes, *numbers)`."""
+    """How a step runs: its driver takes these values, then those that it writes, and these numbers."""
 
-    driver: Callable[..., None]
+    driver: Any
     reads: tuple[Read, ...]
     numbers: tuple[float | int, ...]
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """What a driver depends on: the loop, how many arrays or which number stand for each argument, and its outputs."""
+    """What a driver depends on.
+
+    Attributes
+    ----------
+    arguments
+        For each its name, and how many arrays stand for it, or which and how many numbers.
+    variadic
+        The argument that is a tuple; those of a summary fill a tuple too.
+    """
 
     function: FunctionType | np.ufunc
     name: str
-    arguments: tuple[tuple[str, int | str], ...]
+    arguments: tuple[tuple[str, int | tuple[str, int]], ...]
     outputs: tuple[str, ...]
     variadic: str | None
 
+    @property
+    def summarises(self) -> bool:
+        """Whether it is a summary, whose outputs are used as they are."""
+        return self.outputs != ("out",)
 
-_READY: dict[_Shape, Callable[..., None]] = {}
+
+_READY: dict[_Shape, Any] = {}
 _LOCK = threading.RLock()
 _launched = 0
 
@@ -133,7 +146,8 @@ def _function(step: Step) -> Callable[..., Any] | None:
 def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
     """Every argument of the loop but its outputs, with what stands for it: one value, or those of a variadic."""
     if isinstance(step, Finding):
-        return [(name, [value]) for name, value in zip(step.summary.arguments, step.arguments, strict=True)]
+        given = zip(step.summary.arguments, step.arguments, strict=True)
+        return [(name, list(value) if isinstance(value, tuple) else [value]) for name, value in given]
     op = step.operator
     if op.kernel_form is None:
         return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
@@ -143,48 +157,46 @@ def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
     for name, child in zip(op.input_names(len(step.inputs)), step.inputs, strict=True):
         known.setdefault(name, []).append(child)
     for finding in findings(step):
-        known.update({name: [(finding, name)] for name in finding.summary.outputs})
+        known.update(
+            {name: [(finding, out)] for name, out in zip(finding.summary.outputs, finding.outputs, strict=True)}
+        )
     return [(name, known.get(name, [])) for name in list(inspect.signature(op.kernel_form).parameters)[:-1]]
 
 
 def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:
     kinds = tuple(
-        (name, type(given[0]).__name__ if given and isinstance(given[0], float | int) else len(given))
+        (name, (type(given[0]).__name__, len(given)) if given and isinstance(given[0], float | int) else len(given))
         for name, given in arguments
     )
     function = _function(step)
     assert isinstance(function, FunctionType | np.ufunc)
     if isinstance(step, Finding):
-        return _Shape(function, step.summary.name, kinds, step.summary.outputs, None)
+        outputs = tuple(f"out{place}" for place in range(len(step.outputs)))
+        return _Shape(function, step.summary.name, kinds, outputs, step.summary.every)
     return _Shape(function, step.operator.name, kinds, ("out",), step.operator.variadic)
 
 
-def _compiled(shape: _Shape) -> Callable[..., None]:
+def _compiled(shape: _Shape) -> Any:
     if shape not in _READY:
         with _LOCK:
             _READY[shape] = _compile(shape)
     return _READY[shape]
 
 
-def _compile(shape: _Shape) -> Callable[..., None]:
+def _compile(shape: _Shape) -> Any:
     arrays = [
         x for place, (_, kind) in enumerate(shape.arguments) if isinstance(kind, int) for x in _arrays(place, kind)
     ]
-    numbers = {f"p{place}": NUMBER[kind] for place, (_, kind) in enumerate(shape.arguments) if isinstance(kind, str)}
-    outputs = ["out"] if shape.outputs == ("out",) else [f"out{place}" for place in range(len(shape.outputs))]
-    name = "_".join([shape.name, *(str(kind) for _, kind in shape.arguments), fingerprint(shape.function)])
-    arguments = ", ".join([*arrays, *outputs, *numbers])
+    views = [f'{x} = view(env[slots[{slot}]], size, "read")' for slot, x in enumerate(arrays)]
+    views += [f'{x} = view(env[slots[{slot}]], size, "write")' for slot, x in enumerate(shape.outputs, len(arrays))]
     if isinstance(shape.function, np.ufunc):
-        source = ELEMENTWISE.format(name=name, arguments=arguments, pieces=", ".join(f"{x}[i]" for x in arrays))
+        pieces, source = [f"{x}[i]" for x in arrays], ELEMENTWISE
     else:
-        pieces = ", ".join([*_pieces(shape), *(f"{output}[a:b]" for output in outputs)])
-        source = DRIVER.format(name=name, arguments=arguments, pieces=pieces)
-        source += CLEANING if shape.outputs == ("out",) else ""
-    signature = types.void(
-        INDEX, types.int64, types.int64, *[READ] * len(arrays), *[WRITE] * len(shape.outputs), *numbers.values()
-    )
+        pieces, source = list(_pieces(shape)), DRIVER + ("" if shape.summarises else CLEANING)
+    name = "_".join([shape.name, *map(_worded, shape.arguments), fingerprint(shape.function)])
+    source = source.format(name=name, views="\n    ".join(views), pieces=", ".join(pieces))
     try:
-        return compile_driver(name, source, shape.function, signature)
+        return compile_driver(name, source, shape.function)
     except NumbaError as error:
         reasons = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
         raise IndicatorError(
@@ -194,14 +206,25 @@ def _compile(shape: _Shape) -> Callable[..., None]:
 
 
 def _pieces(shape: _Shape) -> Iterator[str]:
-    """The arguments of the kernel for one run."""
+    """The arguments of the kernel for one run: each an array, a number, or a tuple of either."""
+    numbers = itertools.count()
     for place, (name, kind) in enumerate(shape.arguments):
-        if isinstance(kind, str):
-            yield f"p{place}"
-        elif name == shape.variadic:
-            yield "(" + "".join(f"{array}[a:b], " for array in _arrays(place, kind)) + ")"
+        if isinstance(kind, int):
+            parts = [f"{array}[a:b]" for array in _arrays(place, kind)]
         else:
-            yield f"x{place}_0[a:b]"
+            parts = [f"{kind[0]}(numbers[{next(numbers)}])" for _ in range(kind[1])]
+        yield _tuple(parts) if name == shape.variadic else parts[0]
+    outputs = [f"{output}[a:b]" for output in shape.outputs]
+    yield from [_tuple(outputs)] if shape.summarises and shape.variadic else outputs
+
+
+def _tuple(parts: Sequence[str]) -> str:
+    return f"({''.join(f'{part}, ' for part in parts)})"
+
+
+def _worded(argument: tuple[str, int | tuple[str, int]]) -> str:
+    kind = argument[1]
+    return str(kind) if isinstance(kind, int) else f"{kind[0]}{kind[1]}"
 
 
 def _arrays(place: int, size: int) -> list[str]:

@@ -8,37 +8,29 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from factorloom.engine import kernel as kernel  # first: it makes the symbols of compiled code unique
+from factorloom.engine.compile import driver
 from factorloom.engine.layout import Array, Index
+from factorloom.engine.native import NUMBER, ROWS, START, view
 
-__all__ = ["Bits", "clean", "cursor", "gather", "places_of", "scatter", "seal", "seal_edges"]
+__all__ = ["Bits", "clean", "cursor", "empty", "gather", "move", "narrow", "places_of", "scatter", "seal", "seal_edges"]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def gather(source: Array, places: Index, out: Array) -> None:
-    """`out[i] = source[places[i]]`."""
-    for i in range(places.size):
-        out[i] = source[places[i]]
+# --- drivers -----------------------------------------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def scatter(x: Array, places: Index, target: Array) -> None:
-    """`target[places[i]] = x[i]`."""
-    for i in range(places.size):
-        target[places[i]] = x[i]
+@njit(nogil=True, error_model="numpy")
+def _byte(x: Array) -> int:
+    """A bit for each of up to eight values that is present."""
+    mark = 0
+    for k in range(x.size):
+        mark |= (x[k] == x[k]) << k
+    return mark
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def clean(x: Array) -> None:
-    """Make what is not finite missing."""
-    for i in range(x.size):
-        x[i] = x[i] if np.isfinite(x[i]) else np.nan
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def seal(x: Array, start: int, bits: Bits) -> int:
+@njit(nogil=True, error_model="numpy")
+def _seal(x: Array, start: int, bits: Bits) -> int:
     """Set the bit of every present value, the first one at bit `start`, and count the missing ones.
 
     Bytes that are shared with other rows are left alone: `seal_edges` sets them once all rows are there.
@@ -65,13 +57,69 @@ def seal(x: Array, start: int, bits: Bits) -> int:
     return missing
 
 
-@njit(nogil=True, error_model="numpy")
-def _byte(x: Array) -> int:
-    """A bit for each of up to eight values that is present."""
-    mark = 0
-    for k in range(x.size):
-        mark |= (x[k] == x[k]) << k
-    return mark
+@driver
+def gather(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = source[places[i]]`; takes source, places, out."""
+    size = offsets[last] - offsets[first]
+    source, places, out = (
+        view(env[slots[0]], size, "read"),
+        view(env[slots[1]], size, "index"),
+        view(env[slots[2]], size, "write"),
+    )
+    for i in range(size):
+        out[i] = source[places[i]]
+
+
+@driver
+def scatter(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`target[places[i]] = x[i]`; takes x, places, target."""
+    size = offsets[last] - offsets[first]
+    x, places, target = (
+        view(env[slots[0]], size, "read"),
+        view(env[slots[1]], size, "index"),
+        view(env[slots[2]], size, "write"),
+    )
+    for i in range(size):
+        target[places[i]] = x[i]
+
+
+@driver
+def empty(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """Make all rows of the tile missing; takes out."""
+    view(env[slots[0]], env[ROWS], "write")[:] = np.nan
+
+
+@driver
+def move(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]`; takes x, out."""
+    size = env[ROWS]
+    view(env[slots[1]], size, "write")[:] = view(env[slots[0]], size, "read")
+
+
+@driver
+def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]` with an `out` of Float32; takes x, out."""
+    x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
+    for i in range(x.size):
+        out[i] = np.float32(x[i])
+
+
+@driver
+def seal(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """Set the bits of present values and count the missing; takes x, bits, counts by tile, and the row of bit 0."""
+    x, start = view(env[slots[0]], env[ROWS], "read"), env[START] - int(numbers[0])
+    bits, counts = view(env[slots[1]], (start + x.size) // 8, "bits"), view(env[slots[2]], env[NUMBER] + 1, "index")
+    counts[env[NUMBER]] = _seal(x, start, bits)
+
+
+# --- functions ---------------------------------------------------------------------------------------------------
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def clean(x: Array) -> None:
+    """Make what is not finite missing."""
+    for i in range(x.size):
+        x[i] = x[i] if np.isfinite(x[i]) else np.nan
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

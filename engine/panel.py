@@ -227,6 +227,16 @@ class Panel(Bars):
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
+        1 factor, 2 operations (0 shared) and 2 summaries (read 2 times), lookback 1 bar, 3 stages
+        stage 1, symbol by symbol: reads close
+          close                                         -> kept by date
+        stage 2, date by date: reads close
+          s1 = ordered(close): order, ascending
+          n1 = cs_rank(close) from s1                   -> kept by date
+        stage 3, symbol by symbol: reads n1
+          s2 = moments(n1, 2): count, base, total, scatter
+          n2 = ts_mean(n1, 2) from s2                   -> staged
+        8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, scratch 0.0
         """
         from factorloom.engine.tile import TILE_ROWS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from factorloom.expressions.axis import Axis
@@ -13,6 +13,9 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT, Summary
 
 __all__ = ["Finding", "Plan", "Stage", "Step", "findings"]
+
+
+Argument: TypeAlias = Factor | float | int | tuple[float | int, ...]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Finding:
     summary
         The loop, and the names of what it finds.
     arguments
-        What it is given: nodes and numbers.
+        What it is given: nodes and numbers; a tuple of all numbers that are asked for in place of `summary.every`.
     key
         The category that it is found within, for operators on `Axis.GROUP`.
     digest
@@ -32,13 +35,29 @@ class Finding:
     """
 
     summary: Summary
-    arguments: tuple[Factor | float | int, ...] = field(compare=False)
+    arguments: tuple[Argument, ...] = field(compare=False)
     key: Factor | None = field(compare=False)
     digest: str
 
     @property
     def inputs(self) -> tuple[Factor, ...]:
         return tuple(argument for argument in self.arguments if isinstance(argument, Factor))
+
+    @property
+    def asked(self) -> tuple[float | int, ...]:
+        """The values of `summary.every` that are asked for."""
+        return next((argument for argument in self.arguments if isinstance(argument, tuple)), ())
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What it fills, once for every value asked for."""
+        names = self.summary.outputs
+        return tuple(f"{name} at {value}" for value in self.asked for name in names) if self.asked else names
+
+    def answering(self, asked: Iterable[float | int]) -> Finding:
+        """The same for other values of `summary.every`."""
+        values = tuple(asked)
+        return replace(self, arguments=tuple(values if isinstance(a, tuple) else a for a in self.arguments))
 
 
 Step: TypeAlias = Factor | Finding
@@ -89,7 +108,7 @@ class Stage:
         held = most = 0
         ends: Counter[int] = Counter()
         for place, step in enumerate(self.steps):
-            made = len(step.summary.outputs) if isinstance(step, Finding) else 1
+            made = len(step.outputs) if isinstance(step, Finding) else 1
             held += made
             ends[max(place, last.get(step, place))] += made
             most = max(most, held)
@@ -147,6 +166,8 @@ def findings(node: Factor) -> Iterator[Finding]:
     given |= {name: op.kinds[name].encode(value) for name, value in op.named(node.parameters).items()}
     key = node.inputs[-1] if op.axis is Axis.GROUP else None
     for summary in op.summaries:
-        arguments = tuple(given[name] for name in summary.arguments)
-        parts = (*arguments, *(() if key is None else (key,)))
-        yield Finding(summary, arguments, key, " ".join(getattr(part, "digest", repr(part)) for part in parts))
+        shared = [given[name] for name in summary.arguments if name != summary.every]
+        arguments = tuple((given[name],) if name == summary.every else given[name] for name in summary.arguments)
+        parts = (*shared, *(() if key is None else (key,)))
+        digest = " ".join(getattr(part, "digest", repr(part)) for part in parts)
+        yield Finding(summary, arguments, key, digest)  # type: ignore[arg-type]

@@ -1,28 +1,34 @@
-"""A stage as a program: which loop runs on which buffers, worked out once and run on every tile.
+"""A stage as a program: which loop runs on which arrays, worked out once and run on every tile.
 
-The environment of a tile is a list of arrays, one per slot, each as long as the tile. A slot is bound to a stretch of
-a whole array (a column, a value between stages, a result), or it is a register: scratch memory of a thread that many
-values use one after another.
+Every value has a slot. A slot is bound to a stretch of a whole array (a column, a value between stages, a result), or
+it is a register: scratch memory of a thread that many values use one after another. The environment of a tile holds
+the address of every slot. Loops that follow one another are called by compiled code, without the interpreter.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from factorloom.engine import loop
 from factorloom.engine.kernel import Read, launch
 from factorloom.engine.layout import Array, Index
-from factorloom.engine.loop import clean, gather, scatter
+from factorloom.engine.native import FIRST_SLOT, NUMBER, ROWS, START, address, call_all
 from factorloom.engine.plan import Finding, Step
+from factorloom.engine.result import Column
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import LIT
 
-__all__ = ["Instruction", "Program", "Tile"]
+__all__ = ["Program", "Runs", "Scratch", "Tile"]
+
+Runs: TypeAlias = tuple[Index, int, int]
+"""The offsets of all runs, the first run, and the one after the last."""
 
 
 @dataclass(frozen=True)
@@ -34,51 +40,77 @@ class Tile:
     rows
         The rows, in the order of the stage.
     runs
-        The offsets of all runs, the first run of the tile, and the one after its last.
-    places
-        For a tile of symbols: where its rows lie in the order of dates.
+        The symbols or dates.
     groups
         For a tile of dates: by category column, the rows of the tile group by group, and their runs.
     """
 
     rows: slice
-    runs: tuple[Index, int, int]
-    places: Index
-    groups: Mapping[str, tuple[Index, tuple[Index, int, int]]]
+    runs: Runs
+    groups: Mapping[str, tuple[Index, Runs]]
 
 
-Environment: TypeAlias = Sequence[Array]
-Instruction: TypeAlias = Callable[[Environment, Tile], None]
-Value: TypeAlias = Read | tuple[Factor, Factor]
-"""What a slot holds: a node, one output of a summary, or a node in the order of a category column."""
+@dataclass(frozen=True)
+class _Call:
+    """A driver with the slots and numbers that it takes; it walks over the groups of a category, if one is given."""
+
+    driver: Any
+    slots: tuple[int, ...]
+    numbers: tuple[float, ...] = ()
+    column: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Formula:
+    """The NumPy meaning of a cell-wise operator that has no kernel; the last slot is written."""
+
+    node: Factor
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Calls:
+    """Calls that follow one another, in the form that compiled code takes."""
+
+    codes: Index
+    slots: Index
+    slot_ends: Index
+    numbers: Array
+    number_ends: Index
+    column: str | None
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """What a thread runs tiles with: registers and constants by slot, and the address of every slot.
+
+    For a slot that moves on with the tiles, that is the address that row 0 would have.
+    """
+
+    arrays: Mapping[int, Array]
+    addresses: Index
+
+
+Value: TypeAlias = Read | tuple[Factor, Factor] | str
+"""What a slot holds: a node, an output of a summary, a node in the order of a category column, or another array."""
 
 
 class Program:
-    """The instructions of a stage, built by adding steps; `finish` then lets slots share registers.
+    """The instructions of a stage, built by adding steps; `finish` then lets slots share registers."""
 
-    Attributes
-    ----------
-    instructions
-        What runs on each tile, in order.
-    bound : dict of slot to array and row
-        Slots that are stretches of larger arrays, and the row at which those begin.
-    constants : dict of slot to number
-        Slots that hold one number throughout.
-    registers : list of int
-        The register of every other slot, by slot; -1 for slots that have none.
-    """
-
-    def __init__(self) -> None:
-        self.instructions: list[Instruction] = []
-        self.bound: dict[int, tuple[Array, int]] = {}
-        self.constants: dict[int, float] = {}
-        self.registers: list[int] = []
+    def __init__(self, places: Index) -> None:
+        self._places = places
         self._slots: dict[Value, int] = {}
-        self._touched: list[tuple[int, ...]] = []
+        self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
+        self._constants: dict[int, float] = {}
+        self._registers: dict[int, int] = {}
+        self._instructions: list[_Call | _Formula] = []
+        self._parts: list[_Calls | _Formula] = []
+        self._steps: Index = np.empty(0, np.int64)
 
     def bind(self, node: Factor, array: Array, start: int = 0) -> None:
         """Let the value of a node be a stretch of a larger array, which begins at row `start`."""
-        self.bound[self._slot(node)] = array, start
+        self._bound[self._slot(node)] = array, start
 
     def add(self, step: Step) -> None:
         """Run an operator or a summary."""
@@ -86,129 +118,174 @@ class Program:
         call = launch(step)
         if call is None:
             assert isinstance(step, Factor)
-            self._add_whole(step)
+            self._instructions.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
             return
-        takes = [self._read(value, key) for value in call.reads]
-        names = step.summary.outputs if isinstance(step, Finding) else ()
-        outputs: list[Value] = [(step, name) for name in names] if isinstance(step, Finding) else [_grouped(step, key)]
-        gives = [self._slot(value) for value in outputs]
-        column = None if key is None else str(key.parameters[0])
-        self._append(_driven(call.driver, (*takes, *gives), call.numbers, column), *takes, *gives)
+        takes = self._reads(call.reads, key)
+        if isinstance(step, Finding):
+            gives = [self._slot((step, name)) for name in step.outputs]
+        else:
+            gives = [self._slot(_grouped(step, key))]
+        self._call(call.driver, (*takes, *gives), call.numbers, key)
         if isinstance(step, Factor) and key is not None:
             self._spread(step, key)
 
     def turn_in(self, node: Factor, source: Array) -> None:
         """Read a value that lies in the order of dates."""
-        slot = self._slot(node)
-        self._append(lambda env, tile: gather(source, tile.places, env[slot]), slot)
+        self._call(loop.gather, (self._whole(source), self._turned(), self._slot(node)))
 
     def turn_out(self, node: Factor, target: Array) -> None:
         """Leave a value behind in the order of dates."""
-        slot = self._read(node, None)
-        self._append(lambda env, tile: scatter(env[slot], tile.places, target), slot)
+        self._call(loop.scatter, (self._read(node, None), self._turned(), self._whole(target)))
 
-    def give(self, node: Factor, store: Callable[[Array, int], None]) -> None:
-        """Hand the value of a node over, with the first row of each tile."""
+    def give(self, node: Factor, column: Column) -> None:
+        """Leave a value in a column of the result, and mark what is present."""
         slot = self._read(node, None)
-        self._append(lambda env, tile: store(env[slot], tile.rows.start), slot)
+        if self._bound.get(slot, (None,))[0] is not column.values:
+            target = self._slot(f"column {id(column)}")
+            self._bound[target] = column.values, column.start
+            self._call(loop.move if column.values.dtype == np.float64 else loop.narrow, (slot, target))
+        self._call(loop.seal, (slot, self._whole(column.bits), self._whole(column.missing)), (column.start,))
 
     def finish(self) -> None:
         """Give every slot that needs one a register, used again after its last use."""
-        last = {slot: place for place, slots in enumerate(self._touched) for slot in slots}
-        free: list[int] = []
-        self.registers = [-1] * len(self._slots)
-        used = Counter[str]()
-        for place, slots in enumerate(self._touched):
-            fresh = [s for s in slots if self.registers[s] < 0 and s not in self.bound and s not in self.constants]
-            for slot in dict.fromkeys(fresh):
-                if not free:
-                    free.append(used.total())
-                    used["registers"] += 1
-                self.registers[slot] = free.pop()
-            free += [self.registers[s] for s in dict.fromkeys(slots) if last[s] == place and self.registers[s] >= 0]
+        named = {slot for value, slot in self._slots.items() if isinstance(value, str)}
+        lasting = named | self._bound.keys() | self._constants.keys()
+        self._registers = _shared([[slot for slot in step.slots if slot not in lasting] for step in self._instructions])
+        for _, steps in itertools.groupby(self._instructions, lambda step: getattr(step, "column", step)):
+            part = list(steps)
+            calls = [step for step in part if isinstance(step, _Call)]
+            self._parts += [_joined(calls)] if calls else [step for step in part if isinstance(step, _Formula)]
+        self._steps = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
+        for slot, (array, start) in self._bound.items():
+            self._steps[slot] = 0 if start is None else array.itemsize
 
     @property
     def width(self) -> int:
         """How many registers a tile needs."""
-        return max(self.registers, default=-1) + 1
+        return max(self._registers.values(), default=-1) + 1
 
-    def environment(self, rows: slice, scratch: Array, constants: dict[int, Array]) -> list[Array]:
-        """The arrays of all slots on some rows."""
-        size = rows.stop - rows.start
-        env = [scratch[register, :size] if register >= 0 else scratch[0, :0] for register in self.registers]
-        for slot, (array, start) in self.bound.items():
-            env[slot] = array[rows.start - start : rows.stop - start]
-        for slot in self.constants:
-            env[slot] = constants[slot][:size]
-        return env
+    def scratch(self, rows: int) -> Scratch:
+        """Memory in which a thread can run tiles of up to so many rows."""
+        registers = np.empty((self.width, rows))
+        arrays = {slot: registers[register] for slot, register in self._registers.items()}
+        arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
+        addresses = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
+        for slot, (array, start) in self._bound.items():
+            addresses[slot] = array.ctypes.data - (start or 0) * array.itemsize
+        for slot, array in arrays.items():
+            addresses[slot] = array.ctypes.data
+        return Scratch(arrays, addresses)
+
+    def run(self, tile: Tile, number: int, scratch: Scratch) -> None:
+        """Run all instructions on a tile, which is told by its number where each tile leaves something."""
+        rows = tile.rows
+        env = scratch.addresses + rows.start * self._steps
+        env[[ROWS, START, NUMBER]] = rows.stop - rows.start, rows.start, number
+        for column, (places, _) in tile.groups.items():
+            env[self._slots[_grouping(column)]] = places.ctypes.data
+        for part in self._parts:
+            if isinstance(part, _Formula):
+                *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
+                _compute(part.node, takes, gives)
+            else:
+                runs = tile.runs if part.column is None else tile.groups[part.column][1]
+                call_all(part.codes, part.slots, part.slot_ends, part.numbers, part.number_ends, env, *runs)
+
+    def _array(self, slot: int, rows: slice, scratch: Scratch) -> Array:
+        if slot in scratch.arrays:
+            return scratch.arrays[slot][: rows.stop - rows.start]
+        array, start = self._bound[slot]
+        return array[rows.start - (start or 0) : rows.stop - (start or 0)]
 
     def _slot(self, value: Value) -> int:
-        return self._slots.setdefault(value, len(self._slots))
+        return self._slots.setdefault(value, FIRST_SLOT + len(self._slots))
 
-    def _read(self, value: Value, key: Factor | None) -> int:
+    def _whole(self, array: npt.NDArray[Any]) -> int:
+        """The slot of an array that does not move on with the tiles."""
+        slot = self._slot(f"array {id(array)}")
+        self._bound[slot] = array, None
+        return slot
+
+    def _turned(self) -> int:
+        """The slot of where the rows lie in the order of dates."""
+        slot = self._slot("places")
+        self._bound[slot] = self._places, 0
+        return slot
+
+    def _reads(self, values: Iterable[Read], key: Factor | None) -> list[int]:
+        return [self._read(value, key) for value in values]
+
+    def _read(self, value: Read, key: Factor | None) -> int:
         """The slot of a value, in the order of a category column where one is given."""
         if isinstance(value, Factor) and value.operator is LIT:
             slot = self._slot(value)
-            self.constants[slot] = float(value.parameters[0])
+            self._constants[slot] = float(value.parameters[0])
             return slot
-        if key is None or not isinstance(value, Factor) or (value, key) in self._slots:
-            return self._slot(_grouped(value, key) if isinstance(value, Factor) else value)
-        source, slot, column = self._slot(value), self._slot((value, key)), str(key.parameters[0])
-
-        def collect(env: Environment, tile: Tile) -> None:
-            gather(env[source], tile.groups[column][0], env[slot])
-
-        self._append(collect, source, slot)
-        return slot
+        if key is None or not isinstance(value, Factor):
+            return self._slot(value)
+        if (value, key) not in self._slots:
+            places = self._slot(_grouping(_column(key)))
+            self._call(loop.gather, (self._slot(value), places, self._slot((value, key))), (), key)
+        return self._slot((value, key))
 
     def _spread(self, node: Factor, key: Factor) -> None:
         """Bring a value back from the order of a category column; rows without a category are missing."""
-        source, slot, column = self._slot((node, key)), self._slot(node), str(key.parameters[0])
+        places = self._slot(_grouping(_column(key)))
+        self._call(loop.empty, (self._slot(node),), (), key)
+        self._call(loop.scatter, (self._slot((node, key)), places, self._slot(node)), (), key)
 
-        def spread(env: Environment, tile: Tile) -> None:
-            env[slot].fill(np.nan)
-            scatter(env[source], tile.groups[column][0], env[slot])
-
-        self._append(spread, source, slot)
-
-    def _add_whole(self, node: Factor) -> None:
-        """Run a cell-wise operator without a kernel: its NumPy meaning, in place where that is a ufunc."""
-        form, takes, slot = (
-            node.operator.meaning_form,
-            [self._read(child, None) for child in node.inputs],
-            self._slot(node),
-        )
-        assert form is not None
-        if isinstance(form, np.ufunc):
-            ufunc: np.ufunc = form
-
-            def compute(env: Environment, tile: Tile) -> None:
-                ufunc(*[env[take] for take in takes], out=env[slot])
-                clean(env[slot])
-
-        else:
-
-            def compute(env: Environment, tile: Tile) -> None:
-                env[slot][:] = node.operator.call(form, [env[take] for take in takes], node.parameters)
-                clean(env[slot])
-
-        self._append(compute, *takes, slot)
-
-    def _append(self, instruction: Instruction, *slots: int) -> None:
-        self.instructions.append(instruction)
-        self._touched.append(slots)
+    def _call(
+        self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
+    ) -> None:
+        self._instructions.append(_Call(driver, slots, numbers, None if key is None else _column(key)))
 
 
-def _driven(
-    driver: Callable[..., None], slots: tuple[int, ...], numbers: Iterable[float | int], column: str | None
-) -> Instruction:
-    if column is None:
-        return lambda env, tile: driver(*tile.runs, *[env[slot] for slot in slots], *numbers)
-    return lambda env, tile: driver(*tile.groups[column][1], *[env[slot] for slot in slots], *numbers)
+def _shared(touched: Sequence[Sequence[int]]) -> dict[int, int]:
+    """A register for every slot, from the slots that each instruction touches: free again after the last one."""
+    last = {slot: place for place, slots in enumerate(touched) for slot in slots}
+    registers: dict[int, int] = {}
+    free: list[int] = []
+    used = itertools.count()
+    for place, slots in enumerate(touched):
+        for slot in dict.fromkeys(slots):
+            if slot not in registers:
+                registers[slot] = free.pop() if free else next(used)
+        free += [registers[slot] for slot in dict.fromkeys(slots) if last[slot] == place]
+    return registers
+
+
+def _joined(calls: Sequence[_Call]) -> _Calls:
+    return _Calls(
+        np.array([address(call.driver) for call in calls], np.int64),
+        np.array([slot for call in calls for slot in call.slots], np.int64),
+        np.cumsum([len(call.slots) for call in calls], dtype=np.int64),
+        np.array([number for call in calls for number in call.numbers], np.float64),
+        np.cumsum([len(call.numbers) for call in calls], dtype=np.int64),
+        calls[0].column,
+    )
+
+
+def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
+    """The meaning of a cell-wise operator, in place where it is a ufunc."""
+    form = node.operator.meaning_form
+    assert form is not None
+    if isinstance(form, np.ufunc):
+        form(*takes, out=gives)
+    else:
+        gives[:] = node.operator.call(form, takes, node.parameters)
+    loop.clean(gives)
 
 
 def _key(node: Factor) -> Factor | None:
     return node.inputs[-1] if node.operator.axis is Axis.GROUP else None
+
+
+def _column(key: Factor) -> str:
+    return str(key.parameters[0])
+
+
+def _grouping(column: str) -> str:
+    return f"rows by {column}"
 
 
 def _grouped(node: Factor, key: Factor | None) -> Value:

@@ -20,7 +20,7 @@ from factorloom.engine.layout import Array
 from factorloom.engine.memory import borrow
 from factorloom.engine.plan import Plan, Stage
 from factorloom.engine.processor import processors
-from factorloom.engine.program import Program, Tile
+from factorloom.engine.program import Program, Scratch, Tile
 from factorloom.engine.progress import progress
 from factorloom.engine.result import Column
 from factorloom.expressions.axis import Axis
@@ -85,7 +85,7 @@ class _Work:
         live = self.plan.live(number)
         self.kept = {node: values for node, values in self.kept.items() if node in live}
         self.kept |= {node: borrow(self.bars.rows, "float64") for node in stage.keeps}
-        self.results |= {node: Column(rows, self.dtype) for node in stage.results}
+        self.results |= {node: Column(rows, self.dtype, len(tiles)) for node in stage.results}
         self._run_tiles(self.program(stage), tiles, stage.axis)
         starts = np.array([*(tile.rows.start for tile in tiles), rows.stop])
         for node in stage.results:
@@ -94,28 +94,26 @@ class _Work:
 
     def _run_tiles(self, program: Program, tiles: Sequence[Tile], axis: Axis) -> None:
         size = max((tile.rows.stop - tile.rows.start for tile in tiles), default=0)
-        constants = {slot: np.full(size, value) for slot, value in program.constants.items()}
-        spare: SimpleQueue[Array] = SimpleQueue()
+        spare: SimpleQueue[Scratch] = SimpleQueue()
         for _ in range(processors()):
-            spare.put(np.empty((max(1, program.width), size)))
+            spare.put(program.scratch(size))
 
-        def run_tile(tile: Tile) -> None:
+        def run_tile(tile: Tile, number: int) -> None:
             scratch = spare.get()
             try:
-                env = program.environment(tile.rows, scratch, constants)
                 with np.errstate(all="ignore"):
-                    for instruction in program.instructions:
-                        instruction(env, tile)
+                    program.run(tile, number, scratch)
             finally:
                 spare.put(scratch)
 
         with progress(f"{axis.value} stage", len(tiles)) as advance, ThreadPoolExecutor(processors()) as pool:
-            for _ in pool.map(run_tile, tiles):
+            for _ in pool.map(run_tile, tiles, range(len(tiles))):
                 advance()
 
     def program(self, stage: Stage) -> Program:
         """A stage's steps, with what each reads where it lies, and what becomes of each value."""
-        program, by_date = Program(), stage.axis is Axis.CROSS
+        by_date = stage.axis is Axis.CROSS
+        program = Program(self.bars.places if self.plan.turned else np.empty(0, np.int64))
         for node in stage.reads:
             if node.operator is COL and not by_date:
                 program.bind(node, self.bars.array(str(node.parameters[0])))
@@ -135,7 +133,7 @@ class _Work:
             if isinstance(step, Factor) and step in keeps and step in self.plan.turned and not by_date:
                 program.turn_out(step, self.kept[step])
             if isinstance(step, Factor) and step in results:
-                program.give(step, self.results[step].store)
+                program.give(step, self.results[step])
         program.finish()
         return program
 
@@ -143,15 +141,15 @@ class _Work:
         """The runs in stretches of about `TILE_ROWS` rows, never through a run."""
         by_date = stage.axis is Axis.CROSS
         offsets = self.bars.by_date if by_date else self.bars.by_symbol
-        places = self.bars.places if self.plan.turned and not by_date else np.empty(0, np.int64)
         keys = {str(node.inputs[-1].parameters[0]) for node in stage.nodes if node.operator.axis is Axis.GROUP}
         groups = {key: self.bars.by_group(key) for key in keys}
-        tiles, first, last_run = [], 0, offsets.size - 1
+        tiles: list[Tile] = []
+        first, last_run = 0, offsets.size - 1
         while first < last_run:
             last = int(np.searchsorted(offsets, offsets[first] + TILE_ROWS, side="right")) - 1
             last = min(max(last, first + 1), last_run)
             rows = slice(int(offsets[first]), int(offsets[last]))
             cut = {key: group.tile(first, last, rows.start) for key, group in groups.items()}
-            tiles.append(Tile(rows, (offsets, first, last), places[rows], cut))
+            tiles.append(Tile(rows, (offsets, first, last), cut))
             first = last
         return tiles

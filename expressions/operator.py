@@ -49,24 +49,28 @@ class Summary:
         Takes inputs and parameters under the names that operators give them, then fills one array per output.
     arguments, outputs : tuple of str
         What it takes, and what it fills, in the order of its signature.
+    every : str or None
+        A parameter of which it takes all values that operators ask for, as a tuple, to fill a tuple of outputs.
     """
 
     form: Callable[..., None]
     arguments: tuple[str, ...]
     outputs: tuple[str, ...]
+    every: str | None = None
 
     @property
     def name(self) -> str:
         return self.form.__name__
 
 
-def summary(*outputs: str) -> Callable[[Callable[..., None]], Summary]:
+def summary(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Summary]:
     """Declare a plain loop as a summary that fills these outputs, its last arguments."""
 
     def declare(form: Callable[..., None]) -> Summary:
         names = tuple(inspect.signature(form).parameters)
         assert names[-len(outputs) :] == outputs, f"{form.__name__} must take {outputs} last"
-        return Summary(form, names[: -len(outputs)], outputs)
+        assert every is None or (every in names and len(outputs) == 1), f"{form.__name__} must take {every}"
+        return Summary(form, names[: -len(outputs)], outputs, every)
 
     return declare
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from factorloom.engine.plan import Plan, Stage, Step, findings
+from factorloom.engine.plan import Finding, Plan, Stage, Step, findings
 
 __all__ = ["arrange"]
 
@@ -21,10 +21,12 @@ def arrange(plan: Plan) -> Plan:
 def _ordered(stage: Stage) -> Iterator[Step]:
     inside = set(stage.nodes)
     needs: dict[Step, set[Step]] = {}
+    asked: dict[Finding, set[float | int]] = {}
     for node in stage.nodes:
         read = tuple(findings(node))
         for finding in read:
             needs.setdefault(finding, {child for child in finding.inputs if child in inside})
+            asked.setdefault(finding, set()).update(finding.asked)
         needs[node] = {*read, *(child for child in node.operands if child in inside)}
     users: dict[Step, list[Step]] = {step: [] for step in needs}
     for step, needed in needs.items():
@@ -37,7 +39,7 @@ def _ordered(stage: Stage) -> Iterator[Step]:
             if ready not in needs or needs[ready]:
                 continue
             del needs[ready]
-            yield ready
+            yield ready.answering(sorted(asked[ready])) if isinstance(ready, Finding) else ready
             for user in users[ready]:
                 needs[user].discard(ready)
             stack += reversed(users[ready])

@@ -19,15 +19,28 @@ OLDEST = TIES.index("oldest")
 
 @summary("count")
 def counts(x: Array, window: int, count: Array) -> None:
-    """How many values every window has: whole numbers, so nothing is lost when a bar leaves."""
-    first = min(window, x.size)
-    n = 0.0
+    """How many values every window has: known at once where nothing is missing after the first value."""
+    start = 0
+    while start < x.size and x[start] != x[start]:
+        start += 1
+    count[:start] = 0.0
+    here, found = x[start:], count[start:]
+    missing = 0
+    for i in range(here.size):
+        missing += here[i] != here[i]
+    first = min(window, here.size)
+    if missing == 0:
+        for i in range(first):
+            found[i] = i + 1.0
+        found[first:] = window
+        return
+    n = 0
     for i in range(first):
-        n += 1.0 if x[i] == x[i] else 0.0
-        count[i] = n
-    old, new, later = x[: x.size - first], x[first:], count[first:]
+        n += here[i] == here[i]
+        found[i] = n
+    old, new, later = here[: here.size - first], here[first:], found[first:]
     for i in range(new.size):
-        n += (1.0 if new[i] == new[i] else 0.0) - (1.0 if old[i] == old[i] else 0.0)
+        n += (new[i] == new[i]) - (old[i] == old[i])
         later[i] = n
 
 

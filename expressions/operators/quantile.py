@@ -16,7 +16,7 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
-from factorloom.expressions.operator import operator
+from factorloom.expressions.operator import operator, summary
 from factorloom.expressions.operators.bound import counts
 from factorloom.expressions.operators.window import (
     Array,
@@ -50,34 +50,53 @@ class _Probability(Real):
         return number
 
 
-def in_order(x: Array, window: int, count: Array, q: float, apart: bool, min_samples: int, out: Array) -> None:
-    """The quantile of every window, or the median distance from it."""
-    size = -(-min(window, x.size) // LANES) * LANES
-    order, changed = np.full(size + 2, np.inf), np.full(size + 2, np.inf)
-    order[0] = changed[0] = -np.inf
+@summary("quantile", every="q")
+def quantiles(x: Array, window: int, q: tuple[float, ...], quantile: tuple[Array, ...]) -> None:
+    """Quantiles of every window, missing where it is empty."""
+    order, moved = empty_order(window, x.size), empty_order(window, x.size)
+    n = 0
     for i in range(x.size):
-        # What is missing is infinite, and stands behind the others.
-        gone = x[i - window] if i >= window else np.nan
-        gone = gone if gone == gone else np.inf
-        come = x[i] if x[i] == x[i] else np.inf
-        before, here, after, moved = order[:size], order[1 : size + 1], order[2:], changed[1 : size + 1]
-        for k in range(size):
-            a, b, c = before[k], here[k], after[k]
-            left = a if a < gone else b
-            right = b if b < gone else c
-            right = come if come < right else right
-            moved[k] = left if left > right else right
-        order, changed = changed, order
-        n = int(count[i])
-        if n < min_samples:
-            out[i] = np.nan
-        elif apart:
-            out[i] = median_distance(order, n, quantile(order, n, q))
-        else:
-            out[i] = quantile(order, n, q)
+        come, gone = x[i], x[i - window] if i >= window else np.nan
+        n += int(come == come) - int(gone == gone)
+        put(order, come, gone, moved)
+        order, moved = moved, order
+        for place in range(len(q)):
+            quantile[place][i] = quantile_of(order, n, q[place]) if n > 0 else np.nan
 
 
-def quantile(order: Array, n: int, q: float) -> float:
+def median_distances(x: Array, window: int, distance: Array) -> None:
+    """The median distance of the values of every window from their median, missing where it is empty."""
+    order, moved = empty_order(window, x.size), empty_order(window, x.size)
+    n = 0
+    for i in range(x.size):
+        come, gone = x[i], x[i - window] if i >= window else np.nan
+        n += int(come == come) - int(gone == gone)
+        put(order, come, gone, moved)
+        order, moved = moved, order
+        distance[i] = median_distance(order, n, quantile_of(order, n, 0.5)) if n > 0 else np.nan
+
+
+def empty_order(window: int, bars: int) -> Array:
+    """Room for the values of a window in order: they start at place 1, and what is missing is infinite behind them."""
+    order = np.full(-(-min(window, bars) // LANES) * LANES + 2, np.inf)
+    order[0] = -np.inf
+    return order
+
+
+def put(order: Array, come: float, gone: float, moved: Array) -> None:
+    """The values in order after one came and another went."""
+    size = order.size - 2
+    come, gone = come if come == come else np.inf, gone if gone == gone else np.inf
+    before, here, after, out = order[:size], order[1 : size + 1], order[2:], moved[1 : size + 1]
+    for k in range(size):
+        a, b, c = before[k], here[k], after[k]
+        left = a if a < gone else b
+        right = b if b < gone else c
+        right = come if come < right else right
+        out[k] = left if left > right else right
+
+
+def quantile_of(order: Array, n: int, q: float) -> float:
     """The quantile of `n` values in order, which start at place 1."""
     place = q * (n - 1)
     k = int(place)
@@ -134,9 +153,10 @@ def _(x: pl.Expr, window: int, q: float, min_samples: int) -> pl.Expr:
     return x.rolling_quantile(q, interpolation="linear", window_size=window, min_samples=min_samples)
 
 
-@ts_quantile.kernel_from(counts)
-def _(x: Array, window: int, count: Array, q: float, min_samples: int, out: Array) -> None:
-    in_order(x, window, count, q, False, min_samples, out)
+@ts_quantile.kernel_from(counts, quantiles)
+def _(count: Array, quantile: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        out[i] = quantile[i] if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -199,12 +219,14 @@ def _(x: pl.Expr, window: int, around: str, min_samples: int) -> pl.Expr:
 @ts_mad.kernel_from(counts)
 def _(x: Array, window: int, count: Array, around: int, min_samples: int, out: Array) -> None:
     if around == MEDIAN:
-        in_order(x, window, count, 0.5, True, min_samples, out)
+        median_distances(x, window, out)
     else:
-        mean_distance(x, window, count, min_samples, out)
+        mean_distances(x, window, count, out)
+    for i in range(out.size):
+        out[i] = out[i] if count[i] >= min_samples else np.nan
 
 
-def mean_distance(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
+def mean_distances(x: Array, window: int, count: Array, out: Array) -> None:
     """The mean distance from the mean: one pass for every bar of the window."""
     base, mean = np.empty(x.size), np.zeros(x.size)
     last = np.nan
@@ -224,4 +246,4 @@ def mean_distance(x: Array, window: int, count: Array, min_samples: int, out: Ar
         for i in range(old.size):
             apart[i] += abs((old[i] - centre[i]) - shift[i]) if old[i] == old[i] else 0.0
     for i in range(x.size):
-        out[i] = out[i] / count[i] if count[i] >= min_samples else np.nan
+        out[i] = out[i] / count[i]
