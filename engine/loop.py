@@ -12,7 +12,21 @@ from factorloom.engine.compile import driver
 from factorloom.engine.layout import Array, Index
 from factorloom.engine.native import NUMBER, ROWS, START, view
 
-__all__ = ["Bits", "clean", "cursor", "empty", "gather", "move", "narrow", "places_of", "scatter", "seal", "seal_edges"]
+__all__ = [
+    "Bits",
+    "clean",
+    "collect",
+    "cursor",
+    "cuts_of",
+    "gather",
+    "move",
+    "narrow",
+    "places_of",
+    "scatter",
+    "seal",
+    "seal_edges",
+    "spread",
+]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
 
@@ -84,9 +98,24 @@ def scatter(env: Index, slots: Index, numbers: Array, offsets: Index, first: int
 
 
 @driver
-def empty(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
-    """Make all rows of the tile missing; takes out."""
-    view(env[slots[0]], env[ROWS], "write")[:] = np.nan
+def collect(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """The values of a tile group by group; takes x, the rows of all groups, out."""
+    size = offsets[last] - offsets[first]
+    x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[2]], size, "write")
+    rows = view(env[slots[1]] + 8 * offsets[first], size, "index")
+    for i in range(size):
+        out[i] = x[rows[i] - env[START]]
+
+
+@driver
+def spread(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """Bring values back from their groups, missing for rows in none; takes x, the rows of all groups, out."""
+    size = offsets[last] - offsets[first]
+    x, out = view(env[slots[0]], size, "read"), view(env[slots[2]], env[ROWS], "write")
+    rows = view(env[slots[1]] + 8 * offsets[first], size, "index")
+    out[:] = np.nan
+    for i in range(size):
+        out[rows[i] - env[START]] = x[i]
 
 
 @driver
@@ -152,3 +181,17 @@ def places_of(codes: Index, offsets: Index, places: Index) -> None:
     for i in range(codes.size):
         places[i] = after[codes[i]]
         after[codes[i]] += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def cuts_of(offsets: Index, rows: int) -> Index:
+    """Where tiles of up to so many rows start and end, counted in runs: never through a run, at least one in each."""
+    cuts, count = np.zeros(offsets.size, np.int64), 1
+    for run in range(1, offsets.size):
+        if offsets[run] - offsets[cuts[count - 1]] > rows and run - 1 > cuts[count - 1]:
+            cuts[count] = run - 1
+            count += 1
+    if offsets.size > 1:
+        cuts[count] = offsets.size - 1
+        count += 1
+    return cuts[:count]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numba import njit, types
 from numba.core.cgutils import if_unlikely
 from numba.core.errors import RequireLiteralValue
@@ -90,14 +91,25 @@ def call_all(
     slot_ends: Index,
     numbers: Array,
     number_ends: Index,
-    env: Index,
+    addresses: Index,
+    steps: Index,
+    bounds: Index,
     offsets: Index,
+    cuts: Index,
     first: int,
     last: int,
 ) -> None:
-    """Call one driver after another, each with its slots and numbers."""
-    a = b = 0
-    for k in range(codes.size):
-        c, d = slot_ends[k], number_ends[k]
-        call(codes[k], env, slots[a:c], numbers[b:d], offsets, first, last)
-        a, b = c, d
+    """Call one driver after another, each with its slots and numbers, on each of some tiles.
+
+    A tile has the rows from one of `bounds` to the next, and the runs from one of `cuts` to the next. An address in its
+    environment is that for row 0 and `steps` times its first row.
+    """
+    env = np.empty_like(addresses)
+    for tile in range(first, last):
+        env[:] = addresses + bounds[tile] * steps
+        env[ROWS], env[START], env[NUMBER] = bounds[tile + 1] - bounds[tile], bounds[tile], tile
+        a = b = 0
+        for k in range(codes.size):
+            c, d = slot_ends[k], number_ends[k]
+            call(codes[k], env, slots[a:c], numbers[b:d], offsets, cuts[tile], cuts[tile + 1])
+            a, b = c, d

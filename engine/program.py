@@ -17,37 +17,15 @@ import numpy.typing as npt
 
 from factorloom.engine import loop
 from factorloom.engine.kernel import Read, launch
-from factorloom.engine.layout import Array, Index
-from factorloom.engine.native import FIRST_SLOT, NUMBER, ROWS, START, address, call_all
+from factorloom.engine.layout import Array, GroupRuns, Index, Tiles
+from factorloom.engine.native import FIRST_SLOT, address, call_all
 from factorloom.engine.plan import Finding, Step
 from factorloom.engine.result import Column
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import LIT
 
-__all__ = ["Program", "Runs", "Scratch", "Tile"]
-
-Runs: TypeAlias = tuple[Index, int, int]
-"""The offsets of all runs, the first run, and the one after the last."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A stretch of runs, and the rows that they cover.
-
-    Attributes
-    ----------
-    rows
-        The rows, in the order of the stage.
-    runs
-        The symbols or dates.
-    groups
-        For a tile of dates: by category column, the rows of the tile group by group, and their runs.
-    """
-
-    rows: slice
-    runs: Runs
-    groups: Mapping[str, tuple[Index, Runs]]
+__all__ = ["Program", "Scratch"]
 
 
 @dataclass(frozen=True)
@@ -72,11 +50,7 @@ class _Formula:
 class _Calls:
     """Calls that follow one another, in the form that compiled code takes."""
 
-    codes: Index
-    slots: Index
-    slot_ends: Index
-    numbers: Array
-    number_ends: Index
+    calls: tuple[Index, Index, Index, Array, Index]
     column: str | None
 
 
@@ -98,8 +72,8 @@ Value: TypeAlias = Read | tuple[Factor, Factor] | str
 class Program:
     """The instructions of a stage, built by adding steps; `finish` then lets slots share registers."""
 
-    def __init__(self, places: Index) -> None:
-        self._places = places
+    def __init__(self, places: Index, groups: Mapping[str, GroupRuns]) -> None:
+        self._places, self._groups = places, groups
         self._slots: dict[Value, int] = {}
         self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
         self._constants: dict[int, float] = {}
@@ -127,7 +101,7 @@ class Program:
             gives = [self._slot(_grouped(step, key))]
         self._call(call.driver, (*takes, *gives), call.numbers, key)
         if isinstance(step, Factor) and key is not None:
-            self._spread(step, key)
+            self._call(loop.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
 
     def turn_in(self, node: Factor, source: Array) -> None:
         """Read a value that lies in the order of dates."""
@@ -148,8 +122,7 @@ class Program:
 
     def finish(self) -> None:
         """Give every slot that needs one a register, used again after its last use."""
-        named = {slot for value, slot in self._slots.items() if isinstance(value, str)}
-        lasting = named | self._bound.keys() | self._constants.keys()
+        lasting = self._bound.keys() | self._constants.keys()
         self._registers = _shared([[slot for slot in step.slots if slot not in lasting] for step in self._instructions])
         for _, steps in itertools.groupby(self._instructions, lambda step: getattr(step, "column", step)):
             part = list(steps)
@@ -176,20 +149,18 @@ class Program:
             addresses[slot] = array.ctypes.data
         return Scratch(arrays, addresses)
 
-    def run(self, tile: Tile, number: int, scratch: Scratch) -> None:
-        """Run all instructions on a tile, which is told by its number where each tile leaves something."""
-        rows = tile.rows
-        env = scratch.addresses + rows.start * self._steps
-        env[[ROWS, START, NUMBER]] = rows.stop - rows.start, rows.start, number
-        for column, (places, _) in tile.groups.items():
-            env[self._slots[_grouping(column)]] = places.ctypes.data
-        for part in self._parts:
-            if isinstance(part, _Formula):
-                *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
-                _compute(part.node, takes, gives)
-            else:
-                runs = tile.runs if part.column is None else tile.groups[part.column][1]
-                call_all(part.codes, part.slots, part.slot_ends, part.numbers, part.number_ends, env, *runs)
+    def run(self, tiles: Tiles, first: int, last: int, scratch: Scratch) -> None:
+        """Run all instructions on some of the tiles: at once if all are calls, else on one tile after another."""
+        step = 1 if len(self._parts) > 1 else last - first
+        for tile in range(first, last, step):
+            for part in self._parts:
+                if isinstance(part, _Formula):
+                    rows = slice(int(tiles.bounds[tile]), int(tiles.bounds[tile + 1]))
+                    *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
+                    _compute(part.node, takes, gives)
+                else:
+                    where = (scratch.addresses, self._steps, tiles.bounds, *tiles.runs(part.column))
+                    call_all(*part.calls, *where, tile, tile + step)
 
     def _array(self, slot: int, rows: slice, scratch: Scratch) -> Array:
         if slot in scratch.arrays:
@@ -224,15 +195,12 @@ class Program:
         if key is None or not isinstance(value, Factor):
             return self._slot(value)
         if (value, key) not in self._slots:
-            places = self._slot(_grouping(_column(key)))
-            self._call(loop.gather, (self._slot(value), places, self._slot((value, key))), (), key)
+            self._call(loop.collect, (self._slot(value), self._grouping(key), self._slot((value, key))), (), key)
         return self._slot((value, key))
 
-    def _spread(self, node: Factor, key: Factor) -> None:
-        """Bring a value back from the order of a category column; rows without a category are missing."""
-        places = self._slot(_grouping(_column(key)))
-        self._call(loop.empty, (self._slot(node),), (), key)
-        self._call(loop.scatter, (self._slot((node, key)), places, self._slot(node)), (), key)
+    def _grouping(self, key: Factor) -> int:
+        """The slot of the rows of all groups."""
+        return self._whole(self._groups[_column(key)].places)
 
     def _call(
         self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
@@ -255,14 +223,12 @@ def _shared(touched: Sequence[Sequence[int]]) -> dict[int, int]:
 
 
 def _joined(calls: Sequence[_Call]) -> _Calls:
-    return _Calls(
-        np.array([address(call.driver) for call in calls], np.int64),
-        np.array([slot for call in calls for slot in call.slots], np.int64),
-        np.cumsum([len(call.slots) for call in calls], dtype=np.int64),
-        np.array([number for call in calls for number in call.numbers], np.float64),
-        np.cumsum([len(call.numbers) for call in calls], dtype=np.int64),
-        calls[0].column,
-    )
+    codes = np.array([address(call.driver) for call in calls], np.int64)
+    slots = np.array([slot for call in calls for slot in call.slots], np.int64)
+    slot_ends = np.cumsum([len(call.slots) for call in calls], dtype=np.int64)
+    numbers = np.array([number for call in calls for number in call.numbers], np.float64)
+    number_ends = np.cumsum([len(call.numbers) for call in calls], dtype=np.int64)
+    return _Calls((codes, slots, slot_ends, numbers, number_ends), calls[0].column)
 
 
 def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
@@ -282,10 +248,6 @@ def _key(node: Factor) -> Factor | None:
 
 def _column(key: Factor) -> str:
     return str(key.parameters[0])
-
-
-def _grouping(column: str) -> str:
-    return f"rows by {column}"
 
 
 def _grouped(node: Factor, key: Factor | None) -> Value:

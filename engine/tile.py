@@ -7,7 +7,8 @@ back, lie in the order of dates between stages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
@@ -16,11 +17,12 @@ import polars as pl
 
 from factorloom.engine.bars import Bars
 from factorloom.engine.kernel import count, prepare
-from factorloom.engine.layout import Array
+from factorloom.engine.layout import Array, Tiles
+from factorloom.engine.loop import cuts_of
 from factorloom.engine.memory import borrow
 from factorloom.engine.plan import Plan, Stage
 from factorloom.engine.processor import processors
-from factorloom.engine.program import Program, Scratch, Tile
+from factorloom.engine.program import Program, Scratch
 from factorloom.engine.progress import progress
 from factorloom.engine.result import Column
 from factorloom.expressions.axis import Axis
@@ -36,36 +38,32 @@ BLOCK_ROWS = 8 * TILE_ROWS
 """Rows of a block, when results leave block by block."""
 
 
+CHUNKS = 8
+"""Parts of a stage for each thread: few, so that little time goes into handing them out, but more than one, so that no
+thread waits long for the last.
+"""
+
+
 def run(plan: Plan, bars: Bars, dtype: str = "float64") -> list[pl.Series]:
     """The wanted factors of a plan, in panel order."""
     work = _Work(plan, bars, dtype)
-    for number in range(len(plan.stages)):
-        work.run(number)
-    return [work.results[factor].series(name) for name, factor in plan.aims.items()]
+    for number, stage in enumerate(plan.stages):
+        work.run(number, work.tiles(stage))
+    return work.series()
 
 
 def run_blocks(plan: Plan, bars: Bars, dtype: str = "float64") -> Iterator[tuple[slice, list[pl.Series]]]:
     """The wanted factors of a plan that gives all results in its last stage, some symbols at a time."""
     work = _Work(plan, bars, dtype)
-    last = len(plan.stages) - 1
-    for number in range(last):
-        work.run(number)
-    for tiles in _blocks(work.tiles(plan.stages[last])):
-        rows = slice(tiles[0].rows.start, tiles[-1].rows.stop)
-        work.run(last, tiles, rows)
-        yield rows, [work.results[factor].series(name) for name, factor in plan.aims.items()]
-
-
-def _blocks(tiles: Sequence[Tile]) -> Iterator[list[Tile]]:
-    """Neighbouring tiles with about `BLOCK_ROWS` rows."""
-    block: list[Tile] = []
-    for tile in tiles:
-        if block and tile.rows.stop - block[0].rows.start > BLOCK_ROWS:
-            yield block
-            block = []
-        block.append(tile)
-    if block:
-        yield block
+    *before, last = plan.stages
+    for number, stage in enumerate(before):
+        work.run(number, work.tiles(stage))
+    tiles = work.tiles(last)
+    cuts = cuts_of(tiles.bounds, BLOCK_ROWS)
+    for first, end in itertools.pairwise(cuts.tolist()):
+        block = tiles.part(first, end)
+        work.run(len(before), block)
+        yield block.rows, work.series()
 
 
 class _Work:
@@ -77,43 +75,45 @@ class _Work:
         self.kept: dict[Factor, Array] = {}
         self.results: dict[Factor, Column] = {}
 
-    def run(self, number: int, tiles: Sequence[Tile] | None = None, rows: slice | None = None) -> None:
-        """Run a stage, on some tiles only where they are given with the rows that they cover."""
-        stage = self.plan.stages[number]
-        tiles = self.tiles(stage) if tiles is None else tiles
-        rows = slice(0, self.bars.rows) if rows is None else rows
-        live = self.plan.live(number)
+    def run(self, number: int, tiles: Tiles) -> None:
+        """Run a stage on these tiles, which for all but the last one are all tiles."""
+        stage, live = self.plan.stages[number], self.plan.live(number)
         self.kept = {node: values for node, values in self.kept.items() if node in live}
-        self.kept |= {node: borrow(self.bars.rows, "float64") for node in stage.keeps}
-        self.results |= {node: Column(rows, self.dtype, len(tiles)) for node in stage.results}
+        self.kept |= {node: borrow(self.bars.rows, "float64") for node in stage.keeps if node not in self.kept}
+        self.results |= {node: Column(tiles.rows, self.dtype, len(tiles)) for node in stage.results}
         self._run_tiles(self.program(stage), tiles, stage.axis)
-        starts = np.array([*(tile.rows.start for tile in tiles), rows.stop])
         for node in stage.results:
-            self.results[node].close(starts)
+            self.results[node].close(tiles.bounds)
         count(len(tiles) * len(stage.steps))
 
-    def _run_tiles(self, program: Program, tiles: Sequence[Tile], axis: Axis) -> None:
-        size = max((tile.rows.stop - tile.rows.start for tile in tiles), default=0)
-        spare: SimpleQueue[Scratch] = SimpleQueue()
-        for _ in range(processors()):
-            spare.put(program.scratch(size))
+    def series(self) -> list[pl.Series]:
+        """The results under their names."""
+        return [self.results[factor].series(name) for name, factor in self.plan.aims.items()]
 
-        def run_tile(tile: Tile, number: int) -> None:
+    def _run_tiles(self, program: Program, tiles: Tiles, axis: Axis) -> None:
+        threads = max(1, min(processors(), len(tiles)))
+        chunks = np.unique(np.linspace(0, len(tiles), 1 + CHUNKS * threads, dtype=int)).tolist()
+        spare: SimpleQueue[Scratch] = SimpleQueue()
+        for _ in range(threads):
+            spare.put(program.scratch(tiles.size))
+
+        def run_chunk(chunk: tuple[int, int]) -> None:
             scratch = spare.get()
             try:
                 with np.errstate(all="ignore"):
-                    program.run(tile, number, scratch)
+                    program.run(tiles, *chunk, scratch)
             finally:
                 spare.put(scratch)
 
-        with progress(f"{axis.value} stage", len(tiles)) as advance, ThreadPoolExecutor(processors()) as pool:
-            for _ in pool.map(run_tile, tiles, range(len(tiles))):
+        with progress(f"{axis.value} stage", len(chunks) - 1) as advance, ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(run_chunk, itertools.pairwise(chunks)):
                 advance()
 
     def program(self, stage: Stage) -> Program:
         """A stage's steps, with what each reads where it lies, and what becomes of each value."""
         by_date = stage.axis is Axis.CROSS
-        program = Program(self.bars.places if self.plan.turned else np.empty(0, np.int64))
+        places = self.bars.places if self.plan.turned else np.empty(0, np.int64)
+        program = Program(places, {key: self.bars.by_group(key) for key in _keys(stage)})
         for node in stage.reads:
             if node.operator is COL and not by_date:
                 program.bind(node, self.bars.array(str(node.parameters[0])))
@@ -137,19 +137,14 @@ class _Work:
         program.finish()
         return program
 
-    def tiles(self, stage: Stage) -> list[Tile]:
-        """The runs in stretches of about `TILE_ROWS` rows, never through a run."""
-        by_date = stage.axis is Axis.CROSS
-        offsets = self.bars.by_date if by_date else self.bars.by_symbol
-        keys = {str(node.inputs[-1].parameters[0]) for node in stage.nodes if node.operator.axis is Axis.GROUP}
-        groups = {key: self.bars.by_group(key) for key in keys}
-        tiles: list[Tile] = []
-        first, last_run = 0, offsets.size - 1
-        while first < last_run:
-            last = int(np.searchsorted(offsets, offsets[first] + TILE_ROWS, side="right")) - 1
-            last = min(max(last, first + 1), last_run)
-            rows = slice(int(offsets[first]), int(offsets[last]))
-            cut = {key: group.tile(first, last, rows.start) for key, group in groups.items()}
-            tiles.append(Tile(rows, (offsets, first, last), cut))
-            first = last
-        return tiles
+    def tiles(self, stage: Stage) -> Tiles:
+        """The runs in stretches of about `TILE_ROWS` rows."""
+        offsets = self.bars.by_date if stage.axis is Axis.CROSS else self.bars.by_symbol
+        cuts = cuts_of(offsets, TILE_ROWS)
+        groups = {key: self.bars.by_group(key) for key in _keys(stage)}
+        return Tiles(offsets[cuts], offsets, cuts, {key: (g.offsets, g.dates[cuts]) for key, g in groups.items()})
+
+
+def _keys(stage: Stage) -> set[str]:
+    """The columns that the stage groups by."""
+    return {str(node.inputs[-1].parameters[0]) for node in stage.nodes if node.operator.axis is Axis.GROUP}

@@ -20,6 +20,7 @@ from factorloom.expressions.operator import operator, summary
 from factorloom.expressions.operators.bound import counts
 from factorloom.expressions.operators.window import (
     Array,
+    around_median,
     around_member,
     centred,
     count_of,
@@ -73,7 +74,7 @@ def median_distances(x: Array, window: int, distance: Array) -> None:
         n += int(come == come) - int(gone == gone)
         put(order, come, gone, moved)
         order, moved = moved, order
-        distance[i] = median_distance(order, n, quantile_of(order, n, 0.5)) if n > 0 else np.nan
+        distance[i] = median_distance(order, n) if n > 0 else np.nan
 
 
 def empty_order(window: int, bars: int) -> Array:
@@ -104,24 +105,27 @@ def quantile_of(order: Array, n: int, q: float) -> float:
     return float(low + (high - low) * (place - k))
 
 
-def median_distance(order: Array, n: int, middle: float) -> float:
-    """The median of the distances of `n` values in order from the middle.
+def median_distance(order: Array, n: int) -> float:
+    """The median of the distances of `n` values in order from their median, which is kept in two parts: the lower one
+    of the middle two and half of their gap, so that a high level costs no digits.
 
     The nearest `half` of them stand side by side: they start where the far end first is farther than the near one.
     """
     half = (n + 1) // 2
+    base = order[half]
+    middle = (order[n // 2 + 1] - base) / 2
     start, stop = 0, n - half + 1
     while start < stop:
         k = (start + stop) // 2
-        if order[k + half] - middle < middle - order[k + 1]:
+        if (order[k + half] - base) - middle < middle - (order[k + 1] - base):
             start = k + 1
         else:
             stop = k
-    left, right = middle - order[start], order[start + half] - middle
+    left, right = middle - (order[start] - base), (order[start + half] - base) - middle
     if left < right:
-        near, next_ = left, min(middle - order[start - 1], right)
+        near, next_ = left, min(middle - (order[start - 1] - base), right)
     else:
-        near, next_ = right, min(left, order[start + half + 1] - middle)
+        near, next_ = right, min(left, (order[start + half + 1] - base) - middle)
     return float(near if n % 2 else (near + next_) / 2)
 
 
@@ -202,7 +206,7 @@ def _(x: Array, around: str) -> float:
     values = present(x)
     if around == "mean":
         return float(np.abs(centred(values)).mean())
-    return float(np.median(np.abs(values - np.median(values))))
+    return float(np.median(np.abs(around_median(values))))
 
 
 @ts_mad.polars
@@ -212,8 +216,12 @@ def _(x: pl.Expr, window: int, around: str, min_samples: int) -> pl.Expr:
         _base, deviations = around_member(x, window)
         mean = pl.sum_horizontal(deviations) / count
         return where_enough(pl.sum_horizontal([(d - mean).abs() for d in deviations]) / count, count, min_samples)
-    middle = x.rolling_median(window, min_samples=min_samples)
-    return pl.concat_list([(x.shift(k) - middle).abs() for k in range(window)]).list.median()
+    low, high = (
+        x.rolling_quantile(0.5, interpolation=side, window_size=window, min_samples=min_samples)
+        for side in ("lower", "higher")
+    )
+    half = (high - low) / 2
+    return pl.concat_list([((x.shift(k) - low) - half).abs() for k in range(window)]).list.median()
 
 
 @ts_mad.kernel_from(counts)

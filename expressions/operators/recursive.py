@@ -16,7 +16,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.shift import ts_last
-from factorloom.expressions.operators.window import Array, Pair, PairSamples, present
+from factorloom.expressions.operators.window import Array, Pair, PairSamples, present, where_enough
 from factorloom.expressions.parameter import Count, MinSamples, Real, Value, Window
 
 __all__ = ["ts_bars_since", "ts_ema", "ts_ewm_std", "ts_fill_forward", "ts_hump"]
@@ -105,9 +105,17 @@ def _(x: Array, window: int) -> float:
 @ts_ewm_std.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     smoothing = 2 / (window + 1)
-    shifted = x - x.drop_nulls().first()
-    spread = shifted.ewm_std(alpha=smoothing, adjust=False, bias=False, ignore_nulls=True, min_samples=min_samples)
-    return spread.forward_fill()
+    # How far a value is from the average before it, as in the kernel: no level costs digits, no old outlier does.
+    step = pl.when(x.is_not_null()).then((x - x.forward_fill().shift(1)).fill_null(0.0))
+    apart = _faded(step / smoothing, smoothing)
+    variance = _faded((1 - smoothing) * apart * apart, smoothing)
+    first = (1 - smoothing) ** (2 * (x.cum_count() - 1))
+    left = (1 - first) * (1 - smoothing) / (1 - smoothing / 2)
+    return where_enough((variance / left).sqrt(), x.cum_count(), min_samples).forward_fill()
+
+
+def _faded(x: pl.Expr, smoothing: float) -> pl.Expr:
+    return x.ewm_mean(alpha=smoothing, adjust=False, ignore_nulls=True)
 
 
 @ts_ewm_std.kernel

@@ -22,6 +22,7 @@ from factorloom.expressions.operators.section import (
     mean_in,
     median,
     median_distance,
+    middle_of,
     ordered,
     present_in,
     quantile,
@@ -30,7 +31,7 @@ from factorloom.expressions.operators.section import (
     section_moments,
     spread_over,
 )
-from factorloom.expressions.operators.window import present
+from factorloom.expressions.operators.window import around_median, present
 from factorloom.expressions.parameter import Choice, Real, Value
 
 __all__ = ["cs_median", "cs_robust_zscore", "cs_winsorize"]
@@ -107,26 +108,28 @@ def cs_robust_zscore(x: Input) -> Factor:
 
 @cs_robust_zscore.meaning
 def _(x: Array) -> Array:
-    values = present(x)
-    if not values.size:
-        return x
-    middle = float(np.median(values))
-    return (x - middle) / (NORMAL_MAD * float(np.median(np.abs(values - middle))))
+    there, out = ~np.isnan(x), np.full(x.size, np.nan)
+    if there.any():
+        apart = around_median(x[there])
+        out[there] = apart / (NORMAL_MAD * float(np.median(np.abs(apart))))
+    return out
 
 
 @cs_robust_zscore.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return (x - x.median()) / (NORMAL_MAD * (x - x.median()).abs().median())
+    low = x.quantile(0.5, "lower")
+    apart = (x - low) - (x.quantile(0.5, "higher") - low) / 2
+    return apart / (NORMAL_MAD * apart.abs().median())
 
 
 @cs_robust_zscore.kernel_from(ordered)
 def _(x: Array, ascending: Array, out: Array) -> None:
     values = ascending[: present_in(ascending)]
-    middle = median(values)
-    spread = NORMAL_MAD * median_distance(values, middle)
+    low, middle = middle_of(values)
+    spread = NORMAL_MAD * median_distance(values, low, middle)
     spread = spread if spread > 0 else np.nan
     for i in range(x.size):
-        out[i] = (x[i] - middle) / spread
+        out[i] = ((x[i] - low) - middle) / spread
 
 
 @operator(Axis.CROSS)
@@ -197,8 +200,9 @@ def _(
         if values.size > 0:
             lower, upper = quantile(values, limit), quantile(values, 1 - limit)
     else:
-        middle = median(values)
-        spread = NORMAL_MAD * median_distance(values, middle)
+        low, middle = middle_of(values)
+        spread = NORMAL_MAD * median_distance(values, low, middle)
+        middle += low
         if method == 1:
             middle, spread = section_mean(count, base, total), section_deviation(count, square)
         if spread > 0:

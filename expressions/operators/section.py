@@ -22,6 +22,7 @@ __all__ = [
     "mean_in",
     "median",
     "median_distance",
+    "middle_of",
     "ordered",
     "present_in",
     "quantile",
@@ -166,24 +167,34 @@ def median(ascending: Array) -> float:
     return value
 
 
-def median_distance(ascending: Array, middle: float) -> float:
-    """The median of the distances of sorted values from `middle`, found without looking at most of them."""
+def middle_of(ascending: Array) -> tuple[float, float]:
+    """The median of sorted values in two parts, the lower one of the middle two and half of their gap, so that a
+    distance from it keeps every digit at any level."""
+    n = ascending.size
+    if n == 0:
+        return np.nan, np.nan
+    base = ascending[(n - 1) // 2]
+    return base, (ascending[n // 2] - base) / 2
+
+
+def median_distance(ascending: Array, base: float, middle: float) -> float:
+    """The median of the distances of sorted values from `base + middle`, found without looking at most of them."""
     n = ascending.size
     if n == 0:
         return np.nan
-    return (_distance(ascending, middle, (n - 1) // 2) + _distance(ascending, middle, n // 2)) / 2
+    return (_distance(ascending, base, middle, (n - 1) // 2) + _distance(ascending, base, middle, n // 2)) / 2
 
 
-def _distance(ascending: Array, middle: float, rank: int) -> float:
-    """The distance from `middle` of the value that has so many nearer ones: these stand side by side."""
+def _distance(ascending: Array, base: float, middle: float, rank: int) -> float:
+    """The distance from `base + middle` of the value that has so many nearer ones: these stand side by side."""
     first, last = 0, ascending.size - 1 - rank
     while first < last:
         half = (first + last) // 2
-        if middle - ascending[half] > ascending[half + rank + 1] - middle:
+        if middle - (ascending[half] - base) > (ascending[half + rank + 1] - base) - middle:
             first = half + 1
         else:
             last = half
-    distance: float = max(middle - ascending[first], ascending[first + rank] - middle)
+    distance: float = max(middle - (ascending[first] - base), (ascending[first + rank] - base) - middle)
     return distance
 
 

@@ -14,7 +14,7 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.operators.window import Array, count_of, paired, where_enough, window_bars
+from factorloom.expressions.operators.window import Array, around_member, count_of, paired, where_enough, window_bars
 from factorloom.expressions.parameter import MinSamples, Real, Window
 
 __all__ = ["ts_decay_exp", "ts_decay_linear", "ts_wma"]
@@ -210,7 +210,8 @@ def _(x: Array, weight: Array, window: int, min_samples: int, out: Array) -> Non
 
 def _weighted(x: pl.Expr, weights: list[float], min_samples: int) -> pl.Expr:
     """The mean with these weights, that of the current bar first."""
-    bars = [x.shift(k) for k in range(len(weights))]
-    total = pl.sum_horizontal([bar * weight for bar, weight in zip(bars, weights, strict=True)])
-    there = [bar.is_not_null().cast(pl.Float64) * weight for bar, weight in zip(bars, weights, strict=True)]
-    return where_enough(total / pl.sum_horizontal(there), count_of(x, len(weights)), min_samples)
+    base, apart = around_member(x, len(weights))
+    total = pl.sum_horizontal([d * weight for d, weight in zip(apart, weights, strict=True)])
+    there = [d.is_not_null().cast(pl.Float64) * weight for d, weight in zip(apart, weights, strict=True)]
+    mean = base + total / pl.sum_horizontal(there)
+    return where_enough(mean, count_of(x, len(weights)), min_samples)

@@ -18,6 +18,7 @@ __all__ = [
     "Array",
     "Pair",
     "PairSamples",
+    "around_median",
     "around_member",
     "average",
     "centred",
@@ -62,6 +63,13 @@ def centred(values: Array) -> Array:
     """Deviations from the mean, with every digit kept at any price level, and exactly 0 for a constant."""
     shifted: Array = values - values[0]
     return shifted - float(shifted.mean())
+
+
+def around_median(values: Array) -> Array:
+    """Distances from the median, taken around the lower of the middle two so that a high level costs no digits."""
+    low = np.sort(values)[(values.size - 1) // 2]
+    shifted: Array = values - low
+    return shifted - float(np.median(shifted))
 
 
 def count_of(x: pl.Expr, window: int) -> pl.Expr:
