@@ -16,8 +16,11 @@ DIRECTION = {Axis.TIME: "symbol by symbol", Axis.CROSS: "date by date"}
 MEBIBYTE = 2**20
 
 
-def explain(plan: Plan, bars: Bars, item: int, tile_rows: int) -> str:
-    """One line about the whole, every stage with its steps in the order in which they run, and what they hold."""
+def explain(plan: Plan, bars: Bars, item: int, held: int, tile_rows: int) -> str:
+    """One line about the whole, every stage with its steps in the order in which they run, and what they hold.
+
+    `item` is the size of a value of the result, `held` the number of rows for which results are held at once.
+    """
     names: dict[Step, str] = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
     found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, Finding))
     names |= {finding: f"s{number}" for number, finding in enumerate(found, start=1)}
@@ -30,24 +33,28 @@ def explain(plan: Plan, bars: Bars, item: int, tile_rows: int) -> str:
             for node in dict.fromkeys((*stage.keeps, *stage.results))
             if node in set(stage.reads)
         ]
-    lines.append(_memory(plan, bars.rows, item, tile_rows))
+    parts = {part: size / MEBIBYTE for part, size in peak(plan, bars, item, held, tile_rows).items()}
+    lines.append(
+        f"{len(plan.aims) * bars.rows:,} cells; memory beyond the panel {sum(parts.values()):,.1f} MiB: "
+        + ", ".join(f"{part} {size:,.1f}" for part, size in parts.items())
+    )
     return "\n".join(lines)
 
 
-def peak(plan: Plan, rows: int, item: int, tile_rows: int) -> tuple[float, float, float]:
-    """Bytes of the results, of what lies between stages at most, and of the threads' scratch memory."""
-    results = len(set(plan.aims.values())) * rows * (item + 1 / 8)
-    between = max(len(plan.live(number)) for number in range(len(plan.stages))) * rows * 8
-    scratch = max(stage.width() for stage in plan.stages) * min(rows, tile_rows) * 8 * processors()
-    return results, between, scratch
+def peak(plan: Plan, bars: Bars, item: int, held: int, tile_rows: int) -> dict[str, float]:
+    """The most bytes that a first run takes.
 
-
-def _memory(plan: Plan, rows: int, item: int, tile_rows: int) -> str:
-    results, between, scratch = (size / MEBIBYTE for size in peak(plan, rows, item, tile_rows))
-    return (
-        f"{len(plan.aims) * rows:,} cells; memory beyond the panel {results + between + scratch:,.1f} MiB: "
-        f"results {results:,.1f}, between stages {between:,.1f}, scratch {scratch:,.1f}"
-    )
+    Results with a bit for each value; what lies between stages; columns with missing values and the order of dates,
+    which the panel keeps for later runs; and what the threads work with.
+    """
+    columns = {str(n.parameters[0]) for stage in plan.stages for n in stage.reads if n.operator is COL}
+    filled = sum(bars.frame[column].null_count() > 0 for column in columns)
+    return {
+        "results": len(set(plan.aims.values())) * held * (item + 1 / 8),
+        "between stages": max(len(plan.live(number)) for number in range(len(plan.stages))) * bars.rows * 8,
+        "columns": (filled + (2 if plan.turned else 0)) * bars.rows * 8,
+        "scratch": max(stage.width() for stage in plan.stages) * min(bars.rows, tile_rows) * 8 * processors(),
+    }
 
 
 def _summary(plan: Plan) -> str:

@@ -25,7 +25,7 @@ from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["Launch", "Read", "count", "launch", "prepare", "runs"]
+__all__ = ["Launch", "Read", "count", "has_kernel", "launch", "prepare", "runs"]
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def count(launched: int) -> None:
 def prepare(plan: Plan) -> None:
     """Compile what is not compiled yet, or load it from disk, with a progress bar: the first run takes a while."""
     steps = (step for stage in plan.stages for step in stage.steps)
-    shapes = {_shape(step, _arguments(step)) for step in steps if _function(step)}
+    shapes = {_shape(step, _arguments(step)) for step in steps if has_kernel(step)}
     missing = sorted(shapes - _READY.keys(), key=lambda shape: shape.name)
     if not missing:
         return
@@ -125,7 +125,7 @@ def prepare(plan: Plan) -> None:
 
 def launch(step: Step) -> Launch | None:
     """The compiled driver of a step with what it reads, or None for an operator that has no kernel."""
-    if not _function(step):
+    if not has_kernel(step):
         return None
     arguments = _arguments(step)
     values = [value for _, given in arguments for value in given]
@@ -134,6 +134,11 @@ def launch(step: Step) -> Launch | None:
         tuple(value for value in values if not isinstance(value, float | int)),
         tuple(value for value in values if isinstance(value, float | int)),
     )
+
+
+def has_kernel(step: Step) -> bool:
+    """Whether a step runs as compiled code."""
+    return _function(step) is not None
 
 
 def _function(step: Step) -> Callable[..., Any] | None:

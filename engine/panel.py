@@ -222,8 +222,12 @@ class Panel(Bars):
         """The plan that `compute` would run, after all passes."""
         return make_plan(self._wanted(factors, more, named))
 
-    def explain(self, factors: Factors = None, /, *more: Factor, dtype: Dtype = "float64", **named: Factor) -> str:
+    def explain(
+        self, factors: Factors = None, /, *more: Factor, dtype: Dtype = "float64", blocks: bool = False, **named: Factor
+    ) -> str:
         """The plan as text: its stages, what they share, how much history they need, and what they hold.
+
+        With `blocks`, the plan that `blocks` and a sink run.
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
@@ -236,12 +240,14 @@ class Panel(Bars):
         stage 3, symbol by symbol: reads n1
           s2 = moments(n1, 2): count, base, total, scatter
           n2 = ts_mean(n1, 2) from s2                   -> staged
-        8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, scratch 0.0
+        8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
-        from factorloom.engine.tile import TILE_ROWS
+        from factorloom.engine.tile import BLOCK_ROWS, tile_rows
 
         _check_dtype(dtype)
-        return explain(self.plan(factors, *more, **named), self, np.dtype(dtype).itemsize, TILE_ROWS)
+        plan = make_plan(self._wanted(factors, more, named), streamed=blocks)
+        held = min(self.rows, 3 * BLOCK_ROWS) if blocks else self.rows  # one made, one written, one on its way
+        return explain(plan, self, np.dtype(dtype).itemsize, held, max(map(tile_rows, plan.stages)))
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.bars import Bars
-from factorloom.engine.kernel import count, prepare
+from factorloom.engine.kernel import count, has_kernel, prepare
 from factorloom.engine.layout import Array, Tiles
 from factorloom.engine.loop import cuts_of
 from factorloom.engine.memory import borrow
@@ -29,12 +29,15 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL
 
-__all__ = ["BLOCK_ROWS", "TILE_ROWS", "run", "run_blocks"]
+__all__ = ["BLOCK_ROWS", "run", "run_blocks", "tile_rows"]
 
-TILE_ROWS = 16_384
-"""Rows of a tile, unless a single symbol or date has more: 128 KiB a value."""
+TILE_ROWS = 8_192
+"""Rows of a tile, unless a single symbol or date has more: 64 KiB a value."""
 
-BLOCK_ROWS = 8 * TILE_ROWS
+FORMULA_TILES = 4
+"""A stage with an operator that has no kernel takes tiles so many times larger: each goes through the interpreter."""
+
+BLOCK_ROWS = 16 * TILE_ROWS
 """Rows of a block, when results leave block by block."""
 
 
@@ -42,6 +45,11 @@ CHUNKS = 8
 """Parts of a stage for each thread: few, so that little time goes into handing them out, but more than one, so that no
 thread waits long for the last.
 """
+
+
+def tile_rows(stage: Stage) -> int:
+    """How many rows a tile of the stage has, unless a single symbol or date has more."""
+    return TILE_ROWS if all(map(has_kernel, stage.steps)) else FORMULA_TILES * TILE_ROWS
 
 
 def run(plan: Plan, bars: Bars, dtype: str = "float64") -> list[pl.Series]:
@@ -53,15 +61,14 @@ def run(plan: Plan, bars: Bars, dtype: str = "float64") -> list[pl.Series]:
 
 
 def run_blocks(plan: Plan, bars: Bars, dtype: str = "float64") -> Iterator[tuple[slice, list[pl.Series]]]:
-    """The wanted factors of a plan that gives all results in its last stage, some symbols at a time."""
+    """The wanted factors of a plan that gives all results in its last stage, some symbols at a time; at least once."""
     work = _Work(plan, bars, dtype)
     *before, last = plan.stages
     for number, stage in enumerate(before):
         work.run(number, work.tiles(stage))
     tiles = work.tiles(last)
-    cuts = cuts_of(tiles.bounds, BLOCK_ROWS)
-    for first, end in itertools.pairwise(cuts.tolist()):
-        block = tiles.part(first, end)
+    cuts = cuts_of(tiles.bounds, BLOCK_ROWS).tolist() if len(tiles) else [0, 0]
+    for block in itertools.starmap(tiles.part, itertools.pairwise(cuts)):
         work.run(len(before), block)
         yield block.rows, work.series()
 
@@ -138,9 +145,9 @@ class _Work:
         return program
 
     def tiles(self, stage: Stage) -> Tiles:
-        """The runs in stretches of about `TILE_ROWS` rows."""
+        """The runs in stretches of about as many rows as a tile has."""
         offsets = self.bars.by_date if stage.axis is Axis.CROSS else self.bars.by_symbol
-        cuts = cuts_of(offsets, TILE_ROWS)
+        cuts = cuts_of(offsets, tile_rows(stage))
         groups = {key: self.bars.by_group(key) for key in _keys(stage)}
         return Tiles(offsets[cuts], offsets, cuts, {key: (g.offsets, g.dates[cuts]) for key, g in groups.items()})
 

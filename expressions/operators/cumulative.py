@@ -46,14 +46,12 @@ def _(x: pl.Expr) -> pl.Expr:
 def _(x: Array, out: Array) -> None:
     total = lost = 0.0
     for i in range(x.size):
-        if np.isnan(x[i]):
-            out[i] = np.nan
-            continue
-        added = x[i] - lost
-        sum_ = total + added
-        lost = (sum_ - total) - added
+        value = x[i] if x[i] == x[i] else 0.0
+        sum_ = total + value
+        added = sum_ - total
+        lost += (total - (sum_ - added)) + (value - added)
         total = sum_
-        out[i] = total
+        out[i] = total + lost if x[i] == x[i] else np.nan
 
 
 @operator(Axis.TIME, unbounded=True)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import re
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -53,3 +57,34 @@ def test_a_frame_keeps_its_values_while_others_come_and_go() -> None:
         panel.compute(x=factor)
         gc.collect()
     assert (tail.to_numpy() == close[1000:] * 2).all()
+
+
+RUN = """
+import re, sys
+from pathlib import Path
+import factorloom as fl
+from factorloom.storage.market import simulate
+
+def held(kind):
+    return int(re.search(rf"{kind}:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+factors = {f"mean {n}": fl.ts_mean(fl.returns, n) for n in range(2, 34)}
+factors |= {f"rank {n}": fl.ts_mean(fl.cs_rank(fl.ts_delta(fl.close, n)), 5) for n in range(1, 9)}
+sink = sys.argv[1] or None
+small, large = (fl.Panel.from_frame(simulate(symbols=n, years=5)) for n in (3, 500))
+small.compute(factors, sink=sink)
+large.frame["close"].sum()
+before = held("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")
+large.compute(factors, sink=sink)
+print(held("VmHWM") - before, large.explain(factors, blocks=sink is not None).splitlines()[-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is read from /proc")
+@pytest.mark.parametrize("sink", ["", "values.parquet"])
+def test_explain_foretells_the_peak(sink: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", RUN, sink], capture_output=True, text=True, check=True, cwd=tmp_path)
+    measured, said = done.stdout.split(" ", 1)
+    foretold = float(re.findall(r"beyond the panel ([0-9.,]+) MiB", said)[0].replace(",", ""))
+    assert abs(float(measured) / foretold - 1) < 0.2, done.stdout
