@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
+import duckdb
 import polars as pl
 from rich import box
 from rich.console import Console
@@ -26,19 +29,21 @@ from factorloom.storage.store import open_store
 __all__ = ["run"]
 
 DATASET = "demo"
+MARK = "made by the demo"
+"""The key under which a store says that the demo made it."""
 TOP, BOTTOM, PARTS = 10, 5, 2
 WIDTH = 110
 
 
 def run(symbols: int, years: int, path: Path) -> None:
-    """Simulate, load, compute, score, and tell; a demo store at `path` is replaced."""
+    """Simulate, load, compute, score, and tell; the store of an earlier demo at `path` is replaced once all is done."""
     clock = Clock(Console(stderr=True, highlight=False))
     model = style_model()
-    replace(path)
+    check_replaceable(path)
     with clock.timed("simulate", f"simulating {symbols:,} symbols over {years} years"):
         market = simulate(symbols=symbols, years=years)
     sectors = market.select("symbol", "sector").unique(maintain_order=True)
-    with open_store(path) as store:
+    with in_place_of(path) as part, open_store(part) as store:
         with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
             report = store.load(DATASET, market.drop("sector"), attributes=sectors)
         with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later ones"):
@@ -82,19 +87,38 @@ def style_model() -> ScoreModel:
     return ScoreModel("styles", parts, neutralize="sector", description="all style factors, equal weights")
 
 
-def replace(path: Path) -> None:
-    """Take away the store of an earlier demo; anything else is left alone."""
+def check_replaceable(path: Path) -> None:
+    """Refuse a file that the demo did not make, or that holds something else by now."""
     if not path.exists():
         return
-    with open_store(path) as store:
-        others = set(store.datasets()["name"]) - {DATASET}
-    if others:
+    with open_store(path, read_only=True) as store:
+        made = store.sql(f"SELECT value FROM catalog.meta WHERE key = '{MARK}'").height
+        others = sorted(set(store.datasets()["name"]) - ({DATASET} if made else set()))
+    if others or not made:
         raise StoreError(
-            f"{path} is a store of your own: it holds {', '.join(sorted(others))}",
+            f"{path} is a store of your own: it holds {', '.join(others) or 'nothing yet'}",
             hint="name another file with --store",
         )
-    path.unlink()
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[Path]:
+    """A file for a new store, which takes the place of the one at `path` if all goes well, and is removed if not."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield part
+        with duckdb.connect(str(part)) as connection:
+            connection.execute("INSERT INTO catalog.meta VALUES (?, ?)", [MARK, version("factorloom")])
+        log_of(path).unlink(missing_ok=True)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+        log_of(part).unlink(missing_ok=True)
+
+
+def log_of(path: Path) -> Path:
+    """Where DuckDB keeps what is not in the file yet."""
+    return path.with_name(path.name + ".wal")
 
 
 def table_of(scores: pl.DataFrame, sectors: pl.DataFrame) -> Table:

@@ -9,25 +9,43 @@ from typing import Any
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import ResponseSpec
+from msgspec import Struct
 
 from factorloom.api.log import log
 from factorloom.expressions.errors import DatasetError, FactorloomError, StoreError
 
-__all__ = ["HANDLERS", "MEDIA_TYPE"]
+__all__ = ["HANDLERS", "MEDIA_TYPE", "RESPONSES", "Problem"]
 
 MEDIA_TYPE = "application/problem+json"
 
 
-def _problem(request: Request[Any, Any, Any], status: int, kind: str, detail: str, **more: object) -> Response[Any]:
-    content = {
-        "type": f"urn:factorloom:{kind}",
-        "title": _title(kind),
-        "status": status,
-        "detail": detail,
-        "instance": request.url.path,
-        **{key: value for key, value in more.items() if value is not None},
-    }
-    return Response(content, status_code=status, media_type=MEDIA_TYPE)
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """Why a request was not answered; for a fault in an expression with its position, and the place in the text."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    hint: str | None = None
+    position: int | None = None
+    shown: list[str] | None = None
+
+
+RESPONSES = {
+    400: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The request is at fault."),
+    404: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="There is no such thing."),
+    413: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The body is too large."),
+    500: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The service is at fault."),
+    503: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The store cannot be read."),
+}
+"""What every request may be answered with instead."""
+
+
+def _problem(request: Request[Any, Any, Any], status: int, kind: str, detail: str, **more: Any) -> Response[Problem]:
+    problem = Problem(f"urn:factorloom:{kind}", _title(kind), status, detail, request.url.path, **more)
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE)
 
 
 def _ours(request: Request[Any, Any, Any], error: FactorloomError) -> Response[Any]:

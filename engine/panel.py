@@ -246,7 +246,7 @@ class Panel(Bars):
 
         _check_dtype(dtype)
         plan = make_plan(self._wanted(factors, more, named), streamed=blocks)
-        held = min(self.rows, 3 * BLOCK_ROWS) if blocks else self.rows  # one made, one written, one on its way
+        held = min(self.rows, 5 * BLOCK_ROWS // 2) if blocks else self.rows  # one made, one written, buffers
         return explain(plan, self, np.dtype(dtype).itemsize, held, max(map(tile_rows, plan.stages)))
 
     def show(self, factor: Factor) -> str:

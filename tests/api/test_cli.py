@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import pytest
 from factorloom.api import cli
 from factorloom.api.output import encode
 from factorloom.storage.market import simulate
-from factorloom.storage.store import open_store
+from factorloom.storage.store import Store, open_store
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -74,7 +75,7 @@ def test_score_sql_and_operators(command: Command, store_path: Path, model_file:
     assert code == 0
     assert out.startswith("ts_mean(x, window, *, min_samples=None)")
     code, out, _ = command("operators", "--format", "json")
-    assert {"cs_rank(x)", "x + y"} <= {row["operator"] for row in json.loads(out)}
+    assert {"cs_rank(x, *, method='percent')", "x + y"} <= {row["operator"] for row in json.loads(out)}
 
 
 BAD = [
@@ -164,6 +165,37 @@ def test_the_demo_leaves_other_stores_alone(command: Command, store_path: Path) 
     assert code == 2
     assert "holds us" in err
     assert store_path.read_bytes() == before
+
+
+def test_the_demo_replaces_only_its_own_store(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, made = tmp_path / "own.duckdb", tmp_path / "made.duckdb"
+    with open_store(own) as store:
+        store.load("demo", simulate(symbols=3, years=1))
+    before = own.read_bytes()
+    code, _, err = command("demo", "--store", own)
+    assert code == 2
+    assert "a store of your own: it holds demo" in err
+    assert own.read_bytes() == before
+    assert command("demo", "--symbols", 30, "--years", 1, "--store", made)[0] == 0
+    before = made.read_bytes()
+    assert command("demo", "--symbols", 0, "--store", made)[0] == 2
+    monkeypatch.setattr(Store, "score", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        command("demo", "--symbols", 30, "--years", 1, "--store", made)
+    assert made.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"own.duckdb", "made.duckdb"}
+
+
+def test_a_port_that_is_taken_is_not_shared(command: Command, store_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, err = command("serve", "--port", port, "--store", store_path)
+    assert code == 2
+    assert f"cannot listen on 127.0.0.1:{port}: another program does" in err
+    assert "--port" in err
+    assert command("serve", "--host", "192.0.2.1", "--store", store_path)[0] == 2
 
 
 def test_a_closed_pipe_is_quiet(store_path: Path) -> None:

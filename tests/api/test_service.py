@@ -68,6 +68,25 @@ def test_openapi_names_every_path(client: Client) -> None:
     assert client.get("/schema").status_code == 200
 
 
+def test_openapi_tells_how_requests_are_refused(client: Client) -> None:
+    described = client.get("/schema/openapi.json").json()
+    for path, verbs in described["paths"].items():
+        for verb, operation in verbs.items():
+            refusals = {code: answer for code, answer in operation["responses"].items() if code >= "400"}
+            assert {"400", "404", "500", "503"} <= set(refusals), (path, verb)
+            assert all(list(answer["content"]) == [PROBLEM] for answer in refusals.values()), (path, verb)
+    problem = described["components"]["schemas"]["Problem"]
+    for body in ({"factors": {"x": "clsoe +"}}, {"factors": {}}, {"factor": {}}):
+        answer = refused(client.post("/v1/factors/validate", json=body), 400)
+        assert set(problem["required"]) <= set(answer) <= set(problem["properties"])
+
+
+def test_a_model_has_no_more_factors_than_a_request(client: Client) -> None:
+    factors = {f"f{n}": {"expression": f"ts_mean(close, {n + 2})"} for n in range(101)}
+    body = {"dataset": "us", "model": {"name": "many", "factors": factors}}
+    assert "101 factors: more than 100" in refused(client.post("/v1/score", json=body), 400)["detail"]
+
+
 def test_validate_tells_what_is_known(client: Client) -> None:
     body = {"factors": {"m": "ts_ema(close,20)/close-1"}, "dataset": "us"}
     assert client.post("/v1/factors/validate", json=body).json()["factors"]["m"] == {
