@@ -6,11 +6,15 @@
    first needed, the order by date. Missing is null in frames and NaN in arrays. `panel.py` is what users hold: bars
    on which factors are computed and explained.
 2. `plan.py`: the factors become a `Plan` by the passes of `passes/`, one file each, in the order of `PASSES`:
-   `share` lists every distinct node once, inputs first; `cut` puts each node into a stage with a single axis, symbol
-   by symbol or date by date; `allot` says which values each stage reads and which it leaves behind.
-3. An executor runs the plan stage by stage. `tile.py`, the default, runs a stage's whole program on one tile (a few
-   symbols' history, or a few dates' cross-sections) before the next, tiles on threads, with the operators' kernels
-   compiled by `kernel.py`. `lazy.py` runs the same plan as Polars stages: the portable form and the second oracle.
+   `simplify` rewrites what has a cheaper form, `share` lists every distinct node once, inputs first, `cut` puts each
+   into a stage with a single axis, symbol by symbol or date by date, `arrange` puts the steps of a stage in order, with
+   the summaries that operators share, and `allot` says what each stage reads and leaves behind. `explain.py` tells it.
+3. An executor runs the plan stage by stage. `tile.py`, the default, hands tiles (the history of some symbols, or all symbols
+   on some dates) to threads. `program.py` works out once per stage which loop runs on which arrays; `kernel.py` makes
+   drivers of the operators' loops, `compile.py` compiles them, and `native.py` calls them one after another without the
+   interpreter; `loop.py` has the engine's own. Results lie in `memory.py` that is used again, in the columns of
+   `result.py`, and leave as a frame, as blocks, or through `sink.py`. `lazy.py` runs the same plan as Polars stages:
+   the portable form and the second oracle. `request.py` reads what is asked for, `reach.py` finds the bars it needs.
 4. `model.py` (read and written by `document.py`) says which factors make a score, and `score.py` turns the factors of
    a date into scores, with a rank and the contribution of every factor.
 """

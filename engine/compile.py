@@ -15,6 +15,7 @@ import numpy as np
 from numba.core.bytecode import FunctionIdentity
 
 from factorloom.engine.native import SIGNATURE, view
+from factorloom.expressions.errors import IndicatorError
 
 __all__ = ["compile_driver", "driver"]
 
@@ -65,10 +66,18 @@ def _build(function: Callable[..., None], *, keep: bool) -> Any:
 @functools.cache
 def _jit(function: FunctionType) -> Any:
     """A plain loop compiled together with the plain loops that it calls."""
+    _refuse_recursion(function, ())
     scope = dict(function.__globals__)
     scope.update({called.__name__: _jit(called) for called in _called(function)})
     twin = FunctionType(function.__code__, scope, function.__name__, closure=function.__closure__)
     return numba.njit(nogil=True, error_model="numpy")(twin)
+
+
+def _refuse_recursion(function: FunctionType, above: tuple[FunctionType, ...]) -> None:
+    if function in above:
+        raise IndicatorError(f"{function.__name__} calls itself", hint="write a loop instead")
+    for called in _called(function):
+        _refuse_recursion(called, (*above, function))
 
 
 def _called(function: FunctionType) -> Iterator[FunctionType]:

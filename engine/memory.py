@@ -24,7 +24,7 @@ SMALL = 4 * 2**20
 
 PAGE = 2 * 2**20
 
-IDLE_SHARE = 0.5
+IDLE_SHARE = 0.75
 """The share of the machine's memory that may lie idle; what lies idle longest goes first."""
 
 _idle: deque[mmap.mmap] = deque()

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ArgumentError
+from factorloom.expressions.errors import ArgumentError, UnknownOperatorError
 from factorloom.expressions.parameter import Value
 from factorloom.expressions.render import MAX_SIZE, render
 
@@ -285,7 +285,11 @@ def _digest(made_by: Operator[...], inputs: tuple[Factor, ...], parameters: tupl
 
 
 def _restore(name: str, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> Factor:
-    made_by = OPERATORS[name]
+    made_by = OPERATORS.get(name)
+    if made_by is None:
+        raise UnknownOperatorError(
+            f"unknown operator {name!r}", hint="declare the indicator of that name before its factors are read"
+        )
     return intern(made_by, inputs, made_by.named(parameters))
 
 

@@ -150,6 +150,7 @@ class Operator(Generic[P]):
 
     def kernel_from(self, *summaries: Summary) -> Callable[[Form], Form]:
         """The kernel, which may also name the outputs of these summaries."""
+        assert all(self.variadic not in summary.arguments for summary in summaries), "a summary takes single inputs"
         self.summaries = summaries
         return self.kernel
 

@@ -86,9 +86,19 @@ def _delayed(node: Factor) -> Factor | None:
     return None
 
 
+def _ranked(node: Factor) -> Factor | None:
+    """The rank of a rank is the rank."""
+    op, inner = node.operator, node.inputs[0] if node.inputs else node
+    if op.name not in ("cs_rank", "group_rank") or inner.operator is not op:
+        return None
+    if any(key is not other for key, other in zip(node.inputs[1:], inner.inputs[1:], strict=True)):
+        return None
+    return _on(node, inner.inputs)
+
+
 def _is(node: Factor, value: float) -> bool:
     return node.operator is LIT and node.parameters[0] == value
 
 
-RULES: tuple[Callable[[Factor], Factor | None], ...] = (_constant, _neutral, _twice, _delayed)
+RULES: tuple[Callable[[Factor], Factor | None], ...] = (_constant, _neutral, _twice, _delayed, _ranked)
 """All rules; each gives the simpler factor, or None where it does not apply."""

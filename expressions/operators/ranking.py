@@ -43,6 +43,13 @@ def _end_of_ties(ascending: Array, start: int, n: int) -> int:
     return stop
 
 
+def _has_ties(ascending: Array, n: int) -> bool:
+    same = 0
+    for k in range(1, n):
+        same += ascending[k] == ascending[k - 1]
+    return same > 0
+
+
 def _drop_missing(order: Array, n: int, out: Array) -> None:
     for k in range(n, order.size):
         out[int(order[k])] = np.nan
@@ -85,6 +92,13 @@ def _(x: pl.Expr, method: str) -> pl.Expr:
 def _(order: Array, ascending: Array, method: int, out: Array) -> None:
     n = present_in(ascending)
     _drop_missing(order, n, out)
+    if not _has_ties(ascending, n):
+        ranks, whole = np.empty(n), n if method == 0 else 1
+        for k in range(n):
+            ranks[k] = (k + 1) / whole
+        for k in range(n):
+            out[int(order[k])] = ranks[k]
+        return
     whole, start = 2 * n if method == 0 else 2, 0
     while start < n:
         stop = _end_of_ties(ascending, start, n)

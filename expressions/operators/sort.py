@@ -1,7 +1,7 @@
 """How a cross-section is put in order: plain loops that the summary `ordered` calls.
 
-A small section is sorted by insertion. A larger one is sorted by the 18 to 30 leading bits that its values differ in,
-in three passes that count digits (a radix sort from the last digit to the first), and then by insertion, which has
+A small section is sorted by insertion. A larger one is sorted by the 16 to 22 leading bits that its values differ in,
+in two passes that count digits (a radix sort from the last digit to the first), and then by insertion, which has
 little left to do. Where it has much to do, because an outlier takes the leading bits for itself, the section is sorted
 once more by all bits. Ties stay in the order of the members, and -0.0 ties with 0.0.
 
@@ -24,7 +24,7 @@ Words: TypeAlias = npt.NDArray[np.int64]
 FEW = 32
 """Below this many members counting digits costs more than insertion."""
 
-DIGITS = 3
+DIGITS = 2
 MEMBER_BITS = 31
 MEMBER = 2**MEMBER_BITS - 1
 """A word is the digits of a member, and in its last bits the member's index."""
@@ -61,7 +61,7 @@ def _gather_present(x: Array, members: Words) -> int:
 def _ascend_many(x: Array, words: Words, n: int, order: Array, ascending: Array) -> None:
     keys, spare = np.empty(x.size, np.uint64), np.empty(x.size, np.int64)
     size = _fill_keys(x, words[:n], keys)
-    width = 6 if n < 256 else 8 if n < 2048 else 10
+    width = 8 if n < 256 else 10 if n < 2048 else 11
     words, spare = _arrange(keys, max(size - DIGITS * width, 0), width, n, words, spare)
     if not _insert(x, words[:n], MOVES * n, order, ascending):
         _gather_present(x, words)

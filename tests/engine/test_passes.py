@@ -31,8 +31,12 @@ SIMPLER = {
     "close * (1 / 0)": "close * missing",
     "ts_mean(close * 1, 5) - ts_mean(close, 5)": "ts_mean(close, 5) - ts_mean(close, 5)",
     "log(1)": "0",
+    "cs_rank(cs_rank(close))": "cs_rank(close)",
+    "cs_rank(cs_rank(close), method='ordinal')": "cs_rank(close, method='ordinal')",
+    "group_rank(group_rank(close, sector), sector)": "group_rank(close, sector)",
 }
 AS_THEY_ARE = ["close + 0", "0 - close", "close * 0", "close - close", "ts_lead(ts_delay(close, 1), 1)", "close / 2"]
+AS_THEY_ARE += ["cs_rank(-cs_rank(close))", "group_rank(group_rank(close, sector), industry)"]
 
 
 @pytest.mark.parametrize(("text", "simpler"), SIMPLER.items())

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.passes import make_plan
 from factorloom.engine.plan import Finding
-from factorloom.expressions.errors import FactorloomError, IndicatorError
+from factorloom.expressions.errors import FactorloomError, IndicatorError, UnknownOperatorError
 from factorloom.expressions.factor import OPERATORS
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.indicator import Indicator, Indicators
@@ -316,6 +316,39 @@ def test_what_numba_cannot_compile_is_named() -> None:
     with pytest.raises(IndicatorError, match="exact cannot be compiled: Untyped global name 'Fraction'"):
         fl.example().compute(value=exact(fl.close))
     assert fl.example().compute(value=exact(fl.close), engine="polars").height == 8
+
+
+def calls_itself(value):  # type: ignore[no-untyped-def]
+    return calls_itself(value / 2) if value > 1 else value
+
+
+def test_a_loop_that_calls_itself_is_refused() -> None:
+    @fl.indicator(unbounded=True)
+    def folded(x, out):  # type: ignore[no-untyped-def]
+        for i in range(x.size):
+            out[i] = calls_itself(x[i])
+
+    with pytest.raises(IndicatorError, match="calls_itself calls itself"):
+        fl.example().compute(value=folded(fl.close))
+
+
+def test_a_pickled_factor_of_an_indicator_that_is_gone_is_named() -> None:
+    data = pickle.dumps(declare_gain()(fl.close, 3))
+    del OPERATORS["gain"]
+    with pytest.raises(UnknownOperatorError, match="unknown operator 'gain'"):
+        pickle.loads(data)
+
+
+def test_what_a_loop_raises_reaches_the_caller() -> None:
+    @fl.indicator(unbounded=True)
+    def strict(x, out):  # type: ignore[no-untyped-def]
+        for i in range(x.size):
+            if x[i] == 22.0:
+                raise ValueError("no 22")
+            out[i] = x[i]
+
+    with pytest.raises(ValueError, match="no 22"):
+        fl.example().compute(value=strict(fl.close))
 
 
 @pytest.fixture
