@@ -6,6 +6,7 @@ every result of an operator that is not finite missing.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import logging
@@ -165,7 +166,13 @@ def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
         known.update(
             {name: [(finding, out)] for name, out in zip(finding.summary.outputs, finding.outputs, strict=True)}
         )
-    return [(name, known.get(name, [])) for name in list(inspect.signature(op.kernel_form).parameters)[:-1]]
+    return [(name, known.get(name, [])) for name in _taken(op.kernel_form)]
+
+
+@functools.cache
+def _taken(kernel: Callable[..., None]) -> tuple[str, ...]:
+    """The names of what a kernel reads: all that it takes but the last."""
+    return tuple(inspect.signature(kernel).parameters)[:-1]
 
 
 def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:

@@ -6,6 +6,7 @@ address of every array; `slots` says at which places, and `numbers` are the driv
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ SIGNATURE = types.void(INDEX, INDEX, NUMBERS, INDEX, types.int64, types.int64)
 """`driver(environment, slots, numbers, offsets, first_run, last_run)`."""
 
 
+@functools.cache
 def address(compiled: Any) -> int:
     """Where the code of a driver lies, as long as the driver lives."""
     result = compiled.overloads[SIGNATURE.args]

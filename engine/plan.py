@@ -169,5 +169,5 @@ def findings(node: Factor) -> Iterator[Finding]:
         shared = [given[name] for name in summary.arguments if name != summary.every]
         arguments = tuple((given[name],) if name == summary.every else given[name] for name in summary.arguments)
         parts = (*shared, *(() if key is None else (key,)))
-        digest = " ".join(getattr(part, "digest", repr(part)) for part in parts)
+        digest = " ".join(part.digest if isinstance(part, Factor) else repr(part) for part in parts)
         yield Finding(summary, arguments, key, digest)  # type: ignore[arg-type]

@@ -96,7 +96,8 @@ def selected_rows(bars: Bars, dates: Dates | None, symbols: Collection[str] | st
         chosen = _between(bars, dates)
     if symbols is not None:
         wanted = [symbols] if isinstance(symbols, str) else list(symbols)
-        unknown = [symbol for symbol in wanted if symbol not in set(bars.symbols)]
+        known = set(bars.symbols)
+        unknown = [symbol for symbol in wanted if symbol not in known]
         if unknown:
             shown = ", ".join(map(repr, unknown[:3]))
             raise ArgumentError(
