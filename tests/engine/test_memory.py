@@ -39,7 +39,7 @@ def test_idle_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_memory", lambda: 5 * memory.SMALL)
     arrays = [memory.borrow(LARGE, "float64") for _ in range(4)]
     arrays.clear()
-    assert 0 < memory.idle() <= 2.5 * memory.SMALL
+    assert 0 < memory.idle() <= memory.IDLE_SHARE * 5 * memory.SMALL
 
 
 def test_a_frame_keeps_its_values_while_others_come_and_go() -> None:
