@@ -168,13 +168,8 @@ class Panel(Bars):
         Examples
         --------
         >>> import factorloom as fl
-        >>> fl.example().compute(gap=fl.close / fl.open_ - 1, dates="2024-01-04", symbols=["A", "B"])["gap"].round(3)
-        shape: (2,)
-        Series: 'gap' [f64]
-        [
-            0.043
-            0.1
-        ]
+        >>> fl.example().compute(gap=fl.close / fl.open_ - 1, dates="2024-01-04", symbols=["A", "B"])["gap"].to_list()
+        [0.04347826086956519, 0.10000000000000009]
         """
         wanted = self._wanted(factors, more, named)
         if sink is not None:
