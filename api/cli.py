@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -289,6 +290,10 @@ def map_names(factors: Sequence[str]) -> dict[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 2 the request is at fault, 1 anything else, 130 interrupted."""
+    for name in ("SIGTERM", "SIGHUP"):  # they end a command as Ctrl-C does, so that it cleans up; Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
@@ -304,6 +309,10 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
         return 0
     except KeyboardInterrupt:
+        return INTERRUPTED
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":  # what DuckDB makes of a Ctrl-C
+            raise
         return INTERRUPTED
     except OSError as error:
         print(f"factorloom: {error}", file=sys.stderr)

@@ -6,7 +6,8 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,11 +40,10 @@ def run(symbols: int, years: int, path: Path) -> None:
     """Simulate, load, compute, score, and tell; the store of an earlier demo at `path` is replaced once all is done."""
     clock = Clock(Console(stderr=True, highlight=False))
     model = style_model()
-    check_replaceable(path)
-    with clock.timed("simulate", f"simulating {symbols:,} symbols over {years} years"):
-        market = simulate(symbols=symbols, years=years)
-    sectors = market.select("symbol", "sector").unique(maintain_order=True)
     with in_place_of(path) as part, open_store(part) as store:
+        with clock.timed("simulate", f"simulating {symbols:,} symbols over {years} years"):
+            market = simulate(symbols=symbols, years=years)
+        sectors = market.select("symbol", "sector").unique(maintain_order=True)
         with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
             report = store.load(DATASET, market.drop("sector"), attributes=sectors)
         with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later ones"):
@@ -88,12 +88,13 @@ def style_model() -> ScoreModel:
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse a file that the demo did not make, or that holds something else by now."""
+    """Refuse a file that the demo did not make, or that holds other bars by now."""
     if not path.exists():
         return
     with open_store(path, read_only=True) as store:
         made = store.sql(f"SELECT value FROM catalog.meta WHERE key = '{MARK}'").height
-        others = sorted(set(store.datasets()["name"]) - ({DATASET} if made else set()))
+        held = store.datasets().select("name", "version").rows()
+    others = [name for name, version in held if not made or (name, version) != (DATASET, 1)]
     if others or not made:
         raise StoreError(
             f"{path} is a store of your own: it holds {', '.join(others) or 'nothing yet'}",
@@ -104,16 +105,33 @@ def check_replaceable(path: Path) -> None:
 @contextmanager
 def in_place_of(path: Path) -> Iterator[Path]:
     """A file for a new store, which takes the place of the one at `path` if all goes well, and is removed if not."""
+    path = path.resolve()  # or a link would be replaced, and not what it leads to
     part = path.with_name(f".{path.name}.{os.getpid()}")
+    check_replaceable(path)
+    sweep(path)
     try:
         yield part
         with duckdb.connect(str(part)) as connection:
             connection.execute("INSERT INTO catalog.meta VALUES (?, ?)", [MARK, version("factorloom")])
+        check_replaceable(path)  # it may have changed since
         log_of(path).unlink(missing_ok=True)
         part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
-        log_of(part).unlink(missing_ok=True)
+        remove(part)
+
+
+def sweep(path: Path) -> None:
+    """Remove what demos that were killed have left beside `path`."""
+    for part in path.parent.glob(f".{escape(path.name)}.*"):
+        if part.suffix[1:].isdigit():
+            with suppress(duckdb.Error):  # a demo that still runs has it locked
+                duckdb.connect(str(part)).close()
+                remove(part)
+
+
+def remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    log_of(path).unlink(missing_ok=True)
 
 
 def log_of(path: Path) -> Path:

@@ -15,7 +15,7 @@ from msgspec import Struct
 from factorloom.api.log import log
 from factorloom.expressions.errors import DatasetError, FactorloomError, StoreError
 
-__all__ = ["HANDLERS", "MEDIA_TYPE", "RESPONSES", "Problem"]
+__all__ = ["HANDLERS", "MEDIA_TYPE", "Problem", "refusals"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,14 +33,22 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     shown: list[str] | None = None
 
 
-RESPONSES = {
-    400: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The request is at fault."),
-    404: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="There is no such thing."),
-    413: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The body is too large."),
-    500: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The service is at fault."),
-    503: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description="The store cannot be read."),
+REFUSALS = {
+    400: "The request is at fault.",
+    404: "There is no such dataset.",
+    406: "No form of the answer is accepted.",
+    413: "The body is too large.",
+    500: "The service is at fault.",
+    503: "The store cannot be read.",
 }
-"""What every request may be answered with instead."""
+
+
+def refusals(*codes: int) -> dict[int, ResponseSpec]:
+    """What the description says of the problems that a route may answer with instead."""
+    return {
+        code: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=REFUSALS[code])
+        for code in codes
+    }
 
 
 def _problem(request: Request[Any, Any, Any], status: int, kind: str, detail: str, **more: Any) -> Response[Problem]:

@@ -13,7 +13,7 @@ from litestar.response import Redirect
 
 from factorloom.api import schema
 from factorloom.api.answer import answer
-from factorloom.api.problem import RESPONSES
+from factorloom.api.problem import refusals
 from factorloom.engine.model import ScoreModel
 from factorloom.expressions.errors import DatasetError, LookaheadError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
@@ -35,23 +35,35 @@ async def root() -> Redirect:
     return Redirect("/schema")
 
 
-@get("/health/live", tags=["health"], summary="Whether the process answers", responses=RESPONSES)
+@get("/health/live", tags=["health"], summary="Whether the process answers", responses=refusals(500))
 async def live() -> schema.Health:
     return schema.Health("live")
 
 
-@get("/health/ready", tags=["health"], summary="Whether the store answers", sync_to_thread=True, responses=RESPONSES)
+@get(
+    "/health/ready",
+    tags=["health"],
+    summary="Whether the store answers",
+    sync_to_thread=True,
+    responses=refusals(500, 503),
+)
 def ready(state: State) -> schema.Health:
     _store(state).datasets()
     return schema.Health("ready")
 
 
-@get("/v1/datasets", tags=["data"], summary="All datasets", sync_to_thread=True, responses=RESPONSES)
+@get("/v1/datasets", tags=["data"], summary="All datasets", sync_to_thread=True, responses=refusals(500, 503))
 def datasets(state: State) -> schema.Datasets:
     return schema.Datasets(_datasets(_store(state)))
 
 
-@get("/v1/datasets/{name:str}", tags=["data"], summary="One dataset", sync_to_thread=True, responses=RESPONSES)
+@get(
+    "/v1/datasets/{name:str}",
+    tags=["data"],
+    summary="One dataset",
+    sync_to_thread=True,
+    responses=refusals(400, 404, 500, 503),
+)
 def dataset(state: State, name: FromPath[str]) -> Dataset:
     return _dataset(_store(state), name)
 
@@ -62,7 +74,7 @@ def dataset(state: State, name: FromPath[str]) -> Dataset:
     summary="Check factors",
     status_code=200,
     sync_to_thread=True,
-    responses=RESPONSES,
+    responses=refusals(400, 404, 413, 500, 503),
 )
 def validate(state: State, data: JSONBody[schema.Expressions]) -> schema.Validated:
     """Every factor as it was understood, or the first fault with its place."""
@@ -80,7 +92,7 @@ def validate(state: State, data: JSONBody[schema.Expressions]) -> schema.Validat
     summary="Values of factors",
     status_code=200,
     sync_to_thread=True,
-    responses=RESPONSES,
+    responses=refusals(400, 404, 406, 413, 500, 503),
 )
 def query(request: Asked, state: State, data: JSONBody[schema.Query]) -> Response[schema.Table]:
     """Factors given as text over some symbols and dates, in JSON or, by `Accept`, as an Arrow stream.
@@ -107,17 +119,18 @@ def query(request: Asked, state: State, data: JSONBody[schema.Query]) -> Respons
 
 
 @post(
-    "/v1/score", tags=["scores"], summary="Scores of a date", status_code=200, sync_to_thread=True, responses=RESPONSES
+    "/v1/score",
+    tags=["scores"],
+    summary="Scores of a date",
+    status_code=200,
+    sync_to_thread=True,
+    responses=refusals(400, 404, 406, 413, 500, 503),
 )
 def score(request: Asked, state: State, data: JSONBody[schema.Score]) -> Response[schema.Scores]:
     """Score the symbols of a date with a model; the scores are kept in the store and can be asked for in SQL."""
     store = _store(state)
+    _refuse_too_many(data.model.get("factors"))
     model = ScoreModel.from_dict(data.model)
-    if len(model.factors) > schema.MAX_FACTORS:
-        raise ParameterError(
-            f"the model has {len(model.factors)} factors: more than {schema.MAX_FACTORS}",
-            hint="score it where the store is: factorloom score",
-        )
     version, scores = _at_one_version(store, data.dataset, lambda: store.score(data.dataset, model, date=data.date))
     head = (data.dataset, version, model.name, model.digest, scores["date"][0].isoformat())
     return answer(request, scores, lambda: schema.Scores(*head, _rows(scores)))
@@ -177,6 +190,14 @@ def _refuse_lookahead(name: str, factor: Factor) -> None:
     if ahead:
         raise LookaheadError(
             f"factor {name!r} looks ahead: {', '.join(ahead)}", hint="look-ahead is for labels and is not served"
+        )
+
+
+def _refuse_too_many(factors: object) -> None:
+    if isinstance(factors, dict) and len(factors) > schema.MAX_FACTORS:
+        raise ParameterError(
+            f"the model has {len(factors):,} factors: more than {schema.MAX_FACTORS}",
+            hint="send fewer, or score it without the service: factorloom score",
         )
 
 

@@ -23,30 +23,41 @@ def serve(store: Path, host: str, port: int) -> None:
     Raises
     ------
     ArgumentError
-        Where the address is taken, or not one of this machine.
+        Where the port is taken or there is none, or the address is not of this machine.
     """
-    check_free(host, port)
+    address, port = free_address(host, port)
     os.environ[STORE_VARIABLE] = str(store.resolve())
     Granian(
         "factorloom.api.server:make_app",
         factory=True,
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.ASGI,
         workers=1,
     ).serve()
 
 
-def check_free(host: str, port: int) -> None:
-    """Refuse an address that is in use: a server could share its port with another, and each get half the requests."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        socket.create_server((host, port), family=family).close()
-    except (OSError, OverflowError) as error:
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+def free_address(host: str, port: int) -> tuple[str, int]:
+    """The IP address of `host`, and `port`, or a free one for 0; refused where another program listens.
+
+    The server would share a port that is in use, and each get half the requests. Hence the probe: it listens, without
+    SO_REUSEPORT, on IPv4 too where the server would.
+    """
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if not 0 <= port <= 65_535:
         raise ArgumentError(
-            f"cannot listen on {host}:{port}: {'another program does' if taken else error}",
-            hint="name another port with --port" if taken else "name an address of this machine with --host",
+            f"cannot listen on {shown}: a port is from 0 to 65535", hint="name another port with --port"
+        )
+    try:
+        family, *_, place = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        with socket.create_server((place[0], port, *place[2:]), family=family, dualstack_ipv6=both) as probe:
+            return str(place[0]), int(probe.getsockname()[1])
+    except OSError as error:
+        reason = "another program does" if error.errno == errno.EADDRINUSE else error
+        raise ArgumentError(
+            f"cannot listen on {shown}: {reason}",
+            hint="name another port with --port, or another address of this machine with --host",
         ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from factorloom.api import cli
 from factorloom.api.output import encode
+from factorloom.api.server import free_address
 from factorloom.storage.market import simulate
 from factorloom.storage.store import Store, open_store
 
@@ -167,35 +169,109 @@ def test_the_demo_leaves_other_stores_alone(command: Command, store_path: Path) 
     assert store_path.read_bytes() == before
 
 
-def test_the_demo_replaces_only_its_own_store(
+SMALL = ("--symbols", 30, "--years", 1)
+
+
+def test_the_demo_replaces_only_what_a_demo_made(command: Command, tmp_path: Path) -> None:
+    own, made, link = tmp_path / "own.duckdb", tmp_path / "made.duckdb", tmp_path / "link.duckdb"
+    bars = simulate(symbols=3, years=1).drop("sector")
+    with open_store(own) as store:
+        store.load("demo", bars)
+    assert_refused(command, own)
+    assert command("demo", *SMALL, "--store", made)[0] == 0
+    link.symlink_to(made)
+    assert command("demo", *SMALL, "--store", link)[0] == 0
+    assert link.is_symlink()
+    with open_store(made) as store:
+        store.load("demo", bars.with_columns(close=pl.col("close") + 1))
+    assert_refused(command, made)
+
+
+def assert_refused(command: Command, path: Path) -> None:
+    before = path.read_bytes()
+    code, _, err = command("demo", *SMALL, "--store", path)
+    assert code == 2
+    assert f"{path} is a store of your own: it holds demo" in err
+    assert "--store" in err
+    assert path.read_bytes() == before
+
+
+def test_a_demo_that_fails_leaves_everything_as_it_was(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, made = tmp_path / "own.duckdb", tmp_path / "made.duckdb"
-    with open_store(own) as store:
-        store.load("demo", simulate(symbols=3, years=1))
-    before = own.read_bytes()
-    code, _, err = command("demo", "--store", own)
-    assert code == 2
-    assert "a store of your own: it holds demo" in err
-    assert own.read_bytes() == before
-    assert command("demo", "--symbols", 30, "--years", 1, "--store", made)[0] == 0
+    made = tmp_path / "made.duckdb"
+    assert command("demo", *SMALL, "--store", made)[0] == 0
     before = made.read_bytes()
     assert command("demo", "--symbols", 0, "--store", made)[0] == 2
+    code, _, err = command("demo", "--store", tmp_path / "nowhere" / "made.duckdb")
+    assert (code, "simulating" in err) == (2, False)
     monkeypatch.setattr(Store, "score", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        command("demo", "--symbols", 30, "--years", 1, "--store", made)
+        command("demo", *SMALL, "--store", made)
     assert made.read_bytes() == before
-    assert {path.name for path in tmp_path.iterdir()} == {"own.duckdb", "made.duckdb"}
+    assert list(tmp_path.iterdir()) == [made]
 
 
-def test_a_port_that_is_taken_is_not_shared(command: Command, store_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        code, _, err = command("serve", "--port", port, "--store", store_path)
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no signals")
+def test_a_demo_that_is_killed_leaves_everything_as_it_was(command: Command, tmp_path: Path) -> None:
+    made = tmp_path / "made.duckdb"
+    assert command("demo", *SMALL, "--store", made)[0] == 0
+    before = made.read_bytes()
+    for number, code in ((signal.SIGTERM, cli.INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)):
+        assert kill_demo(made, number) == code
+        assert made.read_bytes() == before
+        assert (list(tmp_path.iterdir()) == [made]) == (number == signal.SIGTERM)
+    assert command("demo", *SMALL, "--store", made)[0] == 0
+    assert list(tmp_path.iterdir()) == [made], "the next demo removes what one that was killed outright has left"
+
+
+def kill_demo(path: Path, number: signal.Signals) -> int:
+    """Kill a large demo as soon as it simulates, and give its exit code."""
+    words = [sys.executable, "-m", "factorloom", "demo", "--symbols", "2000", "--years", "20", "--store", str(path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "simulating" in process.stderr.readline()
+        process.send_signal(number)
+        return process.wait()
+
+
+@pytest.mark.parametrize(
+    ("taken", "asked"), [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.1"),
+                         ("::1", "::1"), ("0.0.0.0", "::")],
+)  # fmt: skip
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_port_that_is_taken_is_not_shared(
+    command: Command, store_path: Path, taken: str, asked: str, shared: bool
+) -> None:
+    """Not even where the other program, as our server does, lets its port be shared."""
+    if ":" in asked:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    family = socket.AF_INET6 if ":" in taken else socket.AF_INET
+    with socket.create_server((taken, 0), family=family, reuse_port=shared) as other:
+        port = other.getsockname()[1]
+        code, _, err = command("serve", "--host", asked, "--port", port, "--store", store_path)
     assert code == 2
-    assert f"cannot listen on 127.0.0.1:{port}: another program does" in err
+    shown = f"[{asked}]" if ":" in asked else asked
+    assert f"cannot listen on {shown}:{port}: another program does" in err
     assert "--port" in err
-    assert command("serve", "--host", "192.0.2.1", "--store", store_path)[0] == 2
+
+
+@pytest.mark.parametrize("words", [("--host", "192.0.2.1"), ("--port", 65_536), ("--port", -1)])
+def test_an_address_that_cannot_be_is_refused(command: Command, store_path: Path, words: tuple[object, ...]) -> None:
+    code, _, err = command("serve", *words, "--store", store_path)
+    assert code == 2
+    assert "cannot listen on" in err
+    assert "Traceback" not in err
+
+
+def test_a_free_address_is_found() -> None:
+    address, port = free_address("localhost", 0)
+    assert address in ("127.0.0.1", "::1")
+    assert port > 0
+    assert free_address("127.0.0.1", port) == ("127.0.0.1", port)
 
 
 def test_a_closed_pipe_is_quiet(store_path: Path) -> None:
