@@ -15,9 +15,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from factorloom.api import cli
+from factorloom.api import cli, server
 from factorloom.api.output import encode
-from factorloom.api.server import free_address
 from factorloom.storage.market import simulate
 from factorloom.storage.store import Store, open_store
 
@@ -236,14 +235,15 @@ def kill_demo(path: Path, number: signal.Signals) -> int:
 
 
 @pytest.mark.parametrize(
-    ("taken", "asked"), [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "localhost"), ("0.0.0.0", "127.0.0.1"),
-                         ("::1", "::1"), ("0.0.0.0", "::")],
-)  # fmt: skip
+    ("taken", "asked"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1"), ("0.0.0.0", "::")],
+)
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_port_that_is_taken_is_not_shared(
-    command: Command, store_path: Path, taken: str, asked: str, shared: bool
+    command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str, asked: str, shared: bool
 ) -> None:
     """Not even where the other program, as our server does, lets its port be shared."""
+    monkeypatch.setattr(server, "Granian", None)  # a test that fails shall not serve
     if ":" in asked:
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
@@ -260,7 +260,10 @@ def test_a_port_that_is_taken_is_not_shared(
 
 
 @pytest.mark.parametrize("words", [("--host", "192.0.2.1"), ("--port", 65_536), ("--port", -1)])
-def test_an_address_that_cannot_be_is_refused(command: Command, store_path: Path, words: tuple[object, ...]) -> None:
+def test_an_address_that_cannot_be_is_refused(
+    command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...]
+) -> None:
+    monkeypatch.setattr(server, "Granian", None)
     code, _, err = command("serve", *words, "--store", store_path)
     assert code == 2
     assert "cannot listen on" in err
@@ -268,10 +271,10 @@ def test_an_address_that_cannot_be_is_refused(command: Command, store_path: Path
 
 
 def test_a_free_address_is_found() -> None:
-    address, port = free_address("localhost", 0)
+    address, port = server.free_address("localhost", 0)
     assert address in ("127.0.0.1", "::1")
     assert port > 0
-    assert free_address("127.0.0.1", port) == ("127.0.0.1", port)
+    assert server.free_address("127.0.0.1", port) == ("127.0.0.1", port)
 
 
 def test_a_closed_pipe_is_quiet(store_path: Path) -> None:
