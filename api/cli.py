@@ -266,10 +266,43 @@ def operators(
     if name is not None:
         print(describe(name))
     elif format == "markdown":
-        page = reference()
-        print(page, end="") if output is None or str(output) == "-" else output.write_text(page)
+        write_text(reference(), output)
     else:
         Out(format, output).write(listed())
+
+
+@app.command
+def library(
+    name: str | None = None,
+    *,
+    format: Literal["table", "json", "csv", "parquet", "arrow", "markdown"] = "table",
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+) -> None:
+    """List the factor libraries, or the factors of one.
+
+    Parameters
+    ----------
+    name
+        The library to tell: alpha101, alpha158, alpha360, gtja191, technical or styles.
+    format
+        How the list is written; markdown is the page of one library.
+    output
+        A file, or - for stdout.
+    """
+    from factorloom.api.library import factors, find, libraries
+    from factorloom.expressions.library.page import page
+
+    if format != "markdown":
+        Out(format, output).write(libraries() if name is None else factors(find(name)))
+    elif name is None:
+        raise ArgumentError("the markdown page is that of one library", hint="factorloom library alpha101 …")
+    else:
+        write_text(page(find(name)), output)
+
+
+def write_text(text: str, output: Path | None) -> None:
+    """Write a page to a file, or to stdout."""
+    print(text, end="") if output is None or str(output) == "-" else output.write_text(text)
 
 
 def map_names(factors: Sequence[str]) -> dict[str, str]:

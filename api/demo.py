@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from importlib.metadata import version
@@ -39,10 +39,10 @@ WIDTH = 110
 def run(symbols: int, years: int, path: Path) -> None:
     """Simulate, load, compute, score, and tell; the store of an earlier demo at `path` is replaced once all is done."""
     clock = Clock(Console(stderr=True, highlight=False))
-    model = style_model()
     with in_place_of(path) as part, open_store(part) as store:
         with clock.timed("simulate", f"simulating {symbols:,} symbols over {years} years"):
             market = simulate(symbols=symbols, years=years)
+        model = style_model(market.columns)
         sectors = market.select("symbol", "sector").unique(maintain_order=True)
         with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
             report = store.load(DATASET, market.drop("sector"), attributes=sectors)
@@ -81,9 +81,10 @@ class Clock:
         self.took[name] = time.perf_counter() - started
 
 
-def style_model() -> ScoreModel:
-    """All styles with equal weights, each in the direction of its source, neutral to sectors."""
-    parts = {name: ScoreFactor(style.factor, direction=style.direction) for name, style in styles().items()}
+def style_model(columns: Sequence[str]) -> ScoreModel:
+    """All styles that these columns can give, each in the direction of its source; neutral to sectors."""
+    entries = styles().available(columns).entries
+    parts = {name: ScoreFactor(entry.factor, direction=entry.direction or 1) for name, entry in entries.items()}
     return ScoreModel("styles", parts, neutralize="sector", description="all style factors, equal weights")
 
 

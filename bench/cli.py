@@ -39,7 +39,7 @@ def engine(
     repeats
         Timed runs after the first; the median counts.
     set
-        alpha158, alpha101 or all.
+        all, or some of alpha158,alpha101,gtja191.
     peers
         all, none, or some of qweave,kunquant,polars-ta,polars.
     operators

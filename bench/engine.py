@@ -32,9 +32,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     set
-        `alpha158`, `alpha101` or `all`.
+        `all`, or names with commas between.
     peers
-        `all`, `none`, or names with commas between.
+        The same, or `none`.
     operators, scaling
         Whether to time every operator, and other sizes.
     """

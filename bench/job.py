@@ -34,10 +34,12 @@ __all__ = ["Job", "Result", "Timing", "measure"]
 CAPS = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MEMORY = 20e9
 """Bytes that a process may take."""
-CHECKED, LATEST = Market(symbols=64, bars=360, ragged=False), 100
+CHECKED, LATEST = Market(symbols=64, bars=600, ragged=False), 100
 """Where values are compared: engines differ in what they do about missing bars and short windows, so there are none in
 the latest bars of this market.
 """
+PRICES = frozenset(("open", "high", "low", "close", "volume", "vwap", "amount"))
+"""Columns that every engine is given; others where a factor reads them."""
 PATH = re.compile(r"(?:/[\w.+-]+){2,}")
 
 
@@ -158,13 +160,18 @@ def _run(job: Job, asked: float) -> Result:
         factors = sample(factors, job.factors)
     making = time.time()
     bars = make(job.market)
+    bars = bars.select("symbol", "date", *sorted(PRICES.union(*(factor.columns for factor in factors.values()))))
     asked += time.time() - making
     _forget_peak()
-    result = Result(rows=bars.height, factors=len(factors))
+    result = Result(rows=bars.height)
     loading = time.perf_counter()
     engine = peer.Engine(bars, job.threads)
     result.load = time.perf_counter() - loading
     del bars
+    factors = {name: factor for name, factor in factors.items() if engine.has(name, factor)}
+    result.factors = len(factors)
+    if not factors:
+        raise NotRunnableError(f"{job.engine} has none of these factors")
     if job.singly:
         result.copy = _copying(result.rows, job.repeats)
         result.singly = dict(_each(engine, factors, job.repeats))
@@ -181,9 +188,8 @@ def _run(job: Job, asked: float) -> Result:
 
 def _each(engine: Engine, factors: Mapping[str, Factor], repeats: int) -> Iterator[tuple[str, Timing]]:
     for name, factor in factors.items():
-        if engine.has(name):
-            run = engine.ready({name: factor})
-            yield name, Timing(_seconds(run), _median(run, repeats))
+        run = engine.ready({name: factor})
+        yield name, Timing(_seconds(run), _median(run, repeats))
 
 
 def _agreement(make_engine: type[Engine], factors: Mapping[str, Factor], job: Job) -> Iterator[tuple[str, Agreement]]:
@@ -191,8 +197,7 @@ def _agreement(make_engine: type[Engine], factors: Mapping[str, Factor], job: Jo
     ours = importlib.import_module(f"factorloom.bench.peer.{PEERS[OURS].module}")
     bars = make(CHECKED)
     engine, reference = make_engine(bars, job.threads), ours.Engine(bars, job.threads)
-    shared = {name: factor for name, factor in factors.items() if engine.has(name)}
-    for group in ({name: factor} for name, factor in shared.items()) if job.singly else (shared,):
+    for group in ({name: factor} for name, factor in factors.items()) if job.singly else (factors,):
         theirs, right = (_latest(it.frame(it.ready(group)())) for it in (engine, reference))
         yield from ((name, compare(right[name], theirs[name])) for name in group)
 

@@ -6,6 +6,8 @@ early, dates that a symbol skips, and bars of a halted symbol, which have a volu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,9 @@ __all__ = ["Market", "make"]
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-SECTORS = 11
+GROUPS = {"sector": 11, "industry": 60, "subindustry": 150}
+"""How many there are; every industry lies in one sector, and every subindustry in one industry."""
+PORTFOLIOS = ("mkt", "smb", "hml")
 LATE, EARLY = 0.04, 0.02
 """Shares of symbols that list late and that end early."""
 GAP, HALT = 5e-3, 5e-4
@@ -35,7 +39,10 @@ class Market(msgspec.Struct, frozen=True):
 
 
 def make(market: Market, seed: int = 7) -> pl.DataFrame:
-    """Bars by (symbol, date): `open high low close volume vwap amount` as Float64, and `sector`.
+    """Bars by (symbol, date), as the factor libraries read them.
+
+    Of each bar `open high low close volume vwap amount cap`; of each date, the same for all symbols,
+    `benchmark_open benchmark_close mkt smb hml`; and the categories `sector industry subindustry`.
 
     >>> make(Market(symbols=2, bars=3, ragged=False))["symbol"].to_list()
     ['S00000', 'S00000', 'S00000', 'S00001', 'S00001', 'S00001']
@@ -47,8 +54,34 @@ def make(market: Market, seed: int = 7) -> pl.DataFrame:
         _named("symbol", "S{:05}", np.repeat(np.arange(market.symbols), counts), market.symbols),
         pl.Series("date", np.broadcast_to(_weekdays(market.bars), there.shape)[there]),
     ]
-    sector = _named("sector", "sector {:02}", np.repeat(rng.integers(0, SECTORS, market.symbols), counts), SECTORS)
-    return pl.DataFrame([*keys, *_columns(rng, market, there), sector.cast(pl.Categorical)])
+    sector = rng.integers(0, GROUPS["sector"], market.symbols)
+    bars = pl.DataFrame([*keys, *_columns(rng, market, there)])
+    shares = np.repeat(np.round(np.exp(18 + rng.standard_normal(market.symbols))), counts)
+    return bars.with_columns(
+        *_groups(rng, sector, counts),
+        cap=pl.col("close") * shares,
+        **{name: pl.Series(np.broadcast_to(x, there.shape)[there]) for name, x in _daily(rng, market.bars).items()},
+    )
+
+
+def _groups(
+    rng: np.random.Generator, sector: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+) -> Iterator[pl.Series]:
+    """The categories of every bar, from those of the symbols."""
+    code, above = sector, GROUPS["sector"]
+    for name, count in GROUPS.items():
+        if name != "sector":
+            code = (code + above * rng.integers(0, -(-count // above), code.size)) % count
+        above = count
+        yield _named(name, f"{name} {{:03}}", np.repeat(code, counts), count).cast(pl.Categorical)
+
+
+def _daily(rng: np.random.Generator, bars: int) -> dict[str, Array]:
+    """What belongs to a date: an index, and the returns of three portfolios."""
+    returned = 0.01 * rng.standard_normal((3, bars))
+    index = 1000 * np.exp(np.cumsum(returned[0]))
+    start = index * np.exp(0.003 * rng.standard_normal(bars))
+    return {"benchmark_open": start, "benchmark_close": index, **dict(zip(PORTFOLIOS, returned, strict=True))}
 
 
 def _there(rng: np.random.Generator, market: Market) -> Mask:

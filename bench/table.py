@@ -41,9 +41,8 @@ def _tables(report: Report) -> Iterator[Table]:
 
 def _set(name: str, results: Mapping[str, Result]) -> Table:
     ours = results[OURS]
-    table = _table(
-        name, "engine", "rows", "factors", "load s", "first s", "warm s", "M cells/s", "peak GB", "times ours", "equal"
-    )
+    seconds = ("load s", "first s", "warm s")
+    table = _table(name, "engine", "rows", "factors", *seconds, "M cells/s", "peak GB", "ours / theirs", "equal")
     for engine, result in results.items():
         timing = result.together
         if timing is None:
@@ -58,7 +57,7 @@ def _set(name: str, results: Mapping[str, Result]) -> Table:
             f"{timing.warm:.3g}",
             f"{_rate(result):.1f}",
             f"{result.peak / 1e9:.1f}",
-            f"{timing.warm / ours.together.warm:.1f}" if ours.together else "",
+            f"{_rate(ours) / _rate(result):.1f}" if ours.together else "",
             _equal(result),
         )
     table.caption = "; ".join(_told(results))
@@ -75,11 +74,11 @@ def _told(results: Mapping[str, Result]) -> Iterator[str]:
         told = [*(f"{name} {seconds}" for name, seconds in parts.items()), *filter(None, [result.note])]
         if told:
             yield f"{engine}: {', '.join(told)}"
-    times = {engine: result.together.warm for engine, result in results.items() if result.together}
-    ours = times.pop(OURS, None)
-    if ours and times:
-        best = min(times, key=times.__getitem__)
-        yield f"best peer: {best}, {times[best] / ours:.1f} times our time"
+    rates = {engine: _rate(result) for engine, result in results.items() if result.together}
+    ours = rates.pop(OURS, None)
+    if ours and rates:
+        best = max(rates, key=rates.__getitem__)
+        yield f"best peer: {best}; ours is {ours / rates[best]:.1f} times as fast, value for value"
 
 
 def _operators(results: Mapping[str, Result]) -> Table:

@@ -23,6 +23,10 @@ Dates: TypeAlias = Day | tuple[Day | None, Day | None]
 """One date, or the first and the last of a stretch of dates, None for an open end; text is ISO."""
 
 
+SHOWN = 10
+"""So many factors are named in an error."""
+
+
 def named_factors(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
     """All factors asked for, by name."""
     pairs: list[tuple[str, object]] = []
@@ -46,13 +50,28 @@ def named_factors(factors: object, more: Iterable[object], named: Mapping[str, o
 
 def check_factors(wanted: Mapping[str, Factor], bars: Bars) -> None:
     """Refuse factors that these bars cannot give."""
-    for name, factor in wanted.items():
+    for name in wanted:
         if name in (bars.symbol, bars.date):
             raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
+    _check_columns(wanted, bars)
+    for factor in wanted.values():
         for node in factor.walk():
             _check_inputs(factor, node, bars)
         if factor.operator is COL:
             _check_number(factor, factor, bars)
+
+
+def _check_columns(wanted: Mapping[str, Factor], bars: Bars) -> None:
+    """Tell of all factors that lack columns at once; a single one is told with a caret later."""
+    lacking = {name: set(factor.columns).difference(bars.columns) for name, factor in wanted.items()}
+    told = [f"{name} ({', '.join(sorted(columns))})" for name, columns in lacking.items() if columns]
+    if len(told) > 1:
+        rest = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+        raise UnknownColumnError(
+            f"{len(told)} of {len(wanted)} factors need columns that the panel does not have: "
+            f"{', '.join(told[:SHOWN])}{rest}",
+            hint="add the columns, or take those of a library that can be had: library.available(panel.columns)",
+        )
 
 
 def _check_inputs(factor: Factor, node: Factor, bars: Bars) -> None:

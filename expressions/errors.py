@@ -21,6 +21,7 @@ __all__ = [
     "ParseError",
     "StoreError",
     "UnknownColumnError",
+    "UnknownFactorError",
     "UnknownOperatorError",
     "WindowError",
     "suggest",
@@ -90,6 +91,10 @@ class UnknownOperatorError(FactorloomError, KeyError):
 
 class UnknownColumnError(FactorloomError, KeyError):
     """A column that the panel does not have."""
+
+
+class UnknownFactorError(FactorloomError, KeyError):
+    """A factor that the library does not have."""
 
 
 class BarsError(FactorloomError, ValueError):

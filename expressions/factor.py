@@ -10,7 +10,7 @@ import hashlib
 import struct
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from factorloom.expressions.axis import Axis
@@ -106,6 +106,29 @@ class Factor:
                 seen.add(id(node))
                 stack.append((node, True))
                 stack += [(child, False) for child in reversed(node.inputs)]
+
+    def on(self, inputs: tuple[Factor, ...]) -> Factor:
+        """The same operator and parameters on other inputs."""
+        if all(new is old for new, old in zip(inputs, self.inputs, strict=True)):
+            return self
+        return intern(self.operator, inputs, self.operator.named(self.parameters))
+
+    def rebuild(self, change: Callable[[Factor], Factor | None]) -> Factor:
+        """This factor with some of its nodes replaced.
+
+        `change` is asked about every node once its inputs have been replaced; None keeps the node.
+
+        >>> import factorloom as fl
+        >>> momentum = fl.close / fl.ts_delay(fl.close, 20) - 1
+        >>> print(momentum.rebuild(lambda node: fl.vwap if node is fl.close else None))
+        vwap / ts_delay(vwap, 20) - 1
+        """
+        done: dict[Factor, Factor] = {}
+        for node in self.walk():
+            kept = node.on(tuple(done[child] for child in node.inputs))
+            new = change(kept)
+            done[node] = kept if new is None else new
+        return done[self]
 
     @property
     def operands(self) -> tuple[Factor, ...]:

@@ -154,20 +154,36 @@ def indicator(
     """
 
     def declare(loop: Loop) -> Indicator | Indicators:
-        assert isinstance(loop, FunctionType)
-        if lookback is None and not unbounded:
-            raise IndicatorError(
-                f"indicator {loop.__name__} does not say how many bars it needs",
-                hint="write lookback=lambda window, **_: window - 1, or unbounded=True where all history counts",
-            )
-        found = Summary(freeze(loop), _arguments(loop, tuple(outputs) or ("out",)), tuple(outputs) or ("out",))
-        made = [Indicator(loop, found, place, lookback, unbounded) for place in range(len(found.outputs))]
-        whole = Indicators(made) if outputs else made[0]
+        made = _made(loop, lookback, unbounded, tuple(outputs))
         try_out(made[0])
         _register(made)
-        return whole
+        return Indicators(made) if outputs else made[0]
 
     return declare
+
+
+def builtin(*, lookback: Bars | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]:
+    """An indicator of Factorloom itself: its tests try it out, so that importing it does not."""
+
+    def declare(loop: Loop) -> Indicator:
+        (made,) = _made(loop, lookback, unbounded, ())
+        _register([made])
+        return made
+
+    return declare
+
+
+def _made(loop: Loop, lookback: Bars | None, unbounded: bool, outputs: tuple[str, ...]) -> list[Indicator]:
+    """The operators of a loop, one for each output."""
+    assert isinstance(loop, FunctionType)
+    if lookback is None and not unbounded:
+        raise IndicatorError(
+            f"indicator {loop.__name__} does not say how many bars it needs",
+            hint="write lookback=lambda window, **_: window - 1, or unbounded=True where all history counts",
+        )
+    outputs = outputs or ("out",)
+    found = Summary(freeze(loop), _arguments(loop, outputs), outputs)
+    return [Indicator(loop, found, place, lookback, unbounded) for place in range(len(outputs))]
 
 
 def check_indicator(indicator: Indicator | Indicators, *inputs: Any, **parameters: Any) -> None:

@@ -64,10 +64,14 @@ class Count(Kind):
 
 @dataclass(frozen=True)
 class Samples(Kind):
-    """How many present values a window needs; by default as many as the window has bars."""
+    """How many present values a window needs; by default as many as the window has bars.
+
+    An average without end, which has no window to fill, may be asked for more.
+    """
 
     minimum: int = 1
     window: str = "window"
+    endless: bool = False
 
     def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
         window = others[self.window]
@@ -75,7 +79,9 @@ class Samples(Kind):
         if value is None:
             return window
         whole = _whole(name, value)
-        if not self.minimum <= whole <= window:
+        if self.endless and whole < self.minimum:
+            raise WindowError(f"{name} must be at least {self.minimum}, got {whole}")
+        if not self.endless and not self.minimum <= whole <= window:
             raise WindowError(f"{name} must be between {self.minimum} and {self.window} ({window}), got {whole}")
         return whole
 

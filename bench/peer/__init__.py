@@ -35,7 +35,7 @@ class Engine(Protocol):
 
     def __init__(self, bars: pl.DataFrame, threads: int) -> None: ...
 
-    def has(self, name: str) -> bool: ...
+    def has(self, name: str, factor: Factor) -> bool: ...
 
     def ready(self, factors: Mapping[str, Factor]) -> Callable[[], Any]: ...
 
@@ -56,8 +56,8 @@ class NotRunnableError(Exception):
 
 OURS = "factorloom"
 PEERS = {
-    OURS: Peer("ours", "factorloom", ("alpha158", "alpha101", "operators")),
-    "qweave": Peer("qweave", "qweave", ("alpha158", "alpha101")),
+    OURS: Peer("ours", "factorloom", ("alpha158", "alpha101", "gtja191", "operators")),
+    "qweave": Peer("qweave", "qweave", ("alpha158", "alpha101", "gtja191")),
     "kunquant": Peer("kunquant", "KunQuant", ("alpha158", "alpha101")),
     "polars-ta": Peer("polars_ta", "polars_ta", ("alpha101",)),
     "polars": Peer("polars", "polars", ("operators",)),

@@ -44,8 +44,10 @@ class Engine:
         self.symbol = bars["symbol"].rle_id().to_numpy()
         self.date = bars["date"].rank("dense").to_numpy() - 1
 
-    def has(self, name: str) -> bool:
-        return True
+    def has(self, name: str, factor: Factor) -> bool:
+        from KunQuant.predefined import Alpha101
+
+        return not name.startswith("alpha") or hasattr(Alpha101, name)
 
     def ready(self, factors: Mapping[str, Factor]) -> Callable[[], Mapping[str, Matrix]]:
         days, symbols = int(self.date.max()) + 1, int(self.symbol.max()) + 1

@@ -23,7 +23,7 @@ class Engine:
         configure(threads=threads)
         self.panel = Panel.from_frame(bars)
 
-    def has(self, name: str) -> bool:
+    def has(self, name: str, factor: Factor) -> bool:
         return True
 
     def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:

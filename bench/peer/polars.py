@@ -69,7 +69,7 @@ class Engine:
         self.note = ""
         self.bars = bars.with_columns(pl.col("symbol").set_sorted())
 
-    def has(self, name: str) -> bool:
+    def has(self, name: str, factor: Factor) -> bool:
         return _bare(name) in FORMS
 
     def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:

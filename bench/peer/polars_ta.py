@@ -41,8 +41,8 @@ class Engine:
         self.note = ""
         self.bars = bars.with_columns(pl.col("symbol").set_sorted())
 
-    def has(self, name: str) -> bool:
-        return True
+    def has(self, name: str, factor: Factor) -> bool:
+        return all(_knows(node) for node in factor.walk())
 
     def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
         cut = Cut()
@@ -87,6 +87,11 @@ class Cut:
         name = f"column {len(self.known)}"
         self.stages[stage].append(_moving(node, inputs).alias(name))
         return pl.col(name), stage + 1
+
+
+def _knows(node: Factor) -> bool:
+    name = node.operator.name
+    return node.operator in (COL, LIT) or name in CELL or name in _functions()
 
 
 def _moving(node: Factor, inputs: list[pl.Expr]) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""qweave: expressions in Rust, with its own Alpha158 and Alpha101."""
+"""qweave: expressions in Rust, with its own Alpha158, Alpha101 and GTJA191."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine"]
 
+COLUMNS = {"benchmark_open": "index_open", "benchmark_close": "index_close"}
+
 
 class Engine:
     """`compute_alphas` on the sorted frame, in Float64."""
@@ -17,29 +19,32 @@ class Engine:
     def __init__(self, bars: pl.DataFrame, threads: int) -> None:
         self.parts: dict[str, float] = {}
         self.note = ""
-        self.bars = bars.select("symbol", "date", "open", "high", "low", "close", "volume", "vwap")
+        self.bars = bars.with_columns(pl.col(pl.Categorical).cast(pl.String)).rename(COLUMNS, strict=False)
 
-    def has(self, name: str) -> bool:
+    def has(self, name: str, factor: Factor) -> bool:
         return True
 
     def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
         import qweave
 
-        if all(name.startswith("alpha") for name in factors):
-            alphas = qweave.worldquant_alpha101({}, alphas=[_number(name) for name in factors])
-        else:
-            alphas = qweave.qlib_alpha158({}, alphas=list(factors))
-        return lambda: qweave.compute_alphas(self.bars, "symbol", "date", alphas)
+        makers = {"alpha": qweave.worldquant_alpha101, "gtja": qweave.gtja_alpha191, "": qweave.qlib_alpha158}
+        self.names = {_theirs(name): name for name in factors}
+        prefix = next(prefix for prefix in makers if all(name.startswith(prefix) for name in factors))
+        alphas = makers[prefix]({}, alphas=list(self.names))
+        needed = sorted({COLUMNS.get(column, column) for factor in factors.values() for column in factor.columns})
+        bars = self.bars.select("symbol", "date", *needed)
+        return lambda: qweave.compute_alphas(bars, "symbol", "date", alphas)
 
     def frame(self, result: pl.DataFrame) -> pl.DataFrame:
-        names = {f"alpha{n}": f"alpha{n:03}" for n in range(1, 102)}
-        return result.rename(names, strict=False)
+        return result.rename(self.names)
 
 
-def _number(name: str) -> str:
-    """The name without its leading zeros.
+def _theirs(name: str) -> str:
+    """What a factor of ours is called there.
 
-    >>> _number("alpha002")
-    'alpha2'
+    >>> [_theirs(name) for name in ("alpha002", "gtja002", "KMID2")]
+    ['alpha2', 'gtja_alpha002', 'KMID2']
     """
-    return f"alpha{int(name.removeprefix('alpha'))}"
+    if name.startswith("alpha"):
+        return f"alpha{int(name.removeprefix('alpha'))}"
+    return name.replace("gtja", "gtja_alpha")

@@ -23,15 +23,8 @@ def simplify(plan: Plan) -> Plan:
     for factor in plan.wanted.values():
         for node in factor.walk():
             if node not in done:
-                done[node] = _settled(_on(node, tuple(done[child] for child in node.inputs)))
+                done[node] = _settled(node.on(tuple(done[child] for child in node.inputs)))
     return replace(plan, aims={name: done[factor] for name, factor in plan.wanted.items()})
-
-
-def _on(node: Factor, inputs: tuple[Factor, ...]) -> Factor:
-    """The same operator on other inputs."""
-    if all(child is was for child, was in zip(inputs, node.inputs, strict=True)):
-        return node
-    return intern(node.operator, inputs, node.operator.named(node.parameters))
 
 
 def _settled(node: Factor) -> Factor:
@@ -73,7 +66,7 @@ def _twice(node: Factor) -> Factor | None:
     if name == "negate" and inner.operator.name == "negate":
         return inner.inputs[0]
     if name == "abs" and inner.operator.name in ("abs", "negate"):
-        return _settled(_on(node, inner.inputs)) if inner.operator.name == "negate" else inner
+        return _settled(node.on(inner.inputs)) if inner.operator.name == "negate" else inner
     return None
 
 
@@ -93,7 +86,7 @@ def _ranked(node: Factor) -> Factor | None:
         return None
     if any(key is not other for key, other in zip(node.inputs[1:], inner.inputs[1:], strict=True)):
         return None
-    return _on(node, inner.inputs)
+    return node.on(inner.inputs)
 
 
 def _is(node: Factor, value: float) -> bool:

@@ -3,13 +3,14 @@
 - cell-wise: `arithmetic.py`, `function.py`, `rounding.py`, `comparison.py` and `logic.py`, and `reduction.py` for
   several inputs;
 - along time: `shift.py`, `moment.py`, `weighted.py`, `pair.py`, `regression.py` (on `window.py` and `block.py`),
-  `extreme.py`, `standard.py`, `order.py`, `quantile.py`, `path.py` (on `window.py` and `bound.py`), `recursive.py` and
-  `cumulative.py`;
+  `extreme.py`, `standard.py`, `order.py`, `quantile.py`, `path.py` (on `window.py` and `bound.py`), `recursive.py`,
+  `cumulative.py`, and `adaptive.py` and `oscillator.py`, which are indicators;
 - across symbols: `cross.py`, `ranking.py` and `robust.py` (on `section.py`, `sort.py` and `normal.py`), `group.py` for
   the same within a category, and `residual.py`.
 """
 
 from factorloom.expressions.operators import (
+    adaptive,
     arithmetic,
     comparison,
     cross,
@@ -20,6 +21,7 @@ from factorloom.expressions.operators import (
     logic,
     moment,
     order,
+    oscillator,
     pair,
     path,
     quantile,
@@ -34,6 +36,7 @@ from factorloom.expressions.operators import (
     standard,
     weighted,
 )
+from factorloom.expressions.operators.adaptive import *
 from factorloom.expressions.operators.arithmetic import *
 from factorloom.expressions.operators.comparison import *
 from factorloom.expressions.operators.cross import *
@@ -44,6 +47,7 @@ from factorloom.expressions.operators.group import *
 from factorloom.expressions.operators.logic import *
 from factorloom.expressions.operators.moment import *
 from factorloom.expressions.operators.order import *
+from factorloom.expressions.operators.oscillator import *
 from factorloom.expressions.operators.pair import *
 from factorloom.expressions.operators.path import *
 from factorloom.expressions.operators.quantile import *
@@ -76,7 +80,9 @@ __all__ += path.__all__
 __all__ += pair.__all__
 __all__ += regression.__all__
 __all__ += recursive.__all__
+__all__ += oscillator.__all__
 __all__ += cumulative.__all__
+__all__ += adaptive.__all__
 __all__ += cross.__all__
 __all__ += ranking.__all__
 __all__ += robust.__all__

@@ -16,7 +16,7 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.arithmetic import multiply, power
 
-__all__ = ["abs", "exp", "log", "log1p", "sigmoid", "sign", "signed_power", "sqrt", "square", "tanh"]
+__all__ = ["abs", "arctan", "exp", "log", "log1p", "sigmoid", "sign", "signed_power", "sqrt", "square", "tanh"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -228,3 +228,24 @@ def _(x: Array) -> Array:
 @sigmoid.polars
 def _(x: pl.Expr) -> pl.Expr:
     return 1 / (1 + (-x).exp())
+
+
+@operator(Axis.CELL)
+def arctan(x: Input) -> Factor:
+    """The angle whose tangent is `x`, in radians: it bends any value into (-pi/2, pi/2).
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.arctan(fl.returns * 10)))
+    date             A       B      C
+    2024-01-02       -       -      -
+    2024-01-03   0.785  -0.464      -
+    2024-01-04   0.738   1.006  1.326
+    """
+
+
+arctan.meaning(np.arctan)
+
+
+@arctan.polars
+def _(x: pl.Expr) -> pl.Expr:
+    return x.arctan()

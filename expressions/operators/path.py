@@ -1,10 +1,11 @@
-"""The path that the last bars of a symbol took: how deep it fell, how evenly it spread.
+"""The path that the last bars of a symbol took: how deep it fell, how evenly it spread, how far it strayed.
 
 Windows and missing values are as in `moment.py`.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -14,11 +15,20 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.block import moments
 from factorloom.expressions.operators.bound import counts, highs, lows
-from factorloom.expressions.operators.window import Array, count_of, present, where_enough, window_bars
+from factorloom.expressions.operators.window import (
+    Array,
+    centred,
+    count_of,
+    present,
+    spread_of,
+    where_enough,
+    window_bars,
+)
 from factorloom.expressions.parameter import MinSamples, Whole, Window
 
-__all__ = ["ts_drawdown", "ts_entropy"]
+__all__ = ["ts_drawdown", "ts_entropy", "ts_range_of_sums"]
 
 Members: TypeAlias = npt.NDArray[np.int64]
 
@@ -166,3 +176,49 @@ def tally(x: Array, low: float, scale: float, change: int, members: Members) -> 
     for i in range(x.size):
         if x[i] == x[i]:
             members[min(int((x[i] - low) * scale), last)] += change
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_range_of_sums(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
+    """Hurst's adjusted range of the last `window` values: how far apart the running sums of their deviations lie.
+
+    `max(s) - min(s)`, where `s[j]` adds the deviations from the window's mean up to its value `j`; over the standard
+    deviation it is the rescaled range. 0 for a constant window. Missing where fewer than `min_samples` are present
+    (default: `window`).
+
+    Source: H. E. Hurst, Long-term storage capacity of reservoirs, Trans. ASCE 116, 1951.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_range_of_sums(fl.close, 3)))
+    date           A      B  C
+    2024-01-02     -      -  -
+    2024-01-03     -      -  -
+    2024-01-04   1.0  1.667  -
+    """
+
+
+@ts_range_of_sums.meaning
+def _(x: Array) -> float:
+    return float(np.ptp(centred(present(x)).cumsum()))
+
+
+@ts_range_of_sums.polars
+def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    count, base, total, _ = spread_of(x, window)
+    apart = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
+    sums = list(itertools.accumulate(apart, lambda before, one: before + one))
+    return where_enough(pl.max_horizontal(sums) - pl.min_horizontal(sums), count, min_samples)
+
+
+@ts_range_of_sums.kernel_from(moments)
+def _(x: Array, window: int, count: Array, base: Array, total: Array, min_samples: int, out: Array) -> None:
+    for i in range(x.size):
+        out[i] = np.nan
+        if count[i] < min_samples:
+            continue
+        n, s, least, most = count[i], 0.0, np.inf, -np.inf
+        for k in range(max(0, i - window + 1), i + 1):
+            if x[k] == x[k]:
+                s += n * (x[k] - base[i]) - total[i]
+                least, most = min(least, s), max(most, s)
+        out[i] = (most - least) / n

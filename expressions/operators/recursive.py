@@ -7,7 +7,7 @@ whole series up to the current bar.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,9 +17,15 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.shift import ts_last
 from factorloom.expressions.operators.window import Array, Pair, PairSamples, present, where_enough
-from factorloom.expressions.parameter import Count, MinSamples, Real, Value, Window
+from factorloom.expressions.parameter import Choice, Count, Real, Samples, Value, Window
 
 __all__ = ["ts_bars_since", "ts_ema", "ts_ewm_std", "ts_fill_forward", "ts_hump"]
+
+
+STARTS = ("value", "mean")
+MEAN = STARTS.index("mean")
+Seen: TypeAlias = Annotated[int | None, Samples(endless=True)]
+Start: TypeAlias = Annotated[str, Choice(STARTS)]
 
 
 class _Limit(Count):
@@ -34,12 +40,14 @@ def _warm_up(min_samples: int, **_: object) -> int:
 
 
 @operator(Axis.TIME, lookback=_warm_up, unbounded=True)
-def ts_ema(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
-    """The exponential moving average with smoothing `2 / (window + 1)`.
+def ts_ema(x: Input, window: Window, *, start: Start = "value", min_samples: Seen = None) -> Factor:
+    """The exponential moving average with smoothing `2 / (window + 1)`: `ema = ema + smoothing * (x - ema)`.
 
-    `ema = ema + 2 / (window + 1) * (x - ema)`, starting from the first present value (pandas'
-    `ewm(span=window, adjust=False, ignore_na=True)`). A missing value leaves the average as it is. Missing until
-    `min_samples` values have been seen (default: `window`). Memory: unbounded.
+    - `start="value"`: from the first present value (pandas' `ewm(span=window, adjust=False, ignore_na=True)`);
+    - `start="mean"`: from the mean of the first `min_samples` values, as TA-Lib's `EMA`.
+
+    A missing value leaves the average as it is. Missing until `min_samples` values have been seen (default: `window`).
+    Memory: unbounded. Wilder's average over `n` values is `ts_ema(x, 2 * n - 1, start="mean", min_samples=n)`.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_ema(fl.close, 2)))
@@ -47,29 +55,41 @@ def ts_ema(x: Input, window: Window, *, min_samples: MinSamples = None) -> Facto
     2024-01-02        -       -      -
     2024-01-03   10.667  19.333      -
     2024-01-04   11.556  21.111  6.333
+    >>> print(fl.example().show(fl.ts_ema(fl.close, 2, start="mean")))
+    date            A       B    C
+    2024-01-02      -       -    -
+    2024-01-03   10.5    19.5    -
+    2024-01-04   11.5  21.167  6.0
     """
 
 
 @ts_ema.meaning
-def _(x: Array, window: int) -> float:
+def _(x: Array, window: int, start: str, min_samples: int) -> float:
     values = present(x)
-    average = values[0]
-    for value in values[1:]:
+    seed = min_samples if start == "mean" else 1
+    average = values[:seed].mean()
+    for value in values[seed:]:
         average += 2 / (window + 1) * (value - average)
     return float(average)
 
 
 @ts_ema.polars
-def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+def _(x: pl.Expr, window: int, start: str, min_samples: int) -> pl.Expr:
+    if start == "mean":
+        seen, apart = x.cum_count(), x - x.drop_nulls().first()
+        mean = x - apart + apart.cum_sum() / seen
+        x = pl.when(seen > min_samples).then(x).when((seen == min_samples) & x.is_not_null()).then(mean)
+        min_samples = 1
     return x.ewm_mean(alpha=2 / (window + 1), adjust=False, ignore_nulls=True, min_samples=min_samples).forward_fill()
 
 
 @ts_ema.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
+def _(x: Array, window: int, start: int, min_samples: int, out: Array) -> None:
     smoothing, average, count = 2 / (window + 1), 0.0, 0
     for i in range(x.size):
         if not np.isnan(x[i]):
-            average = x[i] if count == 0 else average + smoothing * (x[i] - average)
+            is_start = count < min_samples if start == MEAN else count == 0
+            average += (x[i] - average) * (1 / (count + 1) if is_start else smoothing)
             count += 1
         out[i] = average if count >= min_samples else np.nan
 

@@ -1,4 +1,4 @@
-"""Regressions across the symbols of one date: what is left of a factor when its exposures are taken out.
+"""Regressions on several exposures, across the symbols of a date or over the bars of a window: what they leave.
 
 Exposures are made orthogonal one after the other (modified Gram-Schmidt, every pass done twice), so that constant and
 collinear ones are seen and left out. With an intercept everything is first taken around a member of the section, so
@@ -18,16 +18,19 @@ from factorloom.expressions.factor import Factor, Input, Key
 from factorloom.expressions.operator import grouped, lit, operator
 from factorloom.expressions.operators.group import group_demean
 from factorloom.expressions.operators.logic import is_missing, where
+from factorloom.expressions.operators.window import Array, Pair, PairSamples, window_bars
 from factorloom.expressions.parameter import Flag
 
-__all__ = ["cs_neutralize", "cs_residual", "group_residual"]
+__all__ = ["cs_neutralize", "cs_residual", "group_residual", "ts_residual"]
 
-Array: TypeAlias = npt.NDArray[np.float64]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Intercept: TypeAlias = Annotated[bool, Flag()]
 
 LEFT = 1e-9
 """Less than this share of a column is nothing: the others explain it."""
+
+TRUSTED = 1e-6
+"""Products of a column of which more than this share is left by the others have digits enough."""
 
 ROUNDING = 2.0**-50
 """What rounding leaves of a level that has been taken away."""
@@ -89,16 +92,21 @@ def _(x: pl.Expr, *exposures: pl.Expr, weight: pl.Expr, intercept: bool) -> pl.E
 
 @cs_residual.kernel
 def _(x: Array, exposures: tuple[Array, ...], weight: Array, intercept: int, out: Array) -> None:
-    members = np.empty(x.size, np.int64)
-    n = _joint_members(x, exposures, weight, members)
+    members, rows = np.empty(x.size, np.int64), np.empty((len(exposures) + 2, x.size))
     out[:] = np.nan
-    if n <= len(exposures) + intercept:
-        return
-    members = members[:n]
-    root, rows = np.empty(n), np.empty((len(exposures) + 2, n))
+    n = _joint_members(x, exposures, weight, 0, x.size, members)
+    if n > len(exposures) + intercept:
+        rest = _fit(x, exposures, weight, intercept, members[:n], rows[:, :n])
+        for k in range(n):
+            out[members[k]] = rest[k] / np.sqrt(weight[members[k]])
+
+
+def _fit(x: Array, exposures: tuple[Array, ...], weight: Array, intercept: int, members: Indices, rows: Array) -> Array:
+    """The row of weighted residuals of these members."""
+    n, kept = members.size, 0
+    root = np.empty(n)
     for k in range(n):
         root[k] = np.sqrt(weight[members[k]])
-    kept = 0
     if intercept:
         rows[0] = root / np.sqrt(_product(root, root))
         kept = 1
@@ -107,15 +115,18 @@ def _(x: Array, exposures: tuple[Array, ...], weight: Array, intercept: int, out
         if size > 0:
             rows[kept] /= size
             kept += 1
-    size = _take_rest(x, members, root, intercept, rows, kept)
-    for k in range(n):
-        out[members[k]] = rows[kept, k] / root[k] if size > 0 else 0.0
+    if not _take_rest(x, members, root, intercept, rows, kept) > 0:
+        rows[kept] = 0.0
+    rest: Array = rows[kept]
+    return rest
 
 
-def _joint_members(x: Array, exposures: tuple[Array, ...], weight: Array, members: Indices) -> int:
-    """The indices of the members that take part, and their number."""
+def _joint_members(
+    x: Array, exposures: tuple[Array, ...], weight: Array, start: int, stop: int, members: Indices
+) -> int:
+    """The indices of the members from `start` to `stop` that take part, and their number."""
     n = 0
-    for i in range(x.size):
+    for i in range(start, stop):
         is_there = not np.isnan(x[i]) and weight[i] > 0
         for j in range(len(exposures)):
             is_there = is_there and not np.isnan(exposures[j][i])
@@ -152,6 +163,142 @@ def _product(x: Array, y: Array) -> float:
     for i in range(whole, x.size):
         a += x[i] * y[i]
     return (a + b) + (c + d)
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_residual(x: Input, *exposures: Input, window: Pair, min_samples: PairSamples = None) -> Factor:
+    """What is left of the current `x` after a least-squares regression on the exposures over the last `window` bars.
+
+    `x - a - b1 * exposure1 - b2 * exposure2 ...` at the current bar, with the coefficients that make the sum of squares
+    over the window smallest. Only bars where all are present count; missing where one is missing at the current bar,
+    where fewer than `min_samples` bars count (default: `window`, at least 2), and where there are not more of them than
+    coefficients. Exposures that are constant or explained by others are treated as in `cs_residual`.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_residual(fl.close, fl.volume, window=3)))
+    date             A      B  C
+    2024-01-02       -      -  -
+    2024-01-03       -      -  -
+    2024-01-04   0.714  0.667  -
+    """
+
+
+@ts_residual.meaning
+def _(x: Array, *exposures: Array, min_samples: int) -> float:
+    assert cs_residual.meaning_form
+    there = ~np.isnan([x, *exposures]).any(axis=0)
+    if there.sum() < min_samples:
+        return np.nan
+    rest: Array = cs_residual.meaning_form(x, *exposures, weight=np.ones(x.size), intercept=True)
+    return float(rest[-1])
+
+
+@ts_residual.polars
+def _(x: pl.Expr, *exposures: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    def symbol(columns: pl.Series) -> pl.Series:
+        rows = columns.struct.unnest().to_numpy()
+        windows = [rows[max(0, end - window) : end].T for end in range(1, len(rows) + 1)]
+        assert ts_residual.meaning_form
+        values = [ts_residual.meaning_form(*each, min_samples=min_samples) for each in windows]
+        return pl.Series(values, dtype=pl.Float64)
+
+    columns = [column.alias(str(place)) for place, column in enumerate([x, *exposures])]
+    return pl.struct(columns).map_batches(symbol, return_dtype=pl.Float64)
+
+
+@ts_residual.kernel
+def _(x: Array, exposures: tuple[Array, ...], window: int, min_samples: int, out: Array) -> None:
+    """By the block method of `block.py`, with the products of all columns; `x` is the last of them."""
+    width, columns = min(window, x.size), len(exposures) + 1
+    tail_n, tail_s, tail_q = np.zeros(width), np.zeros((width, columns)), np.zeros((width, columns, columns))
+    bases = np.zeros((5, columns))
+    first, last, gap, d, s = bases[0], bases[1], bases[2], bases[3], bases[4]
+    q, total, scatter = np.zeros((columns, columns)), np.zeros(columns), np.zeros((columns, columns))
+    members, rows, weight = np.empty(width, np.int64), np.empty((columns + 1, width)), np.ones(x.size)
+    for start in range(0, x.size, width):
+        stop = min(start + width, x.size)
+        n, first[:], s[:], q[:] = 0.0, last, 0.0, 0.0
+        for i in range(start, stop):
+            k, out[i] = i - start, np.nan
+            if not _apart(x, exposures, i, n == 0.0, first, d):
+                continue
+            n += 1.0
+            _add_products(d, s, q)
+            both = n + tail_n[k]
+            if both < min_samples or both <= columns:
+                continue
+            for j in range(columns):
+                gap[j] = last[j] - first[j]
+            _merge(both, tail_n[k], tail_s[k], tail_q[k], gap, s, q, total, scatter)
+            if _eliminate(scatter):
+                out[i] = _rest_now(both, d, total, scatter, gap)
+            else:
+                found = _joint_members(x, exposures, weight, max(0, i - window + 1), i + 1, members)
+                out[i] = _fit(x, exposures, weight, 1, members[:found], rows[:, :found])[found - 1]
+        n, s[:], q[:] = 0.0, 0.0, 0.0
+        for i in range(stop - 1, start, -1):
+            if _apart(x, exposures, i, n == 0.0, last, d):
+                n += 1.0
+                _add_products(d, s, q)
+            tail_n[i - start - 1], tail_s[i - start - 1], tail_q[i - start - 1] = n, s, q
+
+
+def _apart(x: Array, exposures: tuple[Array, ...], i: int, is_first: bool, base: Array, d: Array) -> bool:
+    """Fill how far the columns of a bar are from a member, which it becomes itself if it is the first; false where one
+    is missing."""
+    is_there = not np.isnan(x[i])
+    for j in range(len(exposures)):
+        is_there = is_there and not np.isnan(exposures[j][i])
+    if is_there:
+        for j in range(d.size):
+            value = exposures[j][i] if j < len(exposures) else x[i]
+            base[j] = value if is_first else base[j]
+            d[j] = value - base[j]
+    return is_there
+
+
+def _add_products(d: Array, s: Array, q: Array) -> None:
+    for j in range(d.size):
+        s[j] += d[j]
+        for k in range(j + 1):
+            q[j, k] += d[j] * d[k]
+
+
+def _merge(
+    n: float, m: float, t: Array, u: Array, gap: Array, s: Array, q: Array, total: Array, scatter: Array
+) -> None:
+    """The sums of a head and a tail of `m` bars, and `n` times the products of deviations from the means."""
+    for j in range(s.size):
+        total[j] = s[j] + (t[j] + m * gap[j])
+        for k in range(j + 1):
+            product = q[j, k] + (u[j, k] + gap[j] * t[k] + gap[k] * (t[j] + m * gap[j]))
+            scatter[j, k] = n * product - total[j] * total[k]
+
+
+def _eliminate(scatter: Array) -> bool:
+    """Cholesky's factors of the products, without roots, in their place; false where so little of a column is left that
+    digits are lost, and the columns themselves must be looked at."""
+    for j in range(scatter.shape[0]):
+        whole = scatter[j, j]
+        for k in range(j):
+            for i in range(k):
+                scatter[j, k] -= scatter[j, i] * scatter[k, i] * scatter[i, i]
+            scatter[j, k] /= scatter[k, k]
+        for k in range(j):
+            scatter[j, j] -= scatter[j, k] ** 2 * scatter[k, k]
+        if not TRUSTED * whole < scatter[j, j] < np.inf:
+            return False
+    return True
+
+
+def _rest_now(n: float, d: Array, total: Array, factors: Array, rest: Array) -> float:
+    """What the exposures leave of the last column at the current bar, and in `rest` what each leaves of the next."""
+    for j in range(d.size):
+        rest[j] = n * d[j] - total[j]
+        for k in range(j):
+            rest[j] -= factors[j, k] * rest[k]
+    value: float = rest[d.size - 1] / n
+    return value
 
 
 @grouped(cs_residual)

@@ -25,9 +25,9 @@ FEW = 32
 """Below this many members counting digits costs more than insertion."""
 
 DIGITS = 2
-MEMBER_BITS = 31
-MEMBER = 2**MEMBER_BITS - 1
-"""A word is the digits of a member, and in its last bits the member's index."""
+PLACE_BITS = 31
+PLACE = 2**PLACE_BITS - 1
+"""A word is the digits of a value, and in its last bits the value's place."""
 
 LOWEST = -(2**63)
 MOVES = 8
@@ -36,94 +36,106 @@ MOVES = 8
 
 def ascend(x: Array, order: Array, ascending: Array) -> None:
     """The indices of the members from the smallest to the largest, the missing last, and the values in that order."""
-    words = np.empty(x.size, np.int64)
-    n = _gather_present(x, words)
+    members, values = np.empty(x.size, np.int64), np.empty(x.size)
+    n = _gather_present(x, members, values)
     if n < FEW:
-        _insert(x, words[:n], n * n, order, ascending)
+        order[:n], ascending[:n] = members[:n], values[:n]
+        _insert(order[:n], ascending[:n], n * n)
     else:
-        _ascend_many(x, words, n, order, ascending)
-    for i in range(x.size):
-        if np.isnan(x[i]):
-            order[n] = i
-            ascending[n] = np.nan
-            n += 1
+        _ascend_many(values[:n], members, order[:n], ascending[:n])
+    if n < x.size:
+        for i in range(x.size):
+            if np.isnan(x[i]):
+                order[n] = i
+                ascending[n] = np.nan
+                n += 1
 
 
-def _gather_present(x: Array, members: Words) -> int:
-    """The indices of the present members as they come, and their number."""
+def _gather_present(x: Array, members: Words, values: Array) -> int:
+    """The indices and the values of the present members as they come, and their number."""
     n = 0
     for i in range(x.size):
         members[n] = i
+        values[n] = x[i]
         n += not np.isnan(x[i])
     return n
 
 
-def _ascend_many(x: Array, words: Words, n: int, order: Array, ascending: Array) -> None:
-    keys, spare = np.empty(x.size, np.uint64), np.empty(x.size, np.int64)
-    size = _fill_keys(x, words[:n], keys)
+def _ascend_many(values: Array, members: Words, order: Array, ascending: Array) -> None:
+    n = values.size
+    keys, words, spare = np.empty(n, np.uint64), np.arange(n), np.empty(n, np.int64)
+    size = _fill_keys(values, keys)
     width = 8 if n < 256 else 10 if n < 2048 else 11
-    words, spare = _arrange(keys, max(size - DIGITS * width, 0), width, n, words, spare)
-    if not _insert(x, words[:n], MOVES * n, order, ascending):
-        _gather_present(x, words)
+    words, spare = _arrange(keys, max(size - DIGITS * width, 0), width, words, spare)
+    _lay_down(values, members, words, order, ascending)
+    if not _insert(order, ascending, MOVES * n):
+        words[:] = np.arange(n)
         for shift in range(0, size, DIGITS * width):
-            words, spare = _arrange(keys, shift, width, n, words, spare)
-        _insert(x, words[:n], n * n, order, ascending)
+            words, spare = _arrange(keys, shift, width, words, spare)
+        _lay_down(values, members, words, order, ascending)
+        _insert(order, ascending, n * n)
 
 
-def _fill_keys(x: Array, members: Words, keys: Keys) -> int:
+def _fill_keys(values: Array, keys: Keys) -> int:
     """Whole numbers from 0 on in the order of the values, and how many bits they have."""
-    bits = x.view(np.int64)
+    bits, signed = values.view(np.int64), keys.view(np.int64)
     least, most = -(LOWEST + 1), LOWEST
-    for member in members:
-        key = bits[member] if bits[member] >= 0 else LOWEST - bits[member]
-        keys[member] = np.uint64(key)
+    for k in range(bits.size):
+        key = bits[k] if bits[k] >= 0 else LOWEST - bits[k]
+        signed[k] = key
         least, most = min(least, key), max(most, key)
-    for i in range(x.size):
-        keys[i] -= np.uint64(least)
+    for k in range(bits.size):
+        keys[k] -= np.uint64(least)
     span, size = np.uint64(most) - np.uint64(least), 0
     while size < 64 and span >> np.uint64(size) != 0:
         size += 1
     return size
 
 
-def _arrange(keys: Keys, shift: int, width: int, n: int, words: Words, spare: Words) -> tuple[Words, Words]:
-    """The first `n` words, stably sorted by three digits of so many bits above `shift`, and the other array."""
+def _arrange(keys: Keys, shift: int, width: int, words: Words, spare: Words) -> tuple[Words, Words]:
+    """The words, stably sorted by two digits of so many bits above `shift`, and the other array."""
     last = (1 << width) - 1
     counts = np.zeros((DIGITS, last + 1), np.int32)
-    for k in range(n):
-        member = words[k] & MEMBER
-        digits = np.int64((keys[member] >> np.uint64(shift)) & np.uint64((1 << DIGITS * width) - 1))
-        words[k] = digits << MEMBER_BITS | member
-        for place in range(DIGITS):
-            counts[place, digits >> place * width & last] += 1
-    for place in range(DIGITS):
-        count, low = counts[place], MEMBER_BITS + place * width
-        if count[words[0] >> low & last] == n:
+    for k in range(words.size):
+        place = words[k] & PLACE
+        digits = np.int64((keys[place] >> np.uint64(shift)) & np.uint64((1 << DIGITS * width) - 1))
+        words[k] = digits << PLACE_BITS | place
+        for digit in range(DIGITS):
+            counts[digit, digits >> digit * width & last] += 1
+    for digit in range(DIGITS):
+        count, low = counts[digit], PLACE_BITS + digit * width
+        if count[words[0] >> low & last] == words.size:
             continue
         start = np.int32(0)
-        for digit in range(last + 1):
-            count[digit], start = start, start + count[digit]
-        for k in range(n):
-            digit = words[k] >> low & last
-            spare[count[digit]] = words[k]
-            count[digit] += 1
+        for value in range(last + 1):
+            count[value], start = start, start + count[value]
+        for k in range(words.size):
+            value = words[k] >> low & last
+            spare[count[value]] = words[k]
+            count[value] += 1
         words, spare = spare, words
     return words, spare
 
 
-def _insert(x: Array, words: Words, most: int, order: Array, ascending: Array) -> bool:
-    """Finish members that are nearly in order, or say that it takes more moves than `most`."""
-    moves = 0
+def _lay_down(values: Array, members: Words, words: Words, order: Array, ascending: Array) -> None:
     for k in range(words.size):
-        member = words[k] & MEMBER
-        value, place = x[member], k
-        while place > 0 and ascending[place - 1] > value:
-            ascending[place] = ascending[place - 1]
-            order[place] = order[place - 1]
-            place -= 1
-        ascending[place] = value
-        order[place] = member
-        moves += k - place
-        if moves > most:
-            return False
+        place = words[k] & PLACE
+        ascending[k] = values[place]
+        order[k] = members[place]
+
+
+def _insert(order: Array, ascending: Array, most: int) -> bool:
+    """Finish by insertion what is nearly in order, or say that it takes more moves than `most`."""
+    moves = 0
+    for k in range(1, ascending.size):
+        value = ascending[k]
+        if ascending[k - 1] > value:
+            member, place = order[k], k
+            while place > 0 and ascending[place - 1] > value:
+                ascending[place], order[place] = ascending[place - 1], order[place - 1]
+                place -= 1
+            ascending[place], order[place] = value, member
+            moves += k - place
+            if moves > most:
+                return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -146,7 +147,7 @@ def test_the_demo_tells_its_story_and_its_next_steps_work(
     code, out, err = command("demo", "--symbols", 80, "--years", 2)
     assert code == 0
     assert "scoring" in err
-    assert "22 of 22 factors from the cache, 0 kernels run" in out
+    assert re.search(r"(\d\d) of \1 factors from the cache, 0 kernels run", out)
     first = next(line for line in out.splitlines() if "100.0%" in line).split()
     assert first[0] == "1"
     assert float(first[1]) > 0

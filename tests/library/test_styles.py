@@ -12,22 +12,30 @@ import polars as pl
 import pytest
 
 import factorloom as fl
-from factorloom.expressions.library import Style, styles
-from factorloom.expressions.library.styles import table
+from factorloom.expressions.library import Entry, styles
 from factorloom.expressions.parse import parse
 
 ROOT = Path(__file__).parents[2]
 BARS = {"open", "high", "low", "close", "volume"}
-FUNDAMENTALS = {"market_cap", "book_to_price", "earnings_yield", "return_on_equity"}
-every_style = pytest.mark.parametrize(("name", "style"), styles().items(), ids=list(styles()))
+GIVEN = (
+    "book_to_price",
+    "earnings_yield",
+    "sales_to_price",
+    "cash_flow_to_price",
+    "dividend_yield",
+    "return_on_equity",
+)
+GIVEN += ("gross_profitability", "accruals", "asset_growth", "debt_to_equity")
+"""Styles that are a column."""
+every_style = pytest.mark.parametrize(("name", "style"), styles().entries.items(), ids=list(styles()))
 
 
 @every_style
-def test_a_style_knows_only_the_past_and_says_where_it_comes_from(name: str, style: Style) -> None:
+def test_a_style_knows_only_the_past_and_says_where_it_comes_from(name: str, style: Entry) -> None:
     assert style.factor.lookahead == 0
     assert not style.factor.unbounded
     assert style.direction in (-1, 1)
-    assert set(style.columns) <= BARS | FUNDAMENTALS
+    assert set(style.factor.columns) <= BARS | {"market_cap", *GIVEN}
     assert any(character.isdigit() for character in style.source)
     assert style.family in {"momentum", "reversal", "risk", "liquidity", "size", "value", "quality"}
     assert parse(str(style.factor)) is style.factor
@@ -35,21 +43,19 @@ def test_a_style_knows_only_the_past_and_says_where_it_comes_from(name: str, sty
 
 def test_the_styles_are_the_same_objects_each_time() -> None:
     kept = styles()
-    assert all(style.factor is kept[name].factor for name, style in styles().items())
-    assert len({style.factor for style in kept.values()}) == len(kept) >= 20
+    assert all(factor is kept[name] for name, factor in styles().items())
+    assert len(set(kept.values())) == len(kept) >= 30
 
 
-def test_the_longest_look_back_is_a_year() -> None:
-    assert max(style.factor.lookback for style in styles().values()) == 252
-
-
-def test_the_page_lists_the_styles() -> None:
-    page = (ROOT / "docs" / "styles.md").read_text(encoding="utf-8")
-    assert table() in page
+def test_the_longest_look_back_is_three_years() -> None:
+    lookbacks = {name: factor.lookback for name, factor in styles().items()}
+    assert lookbacks.pop("reversal_36_12") == 756
+    assert lookbacks.pop("downside_beta_252") == 503
+    assert max(lookbacks.values()) == 252
 
 
 def test_the_example_models_are_made_of_styles() -> None:
-    known = {style.factor: style.direction for style in styles().values()}
+    known = {style.factor: style.direction for style in styles().entries.values()}
     for path in (ROOT / "examples" / "models").glob("*.toml"):
         for name, part in tomllib.loads(path.read_text(encoding="utf-8"))["factors"].items():
             factor = parse(part["expression"])
@@ -60,7 +66,7 @@ def test_the_example_models_are_made_of_styles() -> None:
 # --- values -------------------------------------------------------------------------------------------------
 
 
-def market(symbols: int = 5, bars: int = 300) -> pl.DataFrame:
+def market(symbols: int = 5, bars: int = 800) -> pl.DataFrame:
     """Random walks with a common part, a gap in the prints, a day without volume, and a late listing."""
     rng = np.random.default_rng(11)
     common = rng.normal(0, 0.01, bars)
@@ -83,9 +89,7 @@ def market(symbols: int = 5, bars: int = 300) -> pl.DataFrame:
                 "close": close,
                 "volume": volume,
                 "market_cap": close * 1e6,
-                "book_to_price": rng.normal(0.5, 0.1, bars),
-                "earnings_yield": rng.normal(0.05, 0.02, bars),
-                "return_on_equity": rng.normal(0.1, 0.05, bars),
+                **{name: rng.normal(0.5, 0.1, bars) for name in GIVEN},
             }
         )
         parts.append(part.tail(100) if number == symbols - 1 else part)
@@ -103,6 +107,13 @@ def plain(bars: pd.DataFrame) -> dict[str, pd.DataFrame]:
     def corr(symbol: str) -> pd.Series:
         return r[symbol].rolling(21).corr(market_return[symbol])
 
+    def downside_beta(symbol: str) -> pd.Series:
+        x, y = r[symbol], market_return[symbol]
+        fell = y < y.rolling(252).mean()
+        both = x.notna() & y.notna() & fell
+        a, b = x.where(both), y.where(both)
+        return a.rolling(252, min_periods=63).cov(b) / b.rolling(252, min_periods=63).var()
+
     def beta(symbol: str) -> pd.Series:
         x, y = r[symbol], market_return[symbol]
         return x.rolling(252, min_periods=168).cov(y) / y.rolling(252, min_periods=168).var()
@@ -116,25 +127,29 @@ def plain(bars: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "momentum_12_1": c.shift(21) / c.shift(252) - 1,
         "momentum_6_1": c.shift(21) / c.shift(126) - 1,
         "high_52w": c / h.rolling(252, min_periods=168).max(),
+        "seasonality": c.shift(231) / c.shift(252) - 1,
         "moving_average_distance": c.rolling(21).mean() / c.rolling(200, min_periods=134).mean() - 1,
         "reversal_5d": c / c.shift(5) - 1,
         "reversal_21d": c / c.shift(21) - 1,
+        "reversal_36_12": c.shift(252) / c.shift(756) - 1,
         "overnight_tug_of_war": tug.rolling(21).sum(),
         "volatility_20d": r.rolling(20).std(),
         "volatility_252d": r.rolling(252, min_periods=168).std(),
         "parkinson_volatility_21d": (np.log(h / lo) ** 2).rolling(21).mean().div(4 * np.log(2)) ** 0.5,
         "idiosyncratic_volatility": r.rolling(21).std() * (1 - correlation**2) ** 0.5,
         "beta_252": pd.DataFrame({symbol: beta(symbol) for symbol in c.columns}),
+        "downside_beta_252": pd.DataFrame({symbol: downside_beta(symbol) for symbol in c.columns}),
         "max_return_21d": r.rolling(21).max(),
         "skewness_63d": r.rolling(63, min_periods=42).skew(),
         "amihud_illiquidity": np.log(impact),
         "dollar_volume": np.log(dollars.rolling(21).mean()),
+        "dollar_volume_variability": dollars.rolling(252, min_periods=168).std()
+        / dollars.rolling(252, min_periods=168).mean(),
+        "zero_volume_days": (v == 0).astype(float).where(v.notna()).rolling(252, min_periods=168).mean(),
         "abnormal_volume": v.rolling(5).mean() / v.rolling(50).mean() - 1,
         "turnover": (dollars / wide["market_cap"]).rolling(21).mean(),
         "size": np.log(wide["market_cap"]),
-        "book_to_price": wide["book_to_price"],
-        "earnings_yield": wide["earnings_yield"],
-        "return_on_equity": wide["return_on_equity"],
+        **{name: wide[name] for name in GIVEN},
     }
 
 
@@ -145,7 +160,7 @@ def bars() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def computed(bars: pl.DataFrame) -> pl.DataFrame:
-    return fl.Panel.from_frame(bars).compute({name: style.factor for name, style in styles().items()})
+    return fl.Panel.from_frame(bars).compute(styles())
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +170,7 @@ def expected(bars: pl.DataFrame) -> dict[str, pd.DataFrame]:
 
 @every_style
 def test_values_agree_with_pandas(
-    name: str, style: Style, computed: pl.DataFrame, expected: dict[str, pd.DataFrame]
+    name: str, style: Entry, computed: pl.DataFrame, expected: dict[str, pd.DataFrame]
 ) -> None:
     found = computed.pivot("symbol", index="date", values=name, sort_columns=True).sort("date")
     ours = found.select(expected[name].columns.to_list()).to_numpy()

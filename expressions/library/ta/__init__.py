@@ -1,0 +1,43 @@
+"""Technical indicators under TA-Lib's names, with its defaults; and some that chart programs have besides.
+
+Each is a function of prices and windows, `fl.library.ta.rsi(fl.close, window=7)`, that gives a factor, or a tuple of
+them. `technical()` is the set of all with their defaults.
+
+Every one that TA-Lib has is compared with TA-Lib; a note says where the definition differs. An average starts from the
+mean of its first window, as there. What TA-Lib gives as 0 or 50 where nothing is defined, a ratio of 0 to 0, is missing
+here. A bar that is missing is skipped by averages without end, and makes windows that hold it missing. Nothing is
+annualised.
+"""
+
+from factorloom.expressions.library.library import Library
+from factorloom.expressions.library.ta.band import *
+from factorloom.expressions.library.ta.directional import *
+from factorloom.expressions.library.ta.momentum import *
+from factorloom.expressions.library.ta.oscillator import *
+from factorloom.expressions.library.ta.overlap import *
+from factorloom.expressions.library.ta.price import *
+from factorloom.expressions.library.ta.registry import REFUSED, entries
+from factorloom.expressions.library.ta.statistic import *
+from factorloom.expressions.library.ta.volatility import *
+from factorloom.expressions.library.ta.volume import *
+
+
+def technical() -> Library:
+    """All technical indicators with their default parameters.
+
+    Reads `open high low close volume`. Functions of `fl.library.ta` take other inputs and parameters.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> technical = fl.library.technical()
+    >>> print(technical["ROC"])
+    100 * ts_pct_change(close, 10)
+    >>> print(fl.library.ta.roc(fl.vwap, window=5))
+    100 * ts_pct_change(vwap, 5)
+    >>> technical.entries["ROC"].source
+    'TA-Lib, ROC.'
+    """
+    left_out = "\n".join(f"- `{name}`: {why}" for name, why in sorted(REFUSED.items()))
+    about = f"{(__doc__ or '').strip()}\n\nLeft out on purpose:\n\n{left_out}"
+    return Library("technical", "Technical indicators", "TA-Lib, and the works named below", entries(), about=about)

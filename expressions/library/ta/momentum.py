@@ -1,0 +1,192 @@
+"""How far and how fast the price has gone: changes, and differences of averages."""
+
+from __future__ import annotations
+
+from factorloom.expressions.column import close, high, low, missing, open_
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.library.ta.overlap import ema, sma, wma
+from factorloom.expressions.library.ta.price import medprice
+from factorloom.expressions.library.ta.registry import technical
+from factorloom.expressions.library.ta.statistic import tsf
+from factorloom.expressions.operators import is_missing, ts_delay, ts_delta, ts_pct_change, where
+
+__all__ = [
+    "ac",
+    "ao",
+    "apo",
+    "coppock",
+    "dpo",
+    "eri",
+    "fosc",
+    "macd",
+    "mom",
+    "ppo",
+    "qstick",
+    "roc",
+    "rocp",
+    "rocr",
+    "rocr100",
+    "trix",
+]
+
+
+@technical("MOM")
+def mom(x: Factor = close, window: int = 10) -> Factor:
+    """Momentum: the change over `window` bars.
+
+    Source: TA-Lib, MOM.
+    """
+    return ts_delta(x, window)
+
+
+@technical("ROC")
+def roc(x: Factor = close, window: int = 10) -> Factor:
+    """Rate of change: the relative change over `window` bars, in percent.
+
+    Source: TA-Lib, ROC.
+    """
+    return 100 * ts_pct_change(x, window)
+
+
+@technical("ROCP")
+def rocp(x: Factor = close, window: int = 10) -> Factor:
+    """Rate of change: the relative change over `window` bars.
+
+    Source: TA-Lib, ROCP.
+    """
+    return ts_pct_change(x, window)
+
+
+@technical("ROCR")
+def rocr(x: Factor = close, window: int = 10) -> Factor:
+    """Rate of change ratio: the value over that of `window` bars ago.
+
+    Source: TA-Lib, ROCR.
+    """
+    return x / ts_delay(x, window)
+
+
+@technical("ROCR100")
+def rocr100(x: Factor = close, window: int = 10) -> Factor:
+    """Rate of change ratio in percent: 100 where nothing changed over `window` bars.
+
+    Source: TA-Lib, ROCR100.
+    """
+    return 100 * rocr(x, window)
+
+
+@technical("COPPOCK")
+def coppock(x: Factor = close, window: int = 10, fast: int = 11, slow: int = 14) -> Factor:
+    """Coppock curve: the weighted average of two rates of change added up.
+
+    Source: E. Coppock, in Barron's, 1962, where bars are months.
+    """
+    return wma(roc(x, fast) + roc(x, slow), window)
+
+
+@technical("DPO")
+def dpo(x: Factor = close, window: int = 20) -> Factor:
+    """Detrended price oscillator: the price of half a window ago less the mean of the window.
+
+    Source: S. Achelis, Technical Analysis from A to Z, 1995.
+
+    Note: The older price is set against the mean of today, which knows no later bar; charts draw it half a window back.
+    """
+    return ts_delay(x, window // 2 + 1) - sma(x, window)
+
+
+@technical("AO")
+def ao(high: Factor = high, low: Factor = low, fast: int = 5, slow: int = 34) -> Factor:
+    """Awesome oscillator: a fast less a slow mean of the median price.
+
+    Source: B. Williams, New Trading Dimensions, Wiley, 1998.
+    """
+    middle = medprice(high, low)
+    return sma(middle, fast) - sma(middle, slow)
+
+
+@technical("AC")
+def ac(high: Factor = high, low: Factor = low, fast: int = 5, slow: int = 34, signal: int = 5) -> Factor:
+    """Accelerator oscillator: the awesome oscillator less its own mean.
+
+    Source: B. Williams, New Trading Dimensions, Wiley, 1998.
+    """
+    line = ao(high, low, fast, slow)
+    return line - sma(line, signal)
+
+
+@technical("APO")
+def apo(x: Factor = close, fast: int = 12, slow: int = 26) -> Factor:
+    """Absolute price oscillator: a fast less a slow exponential average.
+
+    Source: TA-Lib, APO.
+    """
+    return ema(x, fast) - ema(x, slow)
+
+
+@technical("PPO")
+def ppo(x: Factor = close, fast: int = 12, slow: int = 26) -> Factor:
+    """Percentage price oscillator: how far, in percent, a fast exponential average is above a slow one.
+
+    Source: TA-Lib, PPO.
+    """
+    return 100 * (ema(x, fast) / ema(x, slow) - 1)
+
+
+@technical("MACD", "MACD_SIGNAL", "MACD_HIST")
+def macd(x: Factor = close, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Factor, Factor, Factor]:
+    """Moving average convergence/divergence: a fast less a slow exponential average; its average; their difference.
+
+    Source: G. Appel, The Moving Average Convergence-Divergence Method, 1979.
+
+    Note: The fast average starts from the first values; TA-Lib starts it where the slow one does, so that both agree
+    after 150 bars. The line is there before its average is.
+    """
+    return _lines(x, apo(x, fast, slow), signal)
+
+
+@technical("TRIX")
+def trix(x: Factor = close, window: int = 30) -> Factor:
+    """TRIX: the change, in percent, of an exponential average taken three times.
+
+    Source: J. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1, 1983.
+    """
+    return roc(_again(x, _again(x, ema(x, window), window), window), 1)
+
+
+@technical("QSTICK")
+def qstick(open_: Factor = open_, close: Factor = close, window: int = 10) -> Factor:
+    """Qstick: the mean move from open to close.
+
+    Source: T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
+    """
+    return sma(close - open_, window)
+
+
+@technical("ERI_BULL", "ERI_BEAR")
+def eri(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 13) -> tuple[Factor, Factor]:
+    """Elder's ray: how far the high, and the low, is above the exponential average of the close.
+
+    Source: A. Elder, Trading for a Living, Wiley, 1993.
+    """
+    average = ema(close, window)
+    return high - average, low - average
+
+
+@technical("FOSC")
+def fosc(x: Factor = close, window: int = 5) -> Factor:
+    """Forecast oscillator: how far, in percent of it, the price is above what the line of the window before foretold.
+
+    Source: T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
+    """
+    return 100 * (x - ts_delay(tsf(x, window), 1)) / x
+
+
+def _again(x: Factor, average: Factor, window: int) -> Factor:
+    """The average of an average of `x`: it takes in nothing where `x` is missing."""
+    return ema(where(is_missing(x), missing, average), window)
+
+
+def _lines(x: Factor, line: Factor, signal: int) -> tuple[Factor, Factor, Factor]:
+    average = _again(x, line, signal)
+    return line, average, line - average

@@ -1,0 +1,356 @@
+"""What the functions of published factor formulas mean, computed one symbol or one date at a time, slowly.
+
+A `Column` is one value per bar, in (symbol, date) order, missing as NaN; `Axes` knows which bars belong to a symbol and
+which to a date. Operators and functions carry the names the papers use, so a formula reads like its source. Windows
+count the symbol's own bars, need every value present, and fractional windows are rounded down. Nothing of factorloom is
+used here, so agreement with it is evidence.
+
+>>> axes = Axes(["A", "A", "A", "B", "B"], [1, 2, 3, 2, 3])
+>>> x = axes.column([1, 2, 4, 3, 3])
+>>> rank(x).values
+array([1. , 0.5, 1. , 1. , 0.5])
+>>> delta(x, 1).values
+array([nan,  1.,  2., nan,  0.])
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+class Axes:
+    """The bars of every symbol and of every date, by row number.
+
+    Parameters
+    ----------
+    symbol, date
+        The keys of every bar, sorted by (symbol, date).
+    noise
+        Puts off by 1e-12 whatever depends on the order in which numbers are added. A cell that moves more than that
+        hangs on rounding, as the rank of one of two equal correlations does, and says nothing about a formula.
+    """
+
+    def __init__(self, symbol: npt.ArrayLike, date: npt.ArrayLike, noise: np.random.Generator | None = None) -> None:
+        self.rows = len(np.asarray(symbol))
+        self.noise = noise
+        self.by_symbol = _rows_of(np.asarray(symbol))
+        self.by_date = _rows_of(np.asarray(date))
+
+    def column(self, values: npt.ArrayLike) -> Column:
+        """One value per bar, or one number for all of them."""
+        return Column(np.broadcast_to(np.asarray(values, dtype=np.float64), self.rows), self)
+
+    def put_off(self, values: Array, size: npt.ArrayLike) -> Array:
+        """The values, off by a little of the size of what they were added from if there is noise."""
+        return values if self.noise is None else values + 1e-12 * self.noise.uniform(-1, 1, values.shape) * size
+
+
+def _rows_of(keys: npt.NDArray[np.generic]) -> list[Rows]:
+    codes = np.unique(keys, return_inverse=True)[1]
+    return [np.flatnonzero(codes == code) for code in range(codes.max(initial=-1) + 1)]
+
+
+class Column:
+    """One value per bar; what is not finite is missing, and a missing side makes the result missing.
+
+    Comparisons give 1, 0 or missing; `&`, `|` and `~` follow Kleene's logic, any value but 0 being true.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, values: npt.ArrayLike, axes: Axes) -> None:
+        array = np.asarray(values, dtype=np.float64)
+        self.values: Array = np.where(np.isfinite(array), array, np.nan)
+        self.axes = axes
+
+    def cell(self, meaning: Callable[..., Array | npt.NDArray[np.bool_]], *others: Column | float) -> Column:
+        """Apply to this column and the others, cell by cell, where all of them are present."""
+        inputs = [self.values, *[self._align(other) for other in others]]
+        with np.errstate(all="ignore"):
+            values = np.asarray(meaning(*inputs), dtype=np.float64)
+        return Column(np.where(np.isnan(inputs).any(axis=0), np.nan, values), self.axes)
+
+    def _align(self, other: Column | float) -> Array:
+        return other.values if isinstance(other, Column) else self.axes.column(other).values
+
+    def __add__(self, other: Column | float) -> Column:
+        return self.cell(np.add, other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Column | float) -> Column:
+        return self.cell(np.subtract, other)
+
+    def __rsub__(self, other: float) -> Column:
+        return self.axes.column(other) - self
+
+    def __mul__(self, other: Column | float) -> Column:
+        return self.cell(np.multiply, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Column | float) -> Column:
+        return self.cell(np.divide, other)
+
+    def __rtruediv__(self, other: float) -> Column:
+        return self.axes.column(other) / self
+
+    def __pow__(self, other: Column | float) -> Column:
+        return self.cell(np.power, other)
+
+    def __rpow__(self, other: float) -> Column:
+        return self.axes.column(other) ** self
+
+    def __neg__(self) -> Column:
+        return self.cell(np.negative)
+
+    def __lt__(self, other: Column | float) -> Column:
+        return self.cell(np.less, other)
+
+    def __le__(self, other: Column | float) -> Column:
+        return self.cell(np.less_equal, other)
+
+    def __gt__(self, other: Column | float) -> Column:
+        return self.cell(np.greater, other)
+
+    def __ge__(self, other: Column | float) -> Column:
+        return self.cell(np.greater_equal, other)
+
+    def __eq__(self, other: Column | float) -> Column:  # type: ignore[override]
+        return self.cell(np.equal, other)
+
+    def __and__(self, other: Column) -> Column:
+        false = (self.values == 0) | (other.values == 0)
+        missing = np.isnan(self.values) | np.isnan(other.values)
+        return Column(np.where(false, 0.0, np.where(missing, np.nan, 1.0)), self.axes)
+
+    def __or__(self, other: Column) -> Column:
+        return ~(~self & ~other)
+
+    def __invert__(self) -> Column:
+        return self == 0
+
+
+# One value per cell.
+
+
+def where(condition: Column, yes: Column | float, no: Column | float) -> Column:
+    """`condition ? yes : no`; missing where the condition is."""
+    branch = np.where(condition.values != 0, condition._align(yes), condition._align(no))
+    return Column(np.where(np.isnan(condition.values), np.nan, branch), condition.axes)
+
+
+def min(x: Column, y: Column | float) -> Column:
+    """The smaller of two values."""
+    return x.cell(np.minimum, y)
+
+
+def max(x: Column, y: Column | float) -> Column:
+    """The larger of two values."""
+    return x.cell(np.maximum, y)
+
+
+def abs(x: Column) -> Column:
+    return x.cell(np.abs)
+
+
+def sign(x: Column) -> Column:
+    return x.cell(np.sign)
+
+
+def log(x: Column) -> Column:
+    return x.cell(np.log)
+
+
+def signedpower(x: Column, a: Column | float) -> Column:
+    """The power of the size, with the sign kept."""
+    return sign(x) * abs(x) ** a
+
+
+# One cross-section of present values.
+
+
+def by_date(meaning: Callable[[Array], Array], x: Column, groups: Sequence[object] | None = None) -> Column:
+    """Apply to the present values of every date, or of every group on it; a bar without a group stays missing."""
+    out = np.full(x.axes.rows, np.nan)
+    for rows in x.axes.by_date:
+        present = rows[~np.isnan(x.values[rows])]
+        for members in [present] if groups is None else _members(present, groups):
+            with np.errstate(all="ignore"):
+                out[members] = meaning(x.values[members])
+    return Column(out, x.axes)
+
+
+def _members(rows: Rows, groups: Sequence[object]) -> list[Rows]:
+    parts: dict[object, list[int]] = {}
+    for row in rows:
+        if (group := groups[row]) is not None and group == group:
+            parts.setdefault(group, []).append(row)
+    return [np.array(part) for part in parts.values()]
+
+
+def rank(x: Column) -> Column:
+    """Mean rank among the date's present values, divided by their number."""
+    return by_date(lambda v: _mean_rank(v[:, None], v) / v.size, x)
+
+
+def _mean_rank(value: Array, among: Array) -> Array:
+    """1 for the smallest; those that tie share the mean of their ranks."""
+    return (among < value).sum(axis=-1) + ((among == value).sum(axis=-1) + 1) / 2
+
+
+def scale(x: Column, a: float = 1) -> Column:
+    """Sizes on the date add up to `a`."""
+    return by_date(lambda v: v * a / np.abs(v).sum(), x)
+
+
+def indneutralize(x: Column, groups: Sequence[object]) -> Column:
+    """Less the mean of the bar's group on the date."""
+    return by_date(lambda v: x.axes.put_off(v - v.mean(), np.ptp(v)), x, groups)
+
+
+# One symbol's own bars.
+
+
+def by_symbol(meaning: Callable[..., Array], *columns: Column) -> Column:
+    """Apply to all bars of every symbol, oldest first."""
+    out = np.full(columns[0].axes.rows, np.nan)
+    for rows in columns[0].axes.by_symbol:
+        out[rows] = meaning(*[x.values[rows] for x in columns])
+    return Column(out, columns[0].axes)
+
+
+def moving(
+    meaning: Callable[..., Array], d: float, *columns: Column, size: Callable[..., Array] | None = None
+) -> Column:
+    """Apply to every window of `d` bars that lacks no value: from (window, bar), oldest first, to one per window.
+
+    `size` is what a value's rounding is a small part of, if it rounds.
+    """
+    d = math.floor(d)
+    axes = columns[0].axes
+
+    def series(*inputs: Array) -> Array:
+        out = np.full(inputs[0].size, np.nan)
+        if inputs[0].size >= d:
+            windows = [sliding_window_view(x, d) for x in inputs]
+            whole = ~np.isnan(windows).any(axis=(0, 2))
+            with np.errstate(all="ignore"):
+                windows = [w[whole] for w in windows]
+                values = meaning(*windows)
+                out[d - 1 :][whole] = values if size is None else axes.put_off(values, size(*windows))
+        return out
+
+    return by_symbol(series, *columns)
+
+
+def delay(x: Column, d: float) -> Column:
+    """The value `d` bars ago."""
+    d = math.floor(d)
+    return by_symbol(lambda v: np.concatenate([np.full(d, np.nan), v])[: v.size], x)
+
+
+def delta(x: Column, d: float) -> Column:
+    """The value less that of `d` bars ago."""
+    return x - delay(x, d)
+
+
+def sum(x: Column, d: float) -> Column:
+    return moving(lambda w: w.sum(axis=1), d, x, size=_spread)
+
+
+def mean(x: Column, d: float) -> Column:
+    return moving(lambda w: w.mean(axis=1), d, x, size=_spread)
+
+
+def product(x: Column, d: float) -> Column:
+    return moving(lambda w: w.prod(axis=1), d, x, size=lambda w: w.prod(axis=1) * (_spread(w) > 0))
+
+
+def ts_min(x: Column, d: float) -> Column:
+    return moving(lambda w: w.min(axis=1), d, x)
+
+
+def ts_max(x: Column, d: float) -> Column:
+    return moving(lambda w: w.max(axis=1), d, x)
+
+
+def ts_argmin(x: Column, d: float) -> Column:
+    """Position of the smallest value, 1 for the oldest bar, `d` for the newest; of those that tie, the oldest."""
+    return moving(lambda w: w.argmin(axis=1) + 1, d, x)
+
+
+def ts_argmax(x: Column, d: float) -> Column:
+    """Position of the largest value, 1 for the oldest bar, `d` for the newest; of those that tie, the oldest."""
+    return moving(lambda w: w.argmax(axis=1) + 1, d, x)
+
+
+def ts_rank(x: Column, d: float) -> Column:
+    """Mean rank of the newest value in the window, divided by the window."""
+    return moving(lambda w: _mean_rank(w[:, -1:], w) / w.shape[1], d, x)
+
+
+def decay_linear(x: Column, d: float) -> Column:
+    """Mean weighted 1 (oldest) to `d` (newest)."""
+
+    def weighted(w: Array) -> Array:
+        weights = np.arange(1, w.shape[1] + 1)
+        return (w * weights).sum(axis=1) / weights.sum()
+
+    return moving(weighted, d, x, size=_spread)
+
+
+def covariance(x: Column, y: Column, d: float) -> Column:
+    """Sample covariance (divisor `d` - 1)."""
+
+    def meaning(v: Array, w: Array) -> Array:
+        return (_centred(v) * _centred(w)).sum(axis=1) / (v.shape[1] - 1)
+
+    return moving(meaning, d, x, y, size=_spread)
+
+
+def stddev(x: Column, d: float) -> Column:
+    """Sample deviation (divisor `d` - 1), exactly 0 in a constant window."""
+    return moving(lambda w: np.sqrt((_centred(w) ** 2).sum(axis=1) / (w.shape[1] - 1)), d, x, size=_spread)
+
+
+def correlation(x: Column, y: Column, d: float) -> Column:
+    """Pearson's, in [-1, 1]; missing where a side is constant in the window."""
+
+    def pearson(v: Array, w: Array) -> Array:
+        v, w = _unit(_centred(v)), _unit(_centred(w))
+        return np.clip((v * w).sum(axis=1), -1, 1)
+
+    def line(v: Array, w: Array) -> Array:
+        """Through two points."""
+        slope = np.sign(np.diff(v)) * np.sign(np.diff(w))
+        return np.where(slope != 0, slope, np.nan)[:, 0]
+
+    if math.floor(d) == 2:
+        return moving(line, d, x, y)
+    return moving(pearson, d, x, y, size=lambda v, w: np.ones(len(v)))
+
+
+def _unit(w: Array) -> Array:
+    """Every window at length 1; missing where it is all 0."""
+    scaled = w / np.abs(w).max(axis=1, keepdims=True)
+    return scaled / np.sqrt((scaled**2).sum(axis=1, keepdims=True))
+
+
+def _centred(w: Array) -> Array:
+    """Every window less its mean: exactly 0 where it is constant, although a mean may round."""
+    constant = w.max(axis=1, keepdims=True) == w.min(axis=1, keepdims=True)
+    return np.where(constant, 0.0, w - w.mean(axis=1, keepdims=True))
+
+
+def _spread(*windows: Array) -> Array:
+    """How far values lie from their window's mean, at most, multiplied over the inputs."""
+    return np.prod([np.abs(_centred(w)).max(axis=1) for w in windows], axis=0)
