@@ -230,7 +230,7 @@ class Panel(Bars):
         stage 1, symbol by symbol: reads close
           close                                         -> kept by date
         stage 2, date by date: reads close
-          s1 = ordered(close): order, ascending
+          s1 = ordered(close): rank, ascending
           n1 = cs_rank(close) from s1                   -> kept by date
         stage 3, symbol by symbol: reads n1
           s2 = moments(n1, 2): count, base, total, scatter

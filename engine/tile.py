@@ -41,7 +41,7 @@ BLOCK_ROWS = 16 * TILE_ROWS
 """Rows of a block, when results leave block by block."""
 
 
-CHUNKS = 8
+CHUNKS = 16
 """Parts of a stage for each thread: few, so that little time goes into handing them out, but more than one, so that no
 thread waits long for the last.
 """

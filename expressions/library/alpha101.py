@@ -209,7 +209,8 @@ FORMULAS = {
 
 ONCE = "as printed, though both weights are on one price and leave it as it is, up to rounding"
 ONE_BAR = "the printed change over {} days is one over 1 bar"
-UNITS = "as printed, shares against dollars, so that it hardly ever holds; `adv='shares'` compares like with like"
+UNITS = "the volume in shares is hardly ever the larger of the two; `adv='shares'` compares like with like"
+SELDOM = "seldom has a value: 37 correlations over {} bars in a row must have one, and a constant side has none"
 MEAN = "the sum is divided by its window once; much public code divides a mean by it again"
 NOTES = {
     "alpha001": "with the printed constant, which much public code leaves out; a square in the place of signedpower",
@@ -233,10 +234,12 @@ NOTES = {
     "alpha077": "as printed, though the high cancels",
     "alpha079": ONE_BAR.format(1.23438),
     "alpha082": f"{ONE_BAR.format(1.46063)}; {ONCE}",
-    "alpha084": "the exponent is in units of price: that of a deep fall makes the power too large for Float64: missing",
+    "alpha084": "the exponent is in units of price; missing where a deep fall makes the power too large for Float64",
     "alpha086": "as printed, though the open cancels",
     "alpha087": ONE_BAR.format(1.91233),
     "alpha089": ONCE,
+    "alpha096": SELDOM.format(3),
+    "alpha097": SELDOM.format(4),
     "alpha100": "as printed, though what is neutralised twice is neutral after the first time",
 }
 

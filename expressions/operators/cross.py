@@ -22,6 +22,7 @@ from factorloom.expressions.operators.section import (
     section_deviation,
     section_mean,
     section_moments,
+    section_sums,
     spread_over,
     total_size,
 )
@@ -67,7 +68,7 @@ def _(x: pl.Expr) -> pl.Expr:
     return spread_over(x, x.count())
 
 
-@cs_count.kernel_from(section_moments)
+@cs_count.kernel_from(section_sums)
 def _(x: Array, count: Array, out: Array) -> None:
     n = count[0]
     for i in range(x.size):
@@ -97,7 +98,7 @@ def _(x: pl.Expr) -> pl.Expr:
     return spread_over(x, x.sum())
 
 
-@cs_sum.kernel_from(section_moments)
+@cs_sum.kernel_from(section_sums)
 def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
     whole = count[0] * base[0] + total[0]
     for i in range(x.size):
@@ -128,7 +129,7 @@ def _(x: pl.Expr) -> pl.Expr:
     return spread_over(x, mean_in(x))
 
 
-@cs_mean.kernel_from(section_moments)
+@cs_mean.kernel_from(section_sums)
 def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
     middle = section_mean(count, base, total)
     for i in range(x.size):
@@ -225,7 +226,7 @@ def _(x: pl.Expr) -> pl.Expr:
     return around_mean(x)
 
 
-@cs_demean.kernel_from(section_moments)
+@cs_demean.kernel_from(section_sums)
 def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
     n, member, apart = count[0], base[0], total[0]
     for i in range(x.size):

@@ -35,26 +35,6 @@ def _ranks(x: Array) -> Array:
     return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
 
 
-def _end_of_ties(ascending: Array, start: int, n: int) -> int:
-    """The place after the last value that equals the one at `start`."""
-    stop = start + 1
-    while stop < n and ascending[stop] == ascending[start]:
-        stop += 1
-    return stop
-
-
-def _has_ties(ascending: Array, n: int) -> bool:
-    same = 0
-    for k in range(1, n):
-        same += ascending[k] == ascending[k - 1]
-    return same > 0
-
-
-def _drop_missing(order: Array, n: int, out: Array) -> None:
-    for k in range(n, order.size):
-        out[int(order[k])] = np.nan
-
-
 @operator(Axis.CROSS)
 def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
     """The rank among the symbols of the date, the smallest first; ties take the mean of their ranks.
@@ -89,22 +69,10 @@ def _(x: pl.Expr, method: str) -> pl.Expr:
 
 
 @cs_rank.kernel_from(ordered)
-def _(order: Array, ascending: Array, method: int, out: Array) -> None:
-    n = present_in(ascending)
-    _drop_missing(order, n, out)
-    if not _has_ties(ascending, n):
-        ranks, whole = np.empty(n), n if method == 0 else 1
-        for k in range(n):
-            ranks[k] = (k + 1) / whole
-        for k in range(n):
-            out[int(order[k])] = ranks[k]
-        return
-    whole, start = 2 * n if method == 0 else 2, 0
-    while start < n:
-        stop = _end_of_ties(ascending, start, n)
-        for k in range(start, stop):
-            out[int(order[k])] = (start + stop + 1) / whole
-        start = stop
+def _(rank: Array, ascending: Array, method: int, out: Array) -> None:
+    whole = present_in(ascending) if method == 0 else 1
+    for i in range(rank.size):
+        out[i] = rank[i] / whole
 
 
 @operator(Axis.CROSS)
@@ -139,16 +107,11 @@ def _(x: pl.Expr, bins: int) -> pl.Expr:
 
 
 @cs_quantile_bin.kernel_from(ordered)
-def _(order: Array, ascending: Array, bins: int, out: Array) -> None:
+def _(rank: Array, ascending: Array, bins: int, out: Array) -> None:
     n = present_in(ascending)
-    _drop_missing(order, n, out)
-    start = 0
-    while start < n:
-        stop = _end_of_ties(ascending, start, n)
-        place = max(np.ceil(bins * (start + stop - 1) / (2 * (n - 1))), 1.0) if n > 1 else np.ceil(bins / 2)
-        for k in range(start, stop):
-            out[int(order[k])] = place
-        start = stop
+    for i in range(rank.size):
+        place = max(np.ceil(bins * (rank[i] - 1) / (n - 1)), 1.0) if n > 1 else np.ceil(bins / 2)
+        out[i] = place if rank[i] == rank[i] else np.nan
 
 
 @operator(Axis.CROSS)
@@ -186,13 +149,7 @@ def _(x: pl.Expr) -> pl.Expr:
 
 
 @cs_normal_score.kernel_from(ordered)
-def _(order: Array, ascending: Array, out: Array) -> None:
+def _(rank: Array, ascending: Array, out: Array) -> None:
     n = present_in(ascending)
-    _drop_missing(order, n, out)
-    start = 0
-    while start < n:
-        stop = _end_of_ties(ascending, start, n)
-        score = normal_quantile(float(start + stop), float(2 * n - start - stop))
-        for k in range(start, stop):
-            out[int(order[k])] = score
-        start = stop
+    for i in range(rank.size):
+        out[i] = normal_quantile(2 * rank[i] - 1, 2 * n - 2 * rank[i] + 1) if rank[i] == rank[i] else np.nan

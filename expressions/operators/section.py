@@ -1,5 +1,5 @@
 """What the operators on cross-sections share: how values are spread over members, centres that keep every digit, and
-the two summaries that their kernels read: the moments of a section, and its order.
+the summaries that their kernels read: the sums and the moments of a section, and its order.
 
 The plain loops are called by kernels and compiled with them.
 """
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.operator import summary
-from factorloom.expressions.operators.sort import ascend
+from factorloom.expressions.operators.sort import rank_section
 
 __all__ = [
     "around_mean",
@@ -29,6 +29,7 @@ __all__ = [
     "section_deviation",
     "section_mean",
     "section_moments",
+    "section_sums",
     "spread_over",
     "total_size",
 ]
@@ -59,6 +60,13 @@ def mean_in(x: pl.Expr) -> pl.Expr:
 
 
 # --- moments: four sums side by side, because one addition waits for the one before it ----------------------------
+
+
+@summary("count", "base", "total")
+def section_sums(x: Array, count: Array, base: Array, total: Array) -> None:
+    """The number of present members, one of them, and the sum around it: each in the first element of its array."""
+    base[0] = first_present(x)
+    count[0], total[0] = _sums(x, base[0])
 
 
 @summary("count", "base", "total", "square")
@@ -143,11 +151,11 @@ def _or_zero(value: float) -> float:
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-@summary("order", "ascending")
-def ordered(x: Array, order: Array, ascending: Array) -> None:
-    """The indices of the members from the smallest to the largest, ties in the order of the members and the missing
-    ones last, and the values in that order."""
-    ascend(x, order, ascending)
+@summary("rank", "ascending")
+def ordered(x: Array, rank: Array, ascending: Array) -> None:
+    """The ranks of the members, from 1 on and ties sharing the mean of theirs, and the values from the smallest to the
+    largest, the missing ones last."""
+    rank_section(x, rank, ascending)
 
 
 def present_in(ascending: Array) -> int:

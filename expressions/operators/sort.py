@@ -1,9 +1,9 @@
-"""How a cross-section is put in order: plain loops that the summary `ordered` calls.
+"""How a cross-section is put in order and ranked: plain loops that the summary `ordered` calls.
 
 A small section is sorted by insertion. A larger one is sorted by the 16 to 22 leading bits that its values differ in,
 in two passes that count digits (a radix sort from the last digit to the first), and then by insertion, which has
 little left to do. Where it has much to do, because an outlier takes the leading bits for itself, the section is sorted
-once more by all bits. Ties stay in the order of the members, and -0.0 ties with 0.0.
+once more by all bits. -0.0 ties with 0.0.
 
 On the bits of a float64, smaller is earlier, but for the negative ones: their magnitudes are negated.
 """
@@ -15,14 +15,15 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ascend"]
+__all__ = ["rank_section"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Keys: TypeAlias = npt.NDArray[np.uint64]
 Words: TypeAlias = npt.NDArray[np.int64]
+Members: TypeAlias = npt.NDArray[np.int32]
 
 FEW = 32
-"""Below this many members counting digits costs more than insertion."""
+"""Below this many members anything else costs more than insertion."""
 
 DIGITS = 2
 PLACE_BITS = 31
@@ -31,27 +32,27 @@ PLACE = 2**PLACE_BITS - 1
 
 LOWEST = -(2**63)
 MOVES = 8
-"""How far insertion may move a member, on the mean, before all bits are sorted."""
+"""How far insertion may move a member, on the mean, before it gives up."""
 
 
-def ascend(x: Array, order: Array, ascending: Array) -> None:
-    """The indices of the members from the smallest to the largest, the missing last, and the values in that order."""
-    members, values = np.empty(x.size, np.int64), np.empty(x.size)
+def rank_section(x: Array, rank: Array, ascending: Array) -> None:
+    """The ranks of the present members from 1 on, ties sharing the mean of theirs, and the values from the smallest to
+    the largest; missing members have no rank, and the missing values stand last."""
+    members, values = np.empty(x.size, np.int32), np.empty(x.size)
     n = _gather_present(x, members, values)
-    if n < FEW:
-        order[:n], ascending[:n] = members[:n], values[:n]
-        _insert(order[:n], ascending[:n], n * n)
-    else:
-        _ascend_many(values[:n], members, order[:n], ascending[:n])
     if n < x.size:
-        for i in range(x.size):
-            if np.isnan(x[i]):
-                order[n] = i
-                ascending[n] = np.nan
-                n += 1
+        rank[:] = np.nan
+        ascending[n:] = np.nan
+    order = members[:n].copy()
+    _ascend(values[:n], members, order, ascending[:n])
+    if _has_ties(ascending[:n]):
+        _rank_ties(order, ascending[:n], rank)
+    else:
+        for k in range(n):
+            rank[order[k]] = k + 1
 
 
-def _gather_present(x: Array, members: Words, values: Array) -> int:
+def _gather_present(x: Array, members: Members, values: Array) -> int:
     """The indices and the values of the present members as they come, and their number."""
     n = 0
     for i in range(x.size):
@@ -61,7 +62,37 @@ def _gather_present(x: Array, members: Words, values: Array) -> int:
     return n
 
 
-def _ascend_many(values: Array, members: Words, order: Array, ascending: Array) -> None:
+def _has_ties(ascending: Array) -> bool:
+    same = 0
+    for k in range(1, ascending.size):
+        same += ascending[k] == ascending[k - 1]
+    return same > 0
+
+
+def _rank_ties(order: Members, ascending: Array, rank: Array) -> None:
+    start = 0
+    while start < order.size:
+        stop = start + 1
+        while stop < order.size and ascending[stop] == ascending[start]:
+            stop += 1
+        for k in range(start, stop):
+            rank[order[k]] = (start + stop + 1) / 2
+        start = stop
+
+
+# --- order: `values` and `members` as they come, into `ascending` and `order` ---------------------------------------
+
+
+def _ascend(values: Array, members: Members, order: Members, ascending: Array) -> None:
+    if values.size < FEW:
+        ascending[:] = values
+        _insert(order, ascending, values.size**2)
+    else:
+        _ascend_bits(values, members, order, ascending)
+
+
+def _ascend_bits(values: Array, members: Members, order: Members, ascending: Array) -> None:
+    """By the leading bits that values differ in, and by all bits where these do not tell them apart."""
     n = values.size
     keys, words, spare = np.empty(n, np.uint64), np.arange(n), np.empty(n, np.int64)
     size = _fill_keys(values, keys)
@@ -117,14 +148,14 @@ def _arrange(keys: Keys, shift: int, width: int, words: Words, spare: Words) -> 
     return words, spare
 
 
-def _lay_down(values: Array, members: Words, words: Words, order: Array, ascending: Array) -> None:
+def _lay_down(values: Array, members: Members, words: Words, order: Members, ascending: Array) -> None:
     for k in range(words.size):
         place = words[k] & PLACE
         ascending[k] = values[place]
         order[k] = members[place]
 
 
-def _insert(order: Array, ascending: Array, most: int) -> bool:
+def _insert(order: Members, ascending: Array, most: int) -> bool:
     """Finish by insertion what is nearly in order, or say that it takes more moves than `most`."""
     moves = 0
     for k in range(1, ascending.size):
