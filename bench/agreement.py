@@ -6,7 +6,14 @@ import msgspec
 import numpy as np
 import polars as pl
 
-__all__ = ["TOLERANCE", "Agreement", "compare"]
+from factorloom.bench.market import Market
+
+__all__ = ["CHECKED", "TOLERANCE", "Agreement", "compare", "latest"]
+
+CHECKED, LATEST = Market(symbols=64, bars=600, ragged=False), 100
+"""Where values are compared: engines differ in what they do about missing bars and short windows, so there are none in
+the latest bars of this market.
+"""
 
 TOLERANCE = 1e-6
 """Peers keep running sums that lose digits; a definition that differs is further off than this."""
@@ -29,7 +36,8 @@ class Agreement(msgspec.Struct, frozen=True):
 
     @property
     def equal(self) -> bool:
-        return self.difference is not None and self.difference <= TOLERANCE
+        """No value differs; or there is none, on either side."""
+        return self.missing == 1 if self.difference is None else self.difference <= TOLERANCE
 
 
 def compare(ours: pl.Series, theirs: pl.Series) -> Agreement:
@@ -45,3 +53,8 @@ def compare(ours: pl.Series, theirs: pl.Series) -> Agreement:
         return Agreement(None, missing)
     scale = float(np.abs(a[both]).max()) or 1.0
     return Agreement(float(np.abs(a[both] - b[both]).max()) / scale, missing)
+
+
+def latest(values: pl.DataFrame) -> pl.DataFrame:
+    """The bars on which values are compared, in order."""
+    return values.sort("symbol", "date").group_by("symbol", maintain_order=True).tail(LATEST)

@@ -69,3 +69,20 @@ def engine(
     show(report)
     if output is not None:
         output.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+
+
+@app.command
+def differences(*, output: Annotated[Path | None, Parameter(alias="-o")] = None) -> None:
+    """Tell where peers give other values for a published formula, and why, as a page of Markdown.
+
+    Parameters
+    ----------
+    output
+        A file, or - for stdout.
+    """
+    from factorloom.bench.difference.page import page
+
+    if output is None or str(output) == "-":
+        print(page(), end="")
+    else:
+        output.write_text(page())

@@ -8,7 +8,6 @@ it may.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import re
 import statistics
@@ -21,11 +20,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import polars as pl
 
-from factorloom.bench.agreement import Agreement, compare
+from factorloom.bench.agreement import CHECKED, Agreement, compare, latest
 from factorloom.bench.market import Market, make
-from factorloom.bench.peer import OURS, PEERS, Engine, NotRunnableError, installed
+from factorloom.bench.peer import OURS, Engine, NotRunnableError, installed, load
 from factorloom.bench.sets import SETS, sample
 from factorloom.expressions.factor import Factor
 
@@ -34,10 +32,6 @@ __all__ = ["Job", "Result", "Timing", "measure"]
 CAPS = ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 MEMORY = 20e9
 """Bytes that a process may take."""
-CHECKED, LATEST = Market(symbols=64, bars=600, ragged=False), 100
-"""Where values are compared: engines differ in what they do about missing bars and short windows, so there are none in
-the latest bars of this market.
-"""
 PRICES = frozenset(("open", "high", "low", "close", "volume", "vwap", "amount"))
 """Columns that every engine is given; others where a factor reads them."""
 PATH = re.compile(r"(?:/[\w.+-]+){2,}")
@@ -154,7 +148,7 @@ def main() -> None:
 
 def _run(job: Job, asked: float) -> Result:
     _confine(job.threads)
-    peer = importlib.import_module(f"factorloom.bench.peer.{PEERS[job.engine].module}")
+    make_engine = load(job.engine)
     factors = SETS[job.set]()
     if job.factors is not None:
         factors = sample(factors, job.factors)
@@ -165,7 +159,7 @@ def _run(job: Job, asked: float) -> Result:
     _forget_peak()
     result = Result(rows=bars.height)
     loading = time.perf_counter()
-    engine = peer.Engine(bars, job.threads)
+    engine = make_engine(bars, job.threads)
     result.load = time.perf_counter() - loading
     del bars
     factors = {name: factor for name, factor in factors.items() if engine.has(name, factor)}
@@ -182,7 +176,7 @@ def _run(job: Job, asked: float) -> Result:
         result.together = Timing(first, _median(run, job.repeats))
     result.parts, result.note, result.peak = engine.parts, engine.note, _memory(os.getpid(), "VmHWM")
     if job.check:
-        result.agreement = dict(_agreement(peer.Engine, factors, job))
+        result.agreement = dict(_agreement(make_engine, factors, job))
     return result
 
 
@@ -194,16 +188,11 @@ def _each(engine: Engine, factors: Mapping[str, Factor], repeats: int) -> Iterat
 
 def _agreement(make_engine: type[Engine], factors: Mapping[str, Factor], job: Job) -> Iterator[tuple[str, Agreement]]:
     """Every factor of a small market, beside ours."""
-    ours = importlib.import_module(f"factorloom.bench.peer.{PEERS[OURS].module}")
     bars = make(CHECKED)
-    engine, reference = make_engine(bars, job.threads), ours.Engine(bars, job.threads)
+    engine, reference = make_engine(bars, job.threads), load(OURS)(bars, job.threads)
     for group in ({name: factor} for name, factor in factors.items()) if job.singly else (factors,):
-        theirs, right = (_latest(it.frame(it.ready(group)())) for it in (engine, reference))
+        theirs, right = (latest(it.frame(it.ready(group)())) for it in (engine, reference))
         yield from ((name, compare(right[name], theirs[name])) for name in group)
-
-
-def _latest(values: pl.DataFrame) -> pl.DataFrame:
-    return values.sort("symbol", "date").group_by("symbol", maintain_order=True).tail(LATEST)
 
 
 def _median(run: Callable[[], Any], repeats: int) -> float:

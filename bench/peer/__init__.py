@@ -9,6 +9,7 @@ that times it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from factorloom.expressions.factor import Factor
 
-__all__ = ["OURS", "PEERS", "Engine", "NotRunnableError", "Peer", "installed"]
+__all__ = ["OURS", "PEERS", "Engine", "NotRunnableError", "Peer", "installed", "load"]
 
 
 class Engine(Protocol):
@@ -67,3 +68,9 @@ PEERS = {
 def installed(name: str) -> bool:
     """Whether the package of an engine is there."""
     return find_spec(PEERS[name].package) is not None
+
+
+def load(name: str) -> type[Engine]:
+    """The class of an engine whose package is there."""
+    made: type[Engine] = import_module(f"factorloom.bench.peer.{PEERS[name].module}").Engine
+    return made

@@ -25,7 +25,7 @@ SOURCE = "Guotai Junan Securities, report of 2017-06-15, table 6"
 
 RANGE = "the brackets are missing: the range of the running sums over the deviation, Hurst's rescaled range"
 NOTES = {
-    "gtja010": "MAX is a window of 5 bars; WorldQuant's alpha 1, which it comes from, asks when the largest was",
+    "gtja010": "the 5 belongs to MAX, a window; WorldQuant's alpha 1, which it comes from, asks when the largest was",
     "gtja021": "the regression is on 6 bars, as the sequence",
     "gtja022": "SMEAN is read as SMA",
     "gtja023": "the first condition is printed as STD(CLOSE:20),0 for STD(CLOSE,20):0",
@@ -33,7 +33,7 @@ NOTES = {
     "gtja030": "`mkt smb hml` are the returns of the market and of the two portfolios of Fama and French",
     "gtja036": "the brackets are misplaced: the correlation is over 6 bars, the sum over 2",
     "gtja052": "L is read as LOW",
-    "gtja054": "STD lacks its window: 5, as in WorldQuant's alpha 18, which it comes from",
+    "gtja054": "STD lacks its window: 10, as that of CORR; WorldQuant's alpha 18, which it comes from, has 5",
     "gtja055": "the swing index of Wilder, without his limit move; a move of 0 over 0 is missing",
     "gtja069": "DTM and DBM are what gtja187 and gtja093 sum",
     "gtja078": "MA is read as MEAN; the deviation is of the close, where that of the typical price is usual",
@@ -44,11 +44,12 @@ NOTES = {
     "gtja146": "the last SMA lacks its m: 1; a return less its distance from the average is the average",
     "gtja149": "FILTER leaves the bars on which the benchmark fell, of 252; two of them are enough",
     "gtja158": "the averages cancel, and only their warm-up stays",
-    "gtja159": "as printed; the ultimate oscillator sums CLOSE less the low, and weighs the third term by 6*12",
+    "gtja159": "HGIH is HIGH; the ultimate oscillator sums CLOSE less the low, and weighs the third term by 6*12",
     "gtja165": RANGE,
     "gtja166": "brackets and powers are missing; the coefficients are those of the sample skewness, with a minus",
     "gtja172": "HD, LD and TR are the moves up and down and the true range of Wilder's directional movement",
     "gtja173": "as printed, with a logarithm in the third term only",
+    "gtja180": "a bracket is misplaced: -1 * VOLUME is what it is where the volume is not above its mean",
     "gtja181": "the last SUM lacks its window: 20; otherwise as printed, though coskewness multiplies the deviations",
     "gtja183": RANGE,
     "gtja190": "the first square is printed of RET-(1+g)-1; both are read as (RET-g)^2, with g the growth of a bar",

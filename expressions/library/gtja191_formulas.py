@@ -153,7 +153,7 @@ FORMULAS = {
         "ts_sum(max(0, high - ts_delay({typical}, 1)), 26) / ts_sum(max(0, ts_delay({typical}, 1) - low), 26) * 100"
     ),
     "gtja053": "ts_sum(close > {last}, 12) / 12 * 100",
-    "gtja054": "-1 * cs_rank(ts_std(abs(close - open), 5) + (close - open) + ts_corr(close, open, 10))",
+    "gtja054": "-1 * cs_rank(ts_std(abs(close - open), 10) + (close - open) + ts_corr(close, open, 10))",
     "gtja055": "ts_sum({swing}, 20)",
     "gtja056": (
         "cs_rank(open - ts_min(open, 12)) "
@@ -323,7 +323,10 @@ FORMULAS = {
     "gtja143": "ts_cumprod(where(close > {last}, (close - {last}) / {last}, 1))",
     "gtja144": "ts_sum(where(close < {last}, abs(returns) / amount, 0), 20) / ts_sum(close < {last}, 20)",
     "gtja145": "(ts_mean(volume, 9) - ts_mean(volume, 26)) / ts_mean(volume, 12) * 100",
-    "gtja146": ("ts_mean(returns - {smooth}, 20) * (returns - {smooth}) / ts_ema({smooth} ** 2, 119, min_samples=60)"),
+    "gtja146": (
+        "ts_mean(returns - {smooth}, 20) * (returns - {smooth}) "
+        "/ ts_ema((returns - (returns - {smooth})) ** 2, 119, min_samples=60)"
+    ),
     "gtja147": "ts_trend(ts_mean(close, 12), 12)",
     "gtja148": ("(cs_rank(ts_corr(open, ts_sum(ts_mean(volume, 60), 9), 6)) < cs_rank(open - ts_min(open, 14))) * -1"),
     "gtja149": "ts_beta(where({bench_fell}, returns), where({bench_fell}, {bench_returns}), 252, min_samples=2)",

@@ -135,7 +135,7 @@ class Library(Mapping[str, Factor]):
 
         >>> import factorloom as fl
         >>> len(fl.library.styles().available(["open", "high", "low", "close", "volume"]))
-        26
+        22
         """
         lacking = self.lacking(columns)
         return self._with({name: entry for name, entry in self.entries.items() if name not in lacking})

@@ -4,7 +4,7 @@
   several inputs;
 - along time: `shift.py`, `moment.py`, `weighted.py`, `pair.py`, `regression.py` (on `window.py` and `block.py`),
   `extreme.py`, `standard.py`, `order.py`, `quantile.py`, `path.py` (on `window.py` and `bound.py`), `recursive.py`,
-  `cumulative.py`, and `adaptive.py` and `oscillator.py`, which are indicators;
+  `cumulative.py`, and `adaptive.py`, `oscillator.py` and `transform.py`, which are indicators;
 - across symbols: `cross.py`, `ranking.py` and `robust.py` (on `section.py`, `sort.py` and `normal.py`), `group.py` for
   the same within a category, and `residual.py`.
 """
@@ -34,6 +34,7 @@ from factorloom.expressions.operators import (
     rounding,
     shift,
     standard,
+    transform,
     weighted,
 )
 from factorloom.expressions.operators.adaptive import *
@@ -60,6 +61,7 @@ from factorloom.expressions.operators.robust import *
 from factorloom.expressions.operators.rounding import *
 from factorloom.expressions.operators.shift import *
 from factorloom.expressions.operators.standard import *
+from factorloom.expressions.operators.transform import *
 from factorloom.expressions.operators.weighted import *
 
 __all__: list[str] = []
@@ -83,6 +85,7 @@ __all__ += recursive.__all__
 __all__ += oscillator.__all__
 __all__ += cumulative.__all__
 __all__ += adaptive.__all__
+__all__ += transform.__all__
 __all__ += cross.__all__
 __all__ += ranking.__all__
 __all__ += robust.__all__

@@ -317,6 +317,19 @@ def drawdown(s: Sample) -> Fraction:
     return min(value / peak for value, peak in zip(values, accumulate(values, max), strict=True)) - 1
 
 
+def range_of_sums(s: Sample) -> Fraction:
+    sums = list(accumulate(s.centred.values))
+    return max(sums) - min(sums)
+
+
+def left_by_y(s: Sample, _: int) -> Fraction | None:
+    """What a line leaves of the current value, and the mean where there is no line."""
+    x, y, line = s.x[-1], s.y[-1], s.on_y
+    if x is None or y is None or line.n < ENOUGH:
+        return None
+    return line.value("residual") if line.yy else x - line.mean_x
+
+
 def place_in_range(s: Sample) -> Fraction | None:
     low, high = min(s.values), max(s.values)
     assert s.x[-1] is not None
@@ -413,6 +426,7 @@ RULES = (
     Rule("ts_median(x, 20)", of_values(lambda s: s.median), NEIGHBOUR),
     Rule("ts_entropy(x, 20)", of_values(entropy), ONE),
     Rule("ts_drawdown(abs(x), 20)", of_values(drawdown), ONE),
+    Rule("ts_range_of_sums(x, 20)", of_values(range_of_sums), ITSELF),
     Rule("ts_decay_linear(x, 20)", weighted(lambda s: map(Fraction, range(1, WINDOW + 1))), SAME),
     Rule("ts_decay_exp(x, 20)", weighted(lambda s: (Fraction(2**k) for k in range(WINDOW))), SAME),
     Rule("ts_wma(x, abs(y), 20)", weighted(lambda s: (y and abs(y) for y in s.y)), SAME),
@@ -422,6 +436,7 @@ RULES = (
     Rule("ts_autocorr(x, 20)", of_line(lambda s: s.on_past, "corr"), ONE),
     *(Rule(f"ts_trend(x, 20, value='{v}')", of_line(lambda s: s.on_time, v), scale) for v, scale in LINES.items()),
     *(Rule(f"ts_regression(x, y, 20, value='{v}')", of_line(lambda s: s.on_y, v), scale) for v, scale in LINES.items()),
+    Rule("ts_residual(x, y, window=20)", left_by_y, SPREAD),
     Rule("ts_delta(x, 3)", of_pair(lambda new, old: new - old, 3), ITSELF),
     Rule("ts_pct_change(x, 3)", of_pair(lambda new, old: new / old - 1, 3), MORE),
     Rule("ts_log_return(abs(x), 3)", of_pair(lambda new, old: log(abs(new / old)), 3), MORE),

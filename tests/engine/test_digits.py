@@ -21,7 +21,9 @@ import pytest
 
 import factorloom as fl
 from factorloom.engine.panel import Engine
+from factorloom.expressions import operators
 from factorloom.expressions.axis import Axis
+from factorloom.expressions.indicator import Indicator
 from tests.engine.exact import (
     EXPOSURE,
     ORDER_ONLY,
@@ -219,6 +221,11 @@ ORDER = """
 
 They give one of their values, a place or a number, and both engines agree with the definition to the last bit: {names}.
 
+## Loops
+
+Averages and stops whose next value depends on the last one are loops, which both engines run. The tests compare them
+with those of TA-Lib or another library, to 1e-9: {loops}.
+
 ## What no arithmetic gives
 
 - A bin of `ts_entropy` has an edge; a value within rounding of it may fall on either side.
@@ -231,8 +238,13 @@ They give one of their values, a place or a number, and both engines agree with 
 def page(figures: Mapping[str, str]) -> str:
     rows = [f"| `{rule.call}` | {cell(rule.scale)} | {figures[rule.call]} |\n" for rule in RULES]
     why = [f"| {cell(name)} | {cell(reason)} |\n" for name, (_, reason) in SCALES.items()]
-    order = ORDER.format(names=", ".join(f"`{name}`" for name in ORDER_ONLY))
+    loops = (name for name in operators.__all__ if isinstance(getattr(operators, name), Indicator))
+    order = ORDER.format(names=listed(ORDER_ONLY), loops=listed(loops))
     return HEAD + "".join(rows) + WHY + "".join(why) + order
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def cell(text: str) -> str:
@@ -274,7 +286,7 @@ def test_the_page_is_made_from_the_table() -> None:
 
 
 def test_no_operator_along_time_is_forgotten() -> None:
-    along_time = {op.name for op in fl.operators() if op.axis is Axis.TIME}
+    along_time = {op.name for op in fl.operators() if op.axis is Axis.TIME and not isinstance(op, Indicator)}
     measured_here = {rule.operator for rule in TIME_RULES}
     assert measured_here.isdisjoint(ORDER_ONLY)
     assert along_time == measured_here | set(ORDER_ONLY)

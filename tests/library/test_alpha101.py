@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import polars as pl
 import pytest
 
@@ -18,6 +17,8 @@ from factorloom.expressions.parse import parse
 from tests.library import plain_alpha101
 from tests.library.plain import by_date, rank
 from tests.library.plain_alpha101 import ALPHA101, Bars, Column
+from tests.library.rounding import assert_the_same_but_for_rounding
+from tests.oracle import to_array
 
 Array = npt.NDArray[np.float64]
 
@@ -93,46 +94,20 @@ def index_members(sp500: pl.DataFrame) -> fl.Panel:
 
 
 def check(panel: fl.Panel, library: Library, *, adv: str = "dollar", empty: Sequence[str] = ()) -> None:
-    """All formulas of the library have the values that the paper's have, and the same cells missing.
-
-    Cells that differ must hang on rounding, as the order of two correlations of ranks does that are equal but for it.
-    """
+    """All formulas of the library have the values that the paper's have."""
     frame = panel.frame.to_pandas()
     frame[CLASSES] = frame[CLASSES].astype(object)
     bars, values = Bars(frame, adv), panel.compute(library)
     for name in library:
-        got, formula = values[name].fill_null(np.nan).to_numpy(), ALPHA101[name]
+        formula = ALPHA101[name]
         expected = formula(bars).values
         assert np.isfinite(expected).any() == (name not in empty), name
-        apart = ~same(got, expected, expected)
-        assert apart.sum() < np.isfinite(expected).sum() / 4 + 1, name
-        assert not firm(formula, frame, adv, expected, apart).any(), name
-
-
-def same(got: Array, expected: Array, column: Array) -> npt.NDArray[np.bool_]:
-    """Equal to 1e-9 of the column's scale, or both missing."""
-    scale = np.abs(column[np.isfinite(column)]).max(initial=0)
-    return np.isclose(got, expected, rtol=1e-9, atol=1e-9 * scale, equal_nan=True)
-
-
-class Fitful(np.random.Generator):
-    """Noise that leaves out every second sum or so, lest two that always change hide each other."""
-
-    def uniform(self, *args: Any) -> Any:
-        return super().uniform(*args) * self.integers(2)
-
-
-def firm(
-    formula: Callable[[Bars], Column], frame: pd.DataFrame, adv: str, expected: Array, cells: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
-    """Those of the cells that stay as they are whenever sums are put off by 1e-12, and so do not hang on rounding."""
-    cells = cells.copy()
-    for seed in range(200):
-        if not cells.any():
-            break
-        moved = formula(Bars(frame, adv, Fitful(np.random.PCG64(seed)))).values
-        cells &= same(moved, expected, expected)
-    return cells
+        assert_the_same_but_for_rounding(
+            to_array(values[name]),
+            expected,
+            lambda noise, formula=formula: formula(Bars(frame, adv, noise)).values,
+            name,
+        )
 
 
 def test_the_formulas_of_the_paper(market: fl.Panel) -> None:

@@ -11,6 +11,8 @@ annualised.
 
 from factorloom.expressions.library.library import Library
 from factorloom.expressions.library.ta.band import *
+from factorloom.expressions.library.ta.candle import *
+from factorloom.expressions.library.ta.candles import *
 from factorloom.expressions.library.ta.directional import *
 from factorloom.expressions.library.ta.momentum import *
 from factorloom.expressions.library.ta.oscillator import *
@@ -36,7 +38,7 @@ def technical() -> Library:
     >>> print(fl.library.ta.roc(fl.vwap, window=5))
     100 * ts_pct_change(vwap, 5)
     >>> technical.entries["ROC"].source
-    'TA-Lib, ROC.'
+    'TA-Lib, ROC'
     """
     left_out = "\n".join(f"- `{name}`: {why}" for name, why in sorted(REFUSED.items()))
     about = f"{(__doc__ or '').strip()}\n\nLeft out on purpose:\n\n{left_out}"

@@ -8,7 +8,7 @@ from factorloom.expressions.library.ta.overlap import ema, sma, wma
 from factorloom.expressions.library.ta.price import medprice
 from factorloom.expressions.library.ta.registry import technical
 from factorloom.expressions.library.ta.statistic import tsf
-from factorloom.expressions.operators import is_missing, ts_delay, ts_delta, ts_pct_change, where
+from factorloom.expressions.operators import is_missing, ts_delay, ts_delta, ts_ema, ts_pct_change, where
 
 __all__ = [
     "ac",
@@ -20,6 +20,7 @@ __all__ = [
     "fosc",
     "macd",
     "mom",
+    "pmo",
     "ppo",
     "qstick",
     "roc",
@@ -131,6 +132,19 @@ def ppo(x: Factor = close, fast: int = 12, slow: int = 26) -> Factor:
     Source: TA-Lib, PPO.
     """
     return 100 * (ema(x, fast) / ema(x, slow) - 1)
+
+
+@technical("PMO", "PMO_SIGNAL")
+def pmo(x: Factor = close, slow: int = 35, fast: int = 20, signal: int = 10) -> tuple[Factor, Factor]:
+    """Price momentum oscillator: the rate of change of a bar, averaged twice, in tenths of a percent; and its average.
+
+    Source: C. Swenlin, The DecisionPoint price momentum oscillator.
+
+    Note: Its two averages have a smoothing of 2 / window, where an exponential average has 2 / (window + 1).
+    """
+    first = ts_ema(roc(x, 1), slow - 1, start="mean", min_samples=slow)
+    line = ts_ema(_again(x, 10 * first, 1), fast - 1, start="mean", min_samples=fast)
+    return line, ema(line, signal)
 
 
 @technical("MACD", "MACD_SIGNAL", "MACD_HIST")

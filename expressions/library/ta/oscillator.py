@@ -5,17 +5,21 @@ from __future__ import annotations
 from factorloom.expressions.column import close, high, low, missing, open_, volume
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.library.ta.overlap import ema, rma, sma
-from factorloom.expressions.library.ta.price import avgdev, typprice
+from factorloom.expressions.library.ta.price import avgdev, medprice, typprice
 from factorloom.expressions.library.ta.registry import technical
+from factorloom.expressions.library.ta.statistic import percentrank
 from factorloom.expressions.library.ta.volatility import trange
 from factorloom.expressions.operators import (
     is_missing,
     sign,
     ts_delay,
     ts_delta,
+    ts_fisher,
     ts_max,
     ts_min,
+    ts_pct_change,
     ts_scale,
+    ts_streak,
     ts_sum,
     where,
 )
@@ -27,6 +31,8 @@ __all__ = [
     "cci",
     "cmo",
     "cmou",
+    "crsi",
+    "fisher",
     "imi",
     "kdj",
     "mfi",
@@ -74,6 +80,27 @@ def cmou(x: Factor = close, window: int = 14) -> Factor:
     Note: Missing where nothing moved; TA-Lib gives 0.
     """
     return 100 * ts_delta(x, window) / ts_sum(abs(ts_delta(x, 1)), window)
+
+
+@technical("CRSI")
+def crsi(x: Factor = close, window: int = 3, streak_window: int = 2, rank_window: int = 100) -> Factor:
+    """Connors' RSI: the mean of the RSI, the RSI of the streak of rises or falls, and the percent rank of the return.
+
+    Source: L. Connors and C. Alvarez, An Introduction to ConnorsRSI, 2012.
+    """
+    return (rsi(x, window) + rsi(ts_streak(x), streak_window) + percentrank(ts_pct_change(x, 1), rank_window)) / 3
+
+
+@technical("FISHER", "FISHER_TRIGGER")
+def fisher(high: Factor = high, low: Factor = low, window: int = 9) -> tuple[Factor, Factor]:
+    """Fisher's transform of where the median price is in its range of the window; and its last value.
+
+    Source: J. Ehlers, Using the Fisher transform, Technical Analysis of Stocks & Commodities 20, 2002.
+
+    Note: Bars where the window has no range are skipped.
+    """
+    line = ts_fisher(ts_scale(medprice(high, low), window))
+    return line, ts_delay(line, 1)
 
 
 @technical("TSI")

@@ -59,12 +59,13 @@ def _many(made: Factor | tuple[Factor, ...]) -> tuple[Factor, ...]:
 
 def _paragraphs(function: Callable[..., object]) -> _Paragraphs:
     """Meaning, source and note from the docstring."""
-    first, *rest = re.split(r"\n\s*\n", inspect.cleandoc(function.__doc__ or ""))
-    told: _Paragraphs = {"meaning": " ".join(first.split())}
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(function.__doc__ or ""))
+    first, *rest = (" ".join(paragraph.split()).rstrip(".") for paragraph in paragraphs)
+    told: _Paragraphs = {"meaning": first}
     for paragraph in rest:
         label, _, text = paragraph.partition(": ")
         if label == "Source":
-            told["source"] = " ".join(text.split())
+            told["source"] = text
         if label == "Note":
-            told["note"] = " ".join(text.split())
+            told["note"] = text
     return told
