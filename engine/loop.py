@@ -81,7 +81,7 @@ def gather(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
         view(env[slots[2]], size, "write"),
     )
     for i in range(size):
-        out[i] = source[places[i]]
+        out[i] = source[np.uint64(places[i])]
 
 
 @driver
@@ -94,7 +94,7 @@ def scatter(env: Index, slots: Index, numbers: Array, offsets: Index, first: int
         view(env[slots[2]], size, "write"),
     )
     for i in range(size):
-        target[places[i]] = x[i]
+        target[np.uint64(places[i])] = x[i]
 
 
 @driver

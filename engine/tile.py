@@ -31,13 +31,13 @@ from factorloom.expressions.operator import COL
 
 __all__ = ["BLOCK_ROWS", "run", "run_blocks", "tile_rows"]
 
-TILE_ROWS = 8_192
-"""Rows of a tile, unless a single symbol or date has more: 64 KiB a value."""
+TILE_ROWS = 16_384
+"""Rows of a tile, unless a single symbol or date has more: 128 KiB a value."""
 
-FORMULA_TILES = 4
+FORMULA_TILES = 2
 """A stage with an operator that has no kernel takes tiles so many times larger: each goes through the interpreter."""
 
-BLOCK_ROWS = 16 * TILE_ROWS
+BLOCK_ROWS = 8 * TILE_ROWS
 """Rows of a block, when results leave block by block."""
 
 

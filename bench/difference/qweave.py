@@ -14,7 +14,7 @@ RETURNS = "ts_pct_change(close, 1)"
 GROWTH = "(close / ts_delay(close, 19)) ** (1 / 20) - 1"
 SECOND = "2 * ts_ema(ts_ema((close - ts_min(low, 9)) / (ts_max(high, 9) - "
 
-RANKED = (13, 15, 16, 45, 63, 76, 82, 85, 94, 97, 98)
+RANKED = (13, 15, 16, 31, 45, 63, 76, 82, 85, 92, 94, 97, 98)
 GTJA_RANKED = (32, 35, 39, 83, 99, 113, 115, 119, 121, 138, 141)
 
 

@@ -2,9 +2,9 @@
 
 - cell-wise: `arithmetic.py`, `function.py`, `rounding.py`, `comparison.py` and `logic.py`, and `reduction.py` for
   several inputs;
-- along time: `shift.py`, `moment.py`, `weighted.py`, `pair.py`, `regression.py` (on `window.py` and `block.py`),
-  `extreme.py`, `standard.py`, `order.py`, `quantile.py`, `path.py` (on `window.py` and `bound.py`), `recursive.py`,
-  `cumulative.py`, and `adaptive.py`, `oscillator.py` and `transform.py`, which are indicators;
+- along time: `shift.py`, `moment.py`, `weighted.py`, `pair.py`, `regression.py` (on `window.py`, `block.py` and
+  `short.py`), `extreme.py`, `standard.py`, `order.py`, `quantile.py`, `path.py` (on `window.py` and `bound.py`),
+  `recursive.py`, `cumulative.py`, and `adaptive.py`, `oscillator.py` and `transform.py`, which are indicators;
 - across symbols: `cross.py`, `ranking.py` and `robust.py` (on `section.py`, `sort.py` and `normal.py`), `group.py` for
   the same within a category, and `residual.py`.
 """

@@ -26,7 +26,7 @@ import numpy as np
 from factorloom.expressions.operator import summary
 from factorloom.expressions.operators.window import Array
 
-__all__ = ["comoments", "moments", "products", "shape", "sums"]
+__all__ = ["comoments", "moments", "pair_moments", "products", "shape", "sums"]
 
 
 @summary("total")
@@ -171,6 +171,23 @@ def comoments(
 
     The covariance is `scatter_xy / (count * (count - 1))`.
     """
+    pair_moments(x, y, window, count, base_x, base_y, total_x, total_y, scatter_x, scatter_y, scatter_xy)
+
+
+def pair_moments(
+    x: Array,
+    y: Array,
+    window: int,
+    count: Array,
+    base_x: Array,
+    base_y: Array,
+    total_x: Array,
+    total_y: Array,
+    scatter_x: Array,
+    scatter_y: Array,
+    scatter_xy: Array,
+) -> None:
+    """The loop of `comoments`, for kernels that need it only now and then."""
     tail = np.zeros((6, min(window, x.size)))
     tail_n, tail_x, tail_y, tail_xx, tail_yy, tail_xy = tail[0], tail[1], tail[2], tail[3], tail[4], tail[5]
     last_x = last_y = 0.0

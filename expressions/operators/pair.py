@@ -11,8 +11,9 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.operators.block import comoments
+from factorloom.expressions.operators.block import comoments, pair_moments
 from factorloom.expressions.operators.shift import ts_delay
+from factorloom.expressions.operators.short import SHORT, correlate_short
 from factorloom.expressions.operators.window import (
     Array,
     Pair,
@@ -91,13 +92,21 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough((product / (square_x.sqrt() * square_y.sqrt())).clip(-1, 1), count, min_samples)
 
 
-@ts_corr.kernel_from(comoments)
-def _(count: Array, scatter_x: Array, scatter_y: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
+@ts_corr.kernel
+def _(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
+    if window <= SHORT and min_samples == window:
+        correlate_short(x, y, window, out)
+    else:
+        _correlate(x, y, window, min_samples, out)
+
+
+def _correlate(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
+    found = np.empty((8, x.size))
+    count, scatter_x, scatter_y, scatter_xy = found[0], found[5], found[6], found[7]
+    pair_moments(x, y, window, count, found[1], found[2], found[3], found[4], scatter_x, scatter_y, scatter_xy)
     for i in range(out.size):
         correlation = scatter_xy[i] / (np.sqrt(scatter_x[i]) * np.sqrt(scatter_y[i]))
-        correlation = 1.0 if correlation > 1.0 else correlation
-        correlation = -1.0 if correlation < -1.0 else correlation
-        out[i] = correlation if count[i] >= min_samples else np.nan
+        out[i] = max(min(correlation, 1.0), -1.0) if count[i] >= min_samples else np.nan
 
 
 @operator(Axis.TIME, lookback=window_bars)

@@ -14,6 +14,7 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.short import SHORT, decay_short
 from factorloom.expressions.operators.window import Array, around_member, count_of, paired, where_enough, window_bars
 from factorloom.expressions.parameter import MinSamples, Real, Window
 
@@ -49,6 +50,13 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 
 @ts_decay_linear.kernel
 def _(x: Array, window: int, min_samples: int, out: Array) -> None:
+    if window <= SHORT and min_samples == window:
+        decay_short(x, window, out)
+    else:
+        _decay(x, window, min_samples, out)
+
+
+def _decay(x: Array, window: int, min_samples: int, out: Array) -> None:
     tail = np.zeros((3, min(window, x.size)))
     tail_n, tail_d, tail_w = tail[0], tail[1], tail[2]
     last = 0.0

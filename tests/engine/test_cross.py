@@ -23,7 +23,7 @@ from factorloom.expressions.operators.sort import rank_section
 from tests.oracle import to_array
 
 Array = npt.NDArray[np.float64]
-SIZES = [1, 2, 3, 31, 32, 33, 255, 256, 2047, 2048, 5000]
+SIZES = [1, 2, 3, 31, 32, 33, 199, 200, 599, 600, 4095, 4096, 5000]
 SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly"]
 rank = _jit(rank_section)
 
