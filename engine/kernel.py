@@ -42,8 +42,9 @@ def {name}(env, slots, numbers, offsets, first, last):
         a, b = offsets[run] - origin, offsets[run + 1] - origin
         kernel({pieces})
 """
-CLEANING = """        for i in range(a, b):
-            out[i] = out[i] if np.isfinite(out[i]) else np.nan
+CLEANING = """        piece = out[a:b]
+        for i in range(piece.size):
+            piece[i] = piece[i] if np.isfinite(piece[i]) else np.nan
 """
 ELEMENTWISE = """
 def {name}(env, slots, numbers, offsets, first, last):

@@ -153,7 +153,8 @@ def _(condition: pl.Expr, x: pl.Expr, y: pl.Expr) -> pl.Expr:
 @where.kernel
 def _(condition: Array, x: Array, y: Array, out: Array) -> None:
     for i in range(out.size):
-        chosen = x[i] if condition[i] != 0 else y[i]
+        here, there = x[i], y[i]  # read before one is chosen: that is what lets compiled code choose many at once
+        chosen = here if condition[i] != 0 else there
         out[i] = np.nan if np.isnan(condition[i]) else chosen
 
 

@@ -66,21 +66,21 @@ def _gather_present(x: Array, members: Places, values: Array) -> None:
 
 
 def _rank(order: Places, ascending: Array, rank: Array) -> None:
-    ties = 0
-    for k in range(1, order.size):
+    """Members that tie stand side by side, and share the mean of the first and the last of their ranks."""
+    n, ties = order.size, 0
+    for k in range(1, n):
         ties += ascending[k] == ascending[k - 1]
     if ties == 0:
-        for k in range(order.size):
+        for k in range(n):
             rank[order[np.uint64(k)]] = k + 1
         return
-    start = 0
-    while start < order.size:
-        stop = start + 1
-        while stop < order.size and ascending[stop] == ascending[start]:
-            stop += 1
-        for k in range(start, stop):
-            rank[order[k]] = (start + stop + 1) / 2
-        start = stop
+    starts, start, stop = np.empty(n, np.uint32), 0, n
+    for k in range(n):
+        start = start if k > 0 and ascending[k] == ascending[k - 1] else k
+        starts[k] = start
+    for k in range(n - 1, -1, -1):
+        rank[order[k]] = (starts[k] + stop + 1) / 2
+        stop = k if starts[k] == k else stop
 
 
 # --- order: the places of values from the smallest to the largest, and the values ----------------------------------
@@ -97,7 +97,7 @@ def _ascend(values: Array, order: Places, ascending: Array) -> None:
 
 def _ascend_short(values: Array, order: Places, ascending: Array) -> bool:
     n = values.size
-    width = 8 if n < 200 else 9 if n < 600 else 10
+    width = 8 if n < 300 else 9 if n < 2000 else 10
     return _ascend_range(values, np.empty(n, np.uint32), np.empty(n, np.uint32), 12, width, order, ascending)
 
 
