@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -52,6 +53,26 @@ def sp500(data_folder: Path) -> pl.DataFrame:
     names = classes.select(symbol="Symbol", gics="GICS Sector", sub="GICS Sub-Industry")
     joined = complete(bars).join(names, on="symbol", how="left", maintain_order="left")
     return joined.with_columns(sector="gics", subindustry="sub").drop("gics", "sub")
+
+
+@pytest.fixture(scope="session")
+def nifty(data_folder: Path) -> pl.DataFrame:
+    """Fifty Indian stocks, 1,700 days."""
+    bars = pl.read_parquet(data_folder / "prices" / "nifty50_2015_2021.parquet")
+    return bars.select("symbol", "date", pl.col(*PRICES, "volume").cast(pl.Float64))
+
+
+@pytest.fixture(scope="session")
+def spx(data_folder: Path) -> pl.DataFrame:
+    """The S&P 500 index since 1990."""
+    bars = pl.read_csv(data_folder / "indicators" / "bars" / "spx.csv")
+    dates = pl.col("date").str.to_date("%m/%d/%Y")
+    return bars.select(pl.lit("SPX").alias("symbol"), dates, pl.col(*PRICES, "volume").cast(pl.Float64))
+
+
+@pytest.fixture(scope="session")
+def talib() -> Any:
+    return pytest.importorskip("talib.abstract", reason="no TA-Lib to compare with: pip install TA-Lib")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,41 +67,15 @@ def simulate(symbols: int, bars: int) -> pl.DataFrame:
     return keys.with_columns(pl.Series(name, x) for name, x in columns.items())
 
 
-def _ticks(_: pytest.FixtureRequest) -> pl.DataFrame:
-    return simulate(500, 400)
-
-
-def _spx(request: pytest.FixtureRequest) -> pl.DataFrame:
-    bars = pl.read_csv(_path(request, "indicators/bars/spx.csv"))
-    dates = pl.col("date").str.to_date("%m/%d/%Y")
-    return bars.select(dates, pl.col(PRICES).cast(pl.Float64), symbol=pl.lit("SPX"))
-
-
-def _nifty(request: pytest.FixtureRequest) -> pl.DataFrame:
-    bars = pl.read_parquet(_path(request, "prices/nifty50_2015_2021.parquet"))
-    return bars.select("symbol", "date", pl.col(PRICES).cast(pl.Float64)).drop_nulls()
-
-
-def _path(request: pytest.FixtureRequest, name: str) -> Path:
-    path: Path = request.getfixturevalue("data_folder") / name
-    if not path.exists():
-        pytest.skip(f"no real data: {path} is not there (set FACTORLOOM_DATA)")
-    return path
-
-
-@pytest.fixture(scope="module", params=[_ticks, _spx, _nifty], ids=["ticks", "spx", "nifty"])
+@pytest.fixture(scope="module", params=["ticks", "spx", "nifty"])
 def panel(request: pytest.FixtureRequest) -> fl.Panel:
-    return fl.Panel.from_frame(request.param(request))
+    ticks = request.param == "ticks"
+    return fl.Panel.from_frame(simulate(500, 400) if ticks else request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="module")
 def values(panel: fl.Panel) -> pl.DataFrame:
     return panel.compute(FACTORS)
-
-
-@pytest.fixture(scope="module")
-def talib() -> Any:
-    return pytest.importorskip("talib.abstract", reason="TA-Lib is not there: pip install TA-Lib")
 
 
 def by_talib(talib: Any, panel: fl.Panel, name: str, **parameters: float) -> Array:

@@ -89,11 +89,6 @@ every_peer = pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - OWN))
 
 
 @pytest.fixture(scope="module")
-def talib() -> Any:
-    return pytest.importorskip("talib.abstract", reason="no TA-Lib to compare with: pip install TA-Lib")
-
-
-@pytest.fixture(scope="module")
 def simulated() -> pl.DataFrame:
     """A random walk in whole ticks, with ties, bars without range and bars that close where they open."""
     rng = np.random.default_rng(11)
@@ -117,25 +112,11 @@ def frame(*columns: Array, symbol: str = "SIM") -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def nifty(data_folder: Path) -> pl.DataFrame:
-    """Fifty Indian stocks, 1700 days."""
-    return pl.read_parquet(_there(data_folder / "prices" / "nifty50_2015_2021.parquet")).select(
-        "symbol", "date", *COLUMNS[:4], pl.col("volume").cast(pl.Float64)
-    )
-
-
-@pytest.fixture(scope="module")
 def index(data_folder: Path) -> pl.DataFrame:
     """The S&P 500 since 1999."""
-    bars = pl.read_csv(_there(data_folder / "indicators" / "bars" / "longish.csv"))
+    bars = pl.read_csv(data_folder / "indicators" / "bars" / "longish.csv")
     date, volume = pl.col("date").str.to_date(), pl.col("volume").cast(pl.Float64)
     return bars.select(pl.lit("SPX").alias("symbol"), date, *COLUMNS[:4], volume)
-
-
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        pytest.skip(f"no real data: {path} is not there")
-    return path
 
 
 def symbols(bars: pl.DataFrame) -> Iterator[Bars]:

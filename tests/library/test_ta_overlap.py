@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,45 +90,16 @@ def simulate(symbols: int, bars: int, tick: float = 0.0) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _walk(_: pytest.FixtureRequest) -> pl.DataFrame:
-    return simulate(3, 1000)
-
-
-def _ticks(_: pytest.FixtureRequest) -> pl.DataFrame:
-    return simulate(3, 1000, tick=0.5)
-
-
-def _spx(request: pytest.FixtureRequest) -> pl.DataFrame:
-    bars = pl.read_csv(_path(request, "indicators/bars/spx.csv"))
-    dates = pl.col("date").str.to_date("%m/%d/%Y")
-    return bars.select(dates, pl.col(COLUMNS).cast(pl.Float64), symbol=pl.lit("SPX"))
-
-
-def _nifty(request: pytest.FixtureRequest) -> pl.DataFrame:
-    bars = pl.read_parquet(_path(request, "prices/nifty50_2015_2021.parquet"))
-    return bars.select("symbol", "date", pl.col(COLUMNS).cast(pl.Float64)).drop_nulls()
-
-
-def _path(request: pytest.FixtureRequest, name: str) -> Path:
-    path: Path = request.getfixturevalue("data_folder") / name
-    if not path.exists():
-        pytest.skip(f"no real data: {path} is not there (set FACTORLOOM_DATA)")
-    return path
-
-
-@pytest.fixture(scope="module", params=[_walk, _ticks, _spx, _nifty], ids=["walk", "ticks", "spx", "nifty"])
+@pytest.fixture(scope="module", params=["walk", "ticks", "spx", "nifty"])
 def panel(request: pytest.FixtureRequest) -> fl.Panel:
-    return fl.Panel.from_frame(request.param(request))
+    if request.param in ("walk", "ticks"):
+        return fl.Panel.from_frame(simulate(3, 1000, tick=0.5 if request.param == "ticks" else 0.0))
+    return fl.Panel.from_frame(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="module")
 def values(panel: fl.Panel) -> pl.DataFrame:
     return panel.compute(FACTORS)
-
-
-@pytest.fixture(scope="module")
-def talib() -> Any:
-    return pytest.importorskip("talib.abstract", reason="TA-Lib is not there: pip install TA-Lib")
 
 
 def by_talib(talib: Any, panel: fl.Panel, name: str, **parameters: float) -> list[Array]:
