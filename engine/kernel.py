@@ -46,6 +46,7 @@ CLEANING = """        piece = out[a:b]
         for i in range(piece.size):
             piece[i] = piece[i] if np.isfinite(piece[i]) else np.nan
 """
+"""In a slice of its own, which begins at 0: compiled code cannot tell that `a` does not count from the end."""
 ELEMENTWISE = """
 def {name}(env, slots, numbers, offsets, first, last):
     size = offsets[last] - offsets[first]

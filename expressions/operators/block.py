@@ -26,7 +26,7 @@ import numpy as np
 from factorloom.expressions.operator import summary
 from factorloom.expressions.operators.window import Array
 
-__all__ = ["comoments", "moments", "pair_moments", "products", "shape", "sums"]
+__all__ = ["comoments", "moments", "products", "shape", "shared_comoments", "sums"]
 
 
 @summary("total")
@@ -153,7 +153,6 @@ def shape(x: Array, window: int, count: Array, total: Array, square: Array, cube
             tail_n[j], tail_s[j], tail_q[j], tail_c[j], tail_f[j] = n, s, q, c, f
 
 
-@summary("count", "base_x", "base_y", "total_x", "total_y", "scatter_x", "scatter_y", "scatter_xy")
 def comoments(
     x: Array,
     y: Array,
@@ -171,23 +170,6 @@ def comoments(
 
     The covariance is `scatter_xy / (count * (count - 1))`.
     """
-    pair_moments(x, y, window, count, base_x, base_y, total_x, total_y, scatter_x, scatter_y, scatter_xy)
-
-
-def pair_moments(
-    x: Array,
-    y: Array,
-    window: int,
-    count: Array,
-    base_x: Array,
-    base_y: Array,
-    total_x: Array,
-    total_y: Array,
-    scatter_x: Array,
-    scatter_y: Array,
-    scatter_xy: Array,
-) -> None:
-    """The loop of `comoments`, for kernels that need it only now and then."""
     tail = np.zeros((6, min(window, x.size)))
     tail_n, tail_x, tail_y, tail_xx, tail_yy, tail_xy = tail[0], tail[1], tail[2], tail[3], tail[4], tail[5]
     last_x = last_y = 0.0
@@ -229,3 +211,8 @@ def pair_moments(
                 xy += dx * dy
             j = np.uint64(k - 1)
             tail_n[j], tail_x[j], tail_y[j], tail_xx[j], tail_yy[j], tail_xy[j] = n, sx, sy, xx, yy, xy
+
+
+OUTPUTS = "count", "base_x", "base_y", "total_x", "total_y", "scatter_x", "scatter_y", "scatter_xy"
+shared_comoments = summary(*OUTPUTS)(comoments)
+"""The summary, for kernels that always read it; `ts_corr` calls the plain loop, and for long windows only."""

@@ -11,7 +11,7 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.operators.block import comoments, pair_moments
+from factorloom.expressions.operators.block import comoments, shared_comoments
 from factorloom.expressions.operators.shift import ts_delay
 from factorloom.expressions.operators.short import SHORT, correlate_short
 from factorloom.expressions.operators.window import (
@@ -57,7 +57,7 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough(product / (count - 1), count, min_samples)
 
 
-@ts_cov.kernel_from(comoments)
+@ts_cov.kernel_from(shared_comoments)
 def _(count: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
     for i in range(out.size):
         covariance = scatter_xy[i] / (count[i] * (count[i] - 1))
@@ -103,7 +103,7 @@ def _(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
 def _correlate(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
     found = np.empty((8, x.size))
     count, scatter_x, scatter_y, scatter_xy = found[0], found[5], found[6], found[7]
-    pair_moments(x, y, window, count, found[1], found[2], found[3], found[4], scatter_x, scatter_y, scatter_xy)
+    comoments(x, y, window, count, found[1], found[2], found[3], found[4], scatter_x, scatter_y, scatter_xy)
     for i in range(out.size):
         correlation = scatter_xy[i] / (np.sqrt(scatter_x[i]) * np.sqrt(scatter_y[i]))
         out[i] = max(min(correlation, 1.0), -1.0) if count[i] >= min_samples else np.nan
@@ -137,7 +137,7 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return where_enough(product / square_y, count, min_samples)
 
 
-@ts_beta.kernel_from(comoments)
+@ts_beta.kernel_from(shared_comoments)
 def _(count: Array, scatter_y: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
     for i in range(out.size):
         out[i] = scatter_xy[i] / scatter_y[i] if count[i] >= min_samples else np.nan

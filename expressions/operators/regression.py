@@ -19,7 +19,7 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator, summary
-from factorloom.expressions.operators.block import comoments, moments
+from factorloom.expressions.operators.block import moments, shared_comoments
 from factorloom.expressions.operators.window import (
     Array,
     Pair,
@@ -197,7 +197,7 @@ def _(x: pl.Expr, y: pl.Expr, window: int, value: str, min_samples: int) -> pl.E
     return where_enough(line, n, min_samples)
 
 
-@ts_regression.kernel_from(comoments)
+@ts_regression.kernel_from(shared_comoments)
 def _(
     x: Array,
     y: Array,
