@@ -136,5 +136,6 @@ def _named(name: str, form: str, codes: npt.NDArray[np.int64], count: int) -> pl
 
 
 def _weekdays(count: int) -> npt.NDArray[np.datetime64]:
-    days = np.arange(np.datetime64("2010-01-01", "D"), np.datetime64("2010-01-01", "D") + 2 * count + 7)
+    first = np.datetime64("2010-01-01", "D")
+    days = np.arange(first, first + np.timedelta64(2 * count + 7, "D"))
     return days[np.is_busday(days)][:count]

@@ -270,6 +270,7 @@ def _annotations(loop: FunctionType) -> dict[str, Any]:
 
 def _annotation(loop: FunctionType, name: str, hint: Any) -> Any:
     """How an operator declares the argument that a loop annotates like this."""
+    hint = _without_alias(hint)
     if any(isinstance(extra, Kind) for extra in get_args(hint)):
         return hint
     if hint in PLAIN:
@@ -280,6 +281,13 @@ def _annotation(loop: FunctionType, name: str, hint: Any) -> Any:
         f"indicator {loop.__name__}: {name} is annotated as {hint!r}, which is no parameter of a loop",
         hint="annotate parameters as fl.Window, fl.Periods, int, float or bool, and leave inputs bare",
     )
+
+
+def _without_alias(hint: Any) -> Any:
+    """What an alias stands for: NumPy's `NDArray` from 2.5 on, and whatever `type Name = ...` declares."""
+    while hasattr(get_origin(hint) or hint, "__value__"):
+        hint = (get_origin(hint) or hint).__value__
+    return hint
 
 
 def _copy(output: str) -> Loop:
