@@ -2,7 +2,7 @@
 
 import sys
 
-from factorloom.api.cli import main
+from factorloom.api.cli.command import main
 
 if __name__ == "__main__":
     main(["bench", *sys.argv[1:]])

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from factorloom.bench.peer import PEERS
-from factorloom.engine.processor import processors
+from factorloom.engine.runtime.thread import processors
 
 __all__ = ["Machine", "describe"]
 

@@ -10,11 +10,11 @@ from typing import Any, Literal, TypeAlias, overload
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars import Bars, append_bars, read_bars
-from factorloom.engine.explain import explain
-from factorloom.engine.passes import make_plan
-from factorloom.engine.plan import Plan
-from factorloom.engine.request import Dates, check_factors, named_factors, selected_rows
+from factorloom.engine.bars.bars import Bars, append_bars, read_bars
+from factorloom.engine.plan.explain import explain
+from factorloom.engine.plan.passes import make_plan
+from factorloom.engine.plan.plan import Plan
+from factorloom.engine.plan.request import Dates, check_factors, named_factors, selected_rows
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.factor import Factor
 
@@ -173,15 +173,15 @@ class Panel(Bars):
         """
         wanted = self._wanted(factors, more, named)
         if sink is not None:
-            from factorloom.engine.sink import write_blocks
+            from factorloom.engine.executor.file import write_blocks
 
             return write_blocks(self.blocks(wanted, dates=dates, symbols=symbols, dtype=dtype), sink)
         if engine not in ("numba", "polars"):
             raise ArgumentError(f"engine must be 'numba' or 'polars', got {engine!r}")
         if engine == "numba":
-            from factorloom.engine.tile import run
+            from factorloom.engine.executor.native.executor import run
         else:
-            from factorloom.engine.lazy import run
+            from factorloom.engine.executor.polars import run
         _check_dtype(dtype)
         part, chosen = self._part(wanted, dates, symbols)
         frame = part.frame.select(self.symbol, self.date).hstack(run(make_plan(wanted), part, dtype))
@@ -203,7 +203,7 @@ class Panel(Bars):
         >>> [block.height for block in fl.example().blocks(gap=fl.close / fl.open_ - 1)]
         [8]
         """
-        from factorloom.engine.tile import run_blocks
+        from factorloom.engine.executor.native.executor import run_blocks
 
         _check_dtype(dtype)
         wanted = self._wanted(factors, more, named)
@@ -237,7 +237,7 @@ class Panel(Bars):
           n2 = ts_mean(n1, 2) from s2                   -> staged
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
-        from factorloom.engine.tile import BLOCK_ROWS, tile_rows
+        from factorloom.engine.executor.native.executor import BLOCK_ROWS, tile_rows
 
         _check_dtype(dtype)
         plan = make_plan(self._wanted(factors, more, named), streamed=blocks)
@@ -267,7 +267,7 @@ class Panel(Bars):
         """The bars that the selected values need, and which of them are selected; None for all."""
         if dates is None and symbols is None:
             return self, None
-        from factorloom.engine.reach import needed
+        from factorloom.engine.plan.reach import needed
 
         chosen = selected_rows(self, dates, symbols)
         rows = needed(make_plan(wanted), self, chosen)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col, lit
-from factorloom.expressions.operators.shift import ts_pct_change
+from factorloom.expressions.operators.time.shift import ts_pct_change
 from factorloom.expressions.render import READY
 
 __all__ = ["READY_FACTORS", "amount", "close", "high", "low", "missing", "open_", "returns", "volume", "vwap"]

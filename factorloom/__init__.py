@@ -27,24 +27,24 @@ from factorloom.expressions.parameter import MinSamples, Periods, Window
 from factorloom.expressions.parse import operators, parse
 
 if TYPE_CHECKING:
-    from factorloom.engine.model import ScoreFactor, ScoreModel, Winsorize
     from factorloom.engine.panel import Panel, example
-    from factorloom.engine.processor import configure
-    from factorloom.engine.score import score
+    from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
+    from factorloom.engine.research.score import score
+    from factorloom.engine.runtime.thread import configure
     from factorloom.storage.store import Store, open_store
 
     __version__: str
 
 _LATER = {
     "Panel": "factorloom.engine.panel",
-    "ScoreFactor": "factorloom.engine.model",
-    "ScoreModel": "factorloom.engine.model",
+    "ScoreFactor": "factorloom.engine.research.model",
+    "ScoreModel": "factorloom.engine.research.model",
     "Store": "factorloom.storage.store",
-    "Winsorize": "factorloom.engine.model",
-    "configure": "factorloom.engine.processor",
+    "Winsorize": "factorloom.engine.research.model",
+    "configure": "factorloom.engine.runtime.thread",
     "example": "factorloom.engine.panel",
     "open_store": "factorloom.storage.store",
-    "score": "factorloom.engine.score",
+    "score": "factorloom.engine.research.score",
 }
 
 __all__ = [

@@ -1,6 +1,6 @@
 """`python -m factorloom` is the command line."""
 
-from factorloom.api.cli import main
+from factorloom.api.cli.command import main
 
 if __name__ == "__main__":
     main()

@@ -106,7 +106,7 @@ class Calculator:
         missing = {factor.digest: factor for factor in factors.values() if factor.digest not in places}
         if not missing:
             return None
-        from factorloom.engine import kernel
+        from factorloom.engine.executor.native import kernel
 
         before = kernel.runs()
         values = self.panel(cursor, entry).compute(missing, engine=engine)

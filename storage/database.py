@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 import duckdb
 
-from factorloom.engine.processor import processors
+from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.errors import StoreError
 from factorloom.storage import catalog
 from factorloom.storage.sql import Cursor

@@ -6,7 +6,7 @@ import datetime as dt
 
 import polars as pl
 
-from factorloom.engine.model import ScoreModel
+from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ParameterError, UnknownColumnError, suggest
 from factorloom.storage.catalog import Dataset
 from factorloom.storage.selection import instant, moment

@@ -9,8 +9,8 @@ from types import TracebackType
 
 import polars as pl
 
-from factorloom.engine.model import ScoreModel
 from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.factor import Factor
 from factorloom.storage import catalog, score
@@ -195,7 +195,7 @@ class Store:
         ParameterError
             The date has no bars.
         """
-        from factorloom.engine.score import score_frame
+        from factorloom.engine.research.score import score_frame
 
         if not isinstance(model, ScoreModel):
             raise ArgumentError(f"a model is a ScoreModel, got {type(model).__name__}")

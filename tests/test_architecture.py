@@ -16,7 +16,7 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 FRONT_DOOR = sorted((ROOT / "factorloom").glob("*.py"))
 HEAVY = ("numba", "duckdb", "litestar", "pandas", "pyarrow", "aiohttp", "granian", "rich", "cyclopts", "structlog")
 UNPICKLERS = ("cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve")
-COMPILES_DRIVERS = ROOT / "engine" / "compile.py"
+COMPILES_DRIVERS = ROOT / "engine" / "runtime" / "jit.py"
 
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 

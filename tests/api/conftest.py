@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from litestar.testing import TestClient
 
-from factorloom.api import cli
-from factorloom.api.app import create_app
+from factorloom.api.cli import command as cli
+from factorloom.api.http.app import create_app
 from factorloom.storage.market import simulate
 from factorloom.storage.store import Store, open_store
 

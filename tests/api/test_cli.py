@@ -16,8 +16,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from factorloom.api import cli, server
-from factorloom.api.output import encode
+from factorloom.api.cli import command as cli
+from factorloom.api.cli.output import encode
+from factorloom.api.http import server
 from factorloom.storage.market import simulate
 from factorloom.storage.store import Store, open_store
 

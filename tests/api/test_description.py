@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from litestar.testing import TestClient
 
-from factorloom.api.app import create_app
+from factorloom.api.http.app import create_app
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.store import Store
 

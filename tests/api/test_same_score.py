@@ -20,7 +20,7 @@ import pytest
 from litestar.testing import TestClient
 
 import factorloom as fl
-from factorloom.api.app import create_app
+from factorloom.api.http.app import create_app
 from factorloom.storage.store import open_store
 
 BALANCED = Path(__file__).parents[2] / "examples" / "models" / "balanced.toml"

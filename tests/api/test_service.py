@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
-from factorloom.api import route
-from factorloom.api.answer import ARROW
-from factorloom.api.app import create_app
-from factorloom.api.schema import MAX_FACTORS
+from factorloom.api.http import route
+from factorloom.api.http.answer import ARROW
+from factorloom.api.http.app import create_app
+from factorloom.api.http.schema import MAX_FACTORS
 from factorloom.expressions.parse import parse
 from factorloom.storage.store import Store
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from factorloom.api.cli import run as command
+from factorloom.api.cli.command import run as command
 from factorloom.bench import engine, job
 from factorloom.bench.engine import Options, Report, run
 from factorloom.bench.job import Job, Result, measure

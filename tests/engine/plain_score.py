@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 from hypothesis import strategies as st
 
-from factorloom.engine.model import ScoreFactor, ScoreModel, Winsorize
+from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
 
 NAMES = ("alpha", "beta", "gamma", "delta")
 DAY = datetime.date(2024, 1, 2)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import factorloom as fl
-from factorloom.engine.compile import _jit
+from factorloom.engine.runtime.jit import _jit
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operators.sort import rank_section
+from factorloom.expressions.operators.loop.sort import rank_section
 from tests.oracle import to_array
 
 Array = npt.NDArray[np.float64]

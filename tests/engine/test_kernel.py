@@ -15,7 +15,7 @@ from factorloom.expressions.operator import find
 
 RANK = """
 import factorloom as fl
-from factorloom.engine import kernel
+from factorloom.engine.executor.native import kernel
 for name in {names}:
     driver = kernel.launch(fl.parse(name + "(close)")).driver
     print(name, sum(driver.stats.cache_hits.values()), next(iter(driver.overloads.values())).fndesc.mangled_name)

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 import factorloom as fl
-from factorloom.engine import memory
+from factorloom.engine.runtime import memory
 
 LARGE = memory.SMALL // 8
 

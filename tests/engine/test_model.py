@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factorloom.engine.model import ScoreFactor, ScoreModel, Winsorize
+from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
 from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError
 from factorloom.expressions.parse import parse
 
@@ -124,7 +124,7 @@ def test_the_digest_stays_where_a_score_stays(change: dict[str, Any]) -> None:
 
 def test_the_digest_is_the_same_in_another_process() -> None:
     script = (
-        "import sys, json; from factorloom.engine.model import ScoreModel;"
+        "import sys, json; from factorloom.engine.research.model import ScoreModel;"
         "print(ScoreModel.from_dict(json.loads(sys.argv[1])).digest)"
     )
     command = [sys.executable, "-c", script, json.dumps(BASE)]

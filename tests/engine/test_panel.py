@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factorloom as fl
-from factorloom.engine import kernel, tile
+from factorloom.engine.executor.native import executor as tile
+from factorloom.engine.executor.native import kernel
 from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError, UnknownColumnError
 from tests.oracle import assert_same, mean_of, to_array
 from tests.strategies import factors, panels

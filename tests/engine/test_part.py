@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
-from factorloom.engine import tile
+from factorloom.engine.executor.native import executor as tile
 from factorloom.expressions.errors import ArgumentError, BarsError
 from tests.oracle import assert_same, to_array
 from tests.strategies import COLUMNS, factors, panels

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factorloom as fl
-from factorloom.engine.passes import PASSES, make_plan
-from factorloom.engine.passes.cut import cut
-from factorloom.engine.passes.share import share
-from factorloom.engine.passes.simplify import simplify
-from factorloom.engine.plan import Finding, Plan, findings
+from factorloom.engine.plan.cut import cut
+from factorloom.engine.plan.passes import PASSES, make_plan
+from factorloom.engine.plan.plan import Finding, Plan, findings
+from factorloom.engine.plan.share import share
+from factorloom.engine.plan.simplify import simplify
 from factorloom.expressions.axis import Axis
 from tests.strategies import factors
 

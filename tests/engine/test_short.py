@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import factorloom as fl
-from factorloom.expressions.operators.short import AHEAD, SHORT
+from factorloom.expressions.operators.loop.short import AHEAD, SHORT
 from tests.engine.exact import Array, Line
 from tests.engine.test_digits import panel_of, series
 from tests.oracle import to_array

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
-from factorloom.engine.passes import make_plan
-from factorloom.engine.plan import Finding
+from factorloom.engine.plan.passes import make_plan
+from factorloom.engine.plan.plan import Finding
 from factorloom.expressions.errors import FactorloomError, IndicatorError, UnknownOperatorError
 from factorloom.expressions.factor import OPERATORS
 from factorloom.expressions.frozen import fingerprint

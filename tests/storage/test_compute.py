@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from factorloom.engine import kernel
+from factorloom.engine.executor.native import kernel
 from factorloom.engine.panel import Panel
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError
 from factorloom.expressions.factor import Factor

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import factorloom as fl
-from factorloom.engine.model import ScoreFactor, ScoreModel
+from factorloom.engine.research.model import ScoreFactor, ScoreModel
 from factorloom.expressions.errors import ArgumentError, DatasetError, ParameterError, UnknownColumnError
 from factorloom.expressions.parse import parse
 from factorloom.storage.store import Store, open_store

@@ -16,8 +16,8 @@ from factorloom.expressions.column import close, high, low, open_
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.library.ta.registry import technical
 from factorloom.expressions.operators import ts_delay, ts_mean, where
-from factorloom.expressions.operators.arithmetic import max as larger
-from factorloom.expressions.operators.arithmetic import min as smaller
+from factorloom.expressions.operators.cell.arithmetic import max as larger
+from factorloom.expressions.operators.cell.arithmetic import min as smaller
 
 __all__ = [
     "cdlbelthold",

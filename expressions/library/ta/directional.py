@@ -20,8 +20,8 @@ from factorloom.expressions.operators import (
     ts_sum,
     where,
 )
-from factorloom.expressions.operators.arithmetic import max as larger
-from factorloom.expressions.operators.arithmetic import min as smaller
+from factorloom.expressions.operators.cell.arithmetic import max as larger
+from factorloom.expressions.operators.cell.arithmetic import min as smaller
 
 __all__ = [
     "adx",

@@ -1,0 +1,1 @@
+"""The command line: data on stdout, logs and progress on stderr."""

@@ -1,0 +1,82 @@
+"""The Litestar application."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, SwaggerRenderPlugin
+from litestar.openapi.spec import Tag
+
+from factorloom.api.http.log import log_requests
+from factorloom.api.http.problem import HANDLERS as PROBLEMS
+from factorloom.api.http.route import HANDLERS as ROUTES
+from factorloom.storage.store import Store, open_store
+
+__all__ = ["create_app"]
+
+MAX_BODY = 1_000_000
+STORE_VARIABLE = "FACTORLOOM_STORE"
+
+DESCRIPTION = """
+Equity factors, computed and scored over the datasets of one store.
+
+Factors are sent as text, such as `cs_rank(ts_pct_change(close, 20))`; models as JSON with the keys of their TOML form.
+Errors are `application/problem+json` with the place of the fault and a hint.
+"""
+TAGS = [
+    Tag("data", "What the store holds."),
+    Tag("factors", "Expressions over symbols and dates."),
+    Tag("scores", "Weighted composites with their contributions."),
+    Tag("health", "For whoever watches the service."),
+]
+
+
+def create_app(store: Store | str | os.PathLike[str] | None = None) -> Litestar:
+    """The application over a store.
+
+    Parameters
+    ----------
+    store
+        An open store, which stays the caller's, or the path of one, which is opened while the application runs. By
+        default the path in the environment variable FACTORLOOM_STORE, or else `factorloom.duckdb`.
+
+    Examples
+    --------
+    >>> from factorloom.api.http.app import create_app
+    >>> sorted(route.path for route in create_app("market.duckdb").routes if route.path.startswith("/v1"))[:2]
+    ['/v1/datasets', '/v1/datasets/{name:str}']
+    """
+    given = os.environ.get(STORE_VARIABLE, "factorloom.duckdb") if store is None else store
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        if isinstance(given, Store):
+            app.state.store = given
+            yield
+            return
+        with open_store(Path(given)) as opened:
+            app.state.store = opened
+            yield
+
+    return Litestar(
+        ROUTES,
+        lifespan=[lifespan],
+        middleware=[log_requests],
+        logging_config=None,
+        exception_handlers=PROBLEMS,
+        request_max_body_size=MAX_BODY,
+        openapi_config=OpenAPIConfig(
+            title="Factorloom",
+            version=version("factorloom"),
+            description=DESCRIPTION,
+            tags=TAGS,
+            path="/schema",
+            render_plugins=[SwaggerRenderPlugin(), JsonRenderPlugin()],
+        ),
+    )

@@ -1,0 +1,1 @@
+"""What runs a plan: one protocol, and the executors behind it."""

@@ -1,0 +1,254 @@
+"""A stage as a program: which loop runs on which arrays, worked out once and run on every tile.
+
+Every value has a slot. A slot is bound to a stretch of a whole array (a column, a value between stages, a result), or
+it is a register: scratch memory of a thread that many values use one after another. The environment of a tile holds
+the address of every slot. Loops that follow one another are called by compiled code, without the interpreter.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from factorloom.engine.bars.layout import Array, GroupRuns, Index, Tiles
+from factorloom.engine.executor.native import transfer
+from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
+from factorloom.engine.executor.native.kernel import Read, launch
+from factorloom.engine.executor.native.result import Column
+from factorloom.engine.plan.plan import Finding, Step
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import LIT
+
+__all__ = ["Program", "Scratch"]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A driver with the slots and numbers that it takes; it walks over the groups of a category, if one is given."""
+
+    driver: Any
+    slots: tuple[int, ...]
+    numbers: tuple[float, ...] = ()
+    column: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Formula:
+    """The NumPy meaning of a cell-wise operator that has no kernel; the last slot is written."""
+
+    node: Factor
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Calls:
+    """Calls that follow one another, in the form that compiled code takes."""
+
+    calls: tuple[Index, Index, Index, Array, Index]
+    column: str | None
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """What a thread runs tiles with: registers and constants by slot, and the address of every slot.
+
+    For a slot that moves on with the tiles, that is the address that row 0 would have.
+    """
+
+    arrays: Mapping[int, Array]
+    addresses: Index
+
+
+Value: TypeAlias = Read | tuple[Factor, Factor] | str
+"""What a slot holds: a node, an output of a summary, a node in the order of a category column, or another array."""
+
+
+class Program:
+    """The instructions of a stage, built by adding steps; `finish` then lets slots share registers."""
+
+    def __init__(self, places: Index, groups: Mapping[str, GroupRuns]) -> None:
+        self._places, self._groups = places, groups
+        self._slots: dict[Value, int] = {}
+        self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
+        self._constants: dict[int, float] = {}
+        self._registers: dict[int, int] = {}
+        self._instructions: list[_Call | _Formula] = []
+        self._parts: list[_Calls | _Formula] = []
+        self._steps: Index = np.empty(0, np.int64)
+
+    def bind(self, node: Factor, array: Array, start: int = 0) -> None:
+        """Let the value of a node be a stretch of a larger array, which begins at row `start`."""
+        self._bound[self._slot(node)] = array, start
+
+    def add(self, step: Step) -> None:
+        """Run an operator or a summary."""
+        key = step.key if isinstance(step, Finding) else _key(step)
+        call = launch(step)
+        if call is None:
+            assert isinstance(step, Factor)
+            self._instructions.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
+            return
+        takes = self._reads(call.reads, key)
+        if isinstance(step, Finding):
+            gives = [self._slot((step, name)) for name in step.outputs]
+        else:
+            gives = [self._slot(_grouped(step, key))]
+        self._call(call.driver, (*takes, *gives), call.numbers, key)
+        if isinstance(step, Factor) and key is not None:
+            self._call(transfer.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
+
+    def turn_in(self, node: Factor, source: Array) -> None:
+        """Read a value that lies in the order of dates."""
+        self._call(transfer.gather, (self._whole(source), self._turned(), self._slot(node)))
+
+    def turn_out(self, node: Factor, target: Array) -> None:
+        """Leave a value behind in the order of dates."""
+        self._call(transfer.scatter, (self._read(node, None), self._turned(), self._whole(target)))
+
+    def give(self, node: Factor, column: Column) -> None:
+        """Leave a value in a column of the result, and mark what is present."""
+        slot = self._read(node, None)
+        if self._bound.get(slot, (None,))[0] is not column.values:
+            target = self._slot(f"column {id(column)}")
+            self._bound[target] = column.values, column.start
+            self._call(transfer.move if column.values.dtype == np.float64 else transfer.narrow, (slot, target))
+        self._call(transfer.seal, (slot, self._whole(column.bits), self._whole(column.missing)), (column.start,))
+
+    def finish(self) -> None:
+        """Give every slot that needs one a register, used again after its last use."""
+        lasting = self._bound.keys() | self._constants.keys()
+        self._registers = _shared([[slot for slot in step.slots if slot not in lasting] for step in self._instructions])
+        for _, steps in itertools.groupby(self._instructions, lambda step: getattr(step, "column", step)):
+            part = list(steps)
+            calls = [step for step in part if isinstance(step, _Call)]
+            self._parts += [_joined(calls)] if calls else [step for step in part if isinstance(step, _Formula)]
+        self._steps = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
+        for slot, (array, start) in self._bound.items():
+            self._steps[slot] = 0 if start is None else array.itemsize
+
+    @property
+    def width(self) -> int:
+        """How many registers a tile needs."""
+        return max(self._registers.values(), default=-1) + 1
+
+    def scratch(self, rows: int) -> Scratch:
+        """Memory in which a thread can run tiles of up to so many rows."""
+        registers = np.empty((self.width, rows))
+        arrays = {slot: registers[register] for slot, register in self._registers.items()}
+        arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
+        addresses = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
+        for slot, (array, start) in self._bound.items():
+            addresses[slot] = array.ctypes.data - (start or 0) * array.itemsize
+        for slot, array in arrays.items():
+            addresses[slot] = array.ctypes.data
+        return Scratch(arrays, addresses)
+
+    def run(self, tiles: Tiles, first: int, last: int, scratch: Scratch) -> None:
+        """Run all instructions on some of the tiles: at once if all are calls, else on one tile after another."""
+        step = 1 if len(self._parts) > 1 else last - first
+        for tile in range(first, last, step):
+            for part in self._parts:
+                if isinstance(part, _Formula):
+                    rows = slice(int(tiles.bounds[tile]), int(tiles.bounds[tile + 1]))
+                    *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
+                    _compute(part.node, takes, gives)
+                else:
+                    where = (scratch.addresses, self._steps, tiles.bounds, *tiles.runs(part.column))
+                    call_all(*part.calls, *where, tile, tile + step)
+
+    def _array(self, slot: int, rows: slice, scratch: Scratch) -> Array:
+        if slot in scratch.arrays:
+            return scratch.arrays[slot][: rows.stop - rows.start]
+        array, start = self._bound[slot]
+        return array[rows.start - (start or 0) : rows.stop - (start or 0)]
+
+    def _slot(self, value: Value) -> int:
+        return self._slots.setdefault(value, FIRST_SLOT + len(self._slots))
+
+    def _whole(self, array: npt.NDArray[Any]) -> int:
+        """The slot of an array that does not move on with the tiles."""
+        slot = self._slot(f"array {id(array)}")
+        self._bound[slot] = array, None
+        return slot
+
+    def _turned(self) -> int:
+        """The slot of where the rows lie in the order of dates."""
+        slot = self._slot("places")
+        self._bound[slot] = self._places, 0
+        return slot
+
+    def _reads(self, values: Iterable[Read], key: Factor | None) -> list[int]:
+        return [self._read(value, key) for value in values]
+
+    def _read(self, value: Read, key: Factor | None) -> int:
+        """The slot of a value, in the order of a category column where one is given."""
+        if isinstance(value, Factor) and value.operator is LIT:
+            slot = self._slot(value)
+            self._constants[slot] = float(value.parameters[0])
+            return slot
+        if key is None or not isinstance(value, Factor):
+            return self._slot(value)
+        if (value, key) not in self._slots:
+            self._call(transfer.collect, (self._slot(value), self._grouping(key), self._slot((value, key))), (), key)
+        return self._slot((value, key))
+
+    def _grouping(self, key: Factor) -> int:
+        """The slot of the rows of all groups."""
+        return self._whole(self._groups[_column(key)].places)
+
+    def _call(
+        self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
+    ) -> None:
+        self._instructions.append(_Call(driver, slots, numbers, None if key is None else _column(key)))
+
+
+def _shared(touched: Sequence[Sequence[int]]) -> dict[int, int]:
+    """A register for every slot, from the slots that each instruction touches: free again after the last one."""
+    last = {slot: place for place, slots in enumerate(touched) for slot in slots}
+    registers: dict[int, int] = {}
+    free: list[int] = []
+    used = itertools.count()
+    for place, slots in enumerate(touched):
+        for slot in dict.fromkeys(slots):
+            if slot not in registers:
+                registers[slot] = free.pop() if free else next(used)
+        free += [registers[slot] for slot in dict.fromkeys(slots) if last[slot] == place]
+    return registers
+
+
+def _joined(calls: Sequence[_Call]) -> _Calls:
+    codes = np.array([address(call.driver) for call in calls], np.int64)
+    slots = np.array([slot for call in calls for slot in call.slots], np.int64)
+    slot_ends = np.cumsum([len(call.slots) for call in calls], dtype=np.int64)
+    numbers = np.array([number for call in calls for number in call.numbers], np.float64)
+    number_ends = np.cumsum([len(call.numbers) for call in calls], dtype=np.int64)
+    return _Calls((codes, slots, slot_ends, numbers, number_ends), calls[0].column)
+
+
+def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
+    """The meaning of a cell-wise operator, in place where it is a ufunc."""
+    form = node.operator.meaning_form
+    assert form is not None
+    if isinstance(form, np.ufunc):
+        form(*takes, out=gives)
+    else:
+        gives[:] = node.operator.call(form, takes, node.parameters)
+    transfer.clean(gives)
+
+
+def _key(node: Factor) -> Factor | None:
+    return node.inputs[-1] if node.operator.axis is Axis.GROUP else None
+
+
+def _column(key: Factor) -> str:
+    return str(key.parameters[0])
+
+
+def _grouped(node: Factor, key: Factor | None) -> Value:
+    return node if key is None else (node, key)

@@ -1,0 +1,197 @@
+"""Compiled loops of the engine's own: moving values between orders, and marking what is missing."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.executor.native.call import NUMBER, ROWS, START, view
+from factorloom.engine.runtime.jit import driver
+
+__all__ = [
+    "Bits",
+    "clean",
+    "collect",
+    "cursor",
+    "cuts_of",
+    "gather",
+    "move",
+    "narrow",
+    "places_of",
+    "scatter",
+    "seal",
+    "seal_edges",
+    "spread",
+]
+
+Bits: TypeAlias = npt.NDArray[np.uint8]
+
+
+# --- drivers -----------------------------------------------------------------------------------------------------
+
+
+@njit(nogil=True, error_model="numpy")
+def _byte(x: Array) -> int:
+    """A bit for each of up to eight values that is present."""
+    mark = 0
+    for k in range(x.size):
+        mark |= (x[k] == x[k]) << k
+    return mark
+
+
+@njit(nogil=True, error_model="numpy")
+def _seal(x: Array, start: int, bits: Bits) -> int:
+    """Set the bit of every present value, the first one at bit `start`, and count the missing ones.
+
+    Bytes that are shared with other rows are left alone: `seal_edges` sets them once all rows are there.
+    """
+    first, last = -(-start // 8), (start + x.size) // 8
+    head = min(x.size, 8 * first - start)
+    missing = 0
+    for i in range(head):
+        missing += x[i] != x[i]
+    for i in range(max(head, 8 * last - start), x.size):
+        missing += x[i] != x[i]
+    for byte in range(first, last, 8):
+        stop = min(byte + 8, last)
+        part = x[8 * byte - start : 8 * stop - start]
+        gaps = 0
+        for i in range(part.size):
+            gaps += part[i] != part[i]
+        missing += gaps
+        if gaps == 0:
+            bits[byte:stop] = 255
+        else:
+            for k in range(stop - byte):
+                bits[byte + k] = _byte(part[8 * k : 8 * k + 8])
+    return missing
+
+
+@driver
+def gather(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = source[places[i]]`; takes source, places, out."""
+    size = offsets[last] - offsets[first]
+    source, places, out = (
+        view(env[slots[0]], size, "read"),
+        view(env[slots[1]], size, "index"),
+        view(env[slots[2]], size, "write"),
+    )
+    for i in range(size):
+        out[i] = source[np.uint64(places[i])]
+
+
+@driver
+def scatter(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`target[places[i]] = x[i]`; takes x, places, target."""
+    size = offsets[last] - offsets[first]
+    x, places, target = (
+        view(env[slots[0]], size, "read"),
+        view(env[slots[1]], size, "index"),
+        view(env[slots[2]], size, "write"),
+    )
+    for i in range(size):
+        target[np.uint64(places[i])] = x[i]
+
+
+@driver
+def collect(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """The values of a tile group by group; takes x, the rows of all groups, out."""
+    size = offsets[last] - offsets[first]
+    x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[2]], size, "write")
+    rows = view(env[slots[1]] + 8 * offsets[first], size, "index")
+    for i in range(size):
+        out[i] = x[rows[i] - env[START]]
+
+
+@driver
+def spread(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """Bring values back from their groups, missing for rows in none; takes x, the rows of all groups, out."""
+    size = offsets[last] - offsets[first]
+    x, out = view(env[slots[0]], size, "read"), view(env[slots[2]], env[ROWS], "write")
+    rows = view(env[slots[1]] + 8 * offsets[first], size, "index")
+    out[:] = np.nan
+    for i in range(size):
+        out[rows[i] - env[START]] = x[i]
+
+
+@driver
+def move(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]`; takes x, out."""
+    size = env[ROWS]
+    view(env[slots[1]], size, "write")[:] = view(env[slots[0]], size, "read")
+
+
+@driver
+def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]` with an `out` of Float32; takes x, out."""
+    x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
+    for i in range(x.size):
+        out[i] = np.float32(x[i])
+
+
+@driver
+def seal(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """Set the bits of present values and count the missing; takes x, bits, counts by tile, and the row of bit 0."""
+    x, start = view(env[slots[0]], env[ROWS], "read"), env[START] - int(numbers[0])
+    bits, counts = view(env[slots[1]], (start + x.size) // 8, "bits"), view(env[slots[2]], env[NUMBER] + 1, "index")
+    counts[env[NUMBER]] = _seal(x, start, bits)
+
+
+# --- functions ---------------------------------------------------------------------------------------------------
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def clean(x: Array) -> None:
+    """Make what is not finite missing."""
+    for i in range(x.size):
+        x[i] = x[i] if np.isfinite(x[i]) else np.nan
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def seal_edges(x: Array, starts: Index, bits: Bits) -> None:
+    """Set the bytes in which a stretch of rows starts or the last one ends; `x` holds all rows."""
+    for start in starts:
+        byte = start // 8
+        if byte < bits.size:
+            bits[byte] = _byte(x[8 * byte : 8 * byte + 8])
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
+    """The place of every value among the known ones, both ascending, run by run."""
+    for run in range(offsets.size - 1):
+        a, b = offsets[run], offsets[run + 1]
+        if a == b:
+            continue
+        place = np.searchsorted(known, values[a])
+        for i in range(a, b):
+            while known[place] < values[i]:
+                place += 1
+            codes[i] = place
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def places_of(codes: Index, offsets: Index, places: Index) -> None:
+    """Where every row goes when rows are laid out by code, rows of one code in their own order."""
+    after = offsets.copy()
+    for i in range(codes.size):
+        places[i] = after[codes[i]]
+        after[codes[i]] += 1
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def cuts_of(offsets: Index, rows: int) -> Index:
+    """Where tiles of up to so many rows start and end, counted in runs: never through a run, at least one in each."""
+    cuts, count = np.zeros(offsets.size, np.int64), 1
+    for run in range(1, offsets.size):
+        if offsets[run] - offsets[cuts[count - 1]] > rows and run - 1 > cuts[count - 1]:
+            cuts[count] = run - 1
+            count += 1
+    if offsets.size > 1:
+        cuts[count] = offsets.size - 1
+        count += 1
+    return cuts[:count]

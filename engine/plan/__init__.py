@@ -1,0 +1,1 @@
+"""From factors to a plan: the passes, one file each, what a plan reads, and the plan as text."""

@@ -1,0 +1,45 @@
+"""Pass 4: say in which order a stage's nodes run, with every summary before the first node that reads it.
+
+What reads a value runs as soon as it can, while the value is still in the processor's cache; that also keeps few
+values alive at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from factorloom.engine.plan.plan import Finding, Plan, Stage, Step, findings
+
+__all__ = ["arrange"]
+
+
+def arrange(plan: Plan) -> Plan:
+    return replace(plan, stages=tuple(replace(stage, steps=tuple(_ordered(stage))) for stage in plan.stages))
+
+
+def _ordered(stage: Stage) -> Iterator[Step]:
+    inside = set(stage.nodes)
+    needs: dict[Step, set[Step]] = {}
+    asked: dict[Finding, set[float | int]] = {}
+    for node in stage.nodes:
+        read = tuple(findings(node))
+        for finding in read:
+            needs.setdefault(finding, {child for child in finding.inputs if child in inside})
+            asked.setdefault(finding, set()).update(finding.asked)
+        needs[node] = {*read, *(child for child in node.operands if child in inside)}
+    users: dict[Step, list[Step]] = {step: [] for step in needs}
+    for step, needed in needs.items():
+        for other in needed:
+            users[other].append(step)
+    for step in list(needs):
+        stack = [step]
+        while stack:
+            ready = stack.pop()
+            if ready not in needs or needs[ready]:
+                continue
+            del needs[ready]
+            yield ready.answering(sorted(asked[ready])) if isinstance(ready, Finding) else ready
+            for user in users[ready]:
+                needs[user].discard(ready)
+            stack += reversed(users[ready])

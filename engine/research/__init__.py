@@ -1,0 +1,1 @@
+"""What is made of factors: score models, and scores."""

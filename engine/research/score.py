@@ -1,0 +1,277 @@
+"""How a model scores the cross-section of a date.
+
+For every factor, with `raw` its value:
+
+    x            = cs_winsorize(raw)              or group_winsorize(raw, sector) where neutralised
+    z            = cs_robust_zscore(x)            or group_robust_zscore(x, sector)
+    contribution = direction * weight * z / W     W: the sum of weights of the symbol's factors with a z
+    score        = sum of contributions           for symbols that have at least `min_factors` of them
+
+Everything up to the score is itself a factor (`composite`), so a score means the same wherever factors run. A
+factor without a z leaves no trace: it contributes nothing, not 0, and its weight goes to the others.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import operator
+from collections.abc import Iterable, Mapping
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.model import ScoreModel
+from factorloom.expressions.errors import BarsError, ParameterError, UnknownColumnError, suggest
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import col
+from factorloom.expressions.operators import (
+    cs_rank,
+    cs_robust_zscore,
+    cs_winsorize,
+    fill,
+    group_robust_zscore,
+    group_winsorize,
+    is_missing,
+    where,
+)
+
+__all__ = ["composite", "score", "score_frame", "standardized"]
+
+
+def standardized(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dict[str, Factor]:
+    """The winsorised robust z-score of every factor of a model, by name.
+
+    Parameters
+    ----------
+    model
+    raw
+        What to take as the raw factors, by name: by default the model's own.
+    """
+    return {name: _standard(model, factor) for name, factor in (model.raw if raw is None else raw).items()}
+
+
+def composite(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dict[str, Factor]:
+    """The score of a model as factors: `score`, `percentile`, and `contribution_<factor>` for each factor.
+
+    Parameters
+    ----------
+    model
+    raw
+        What to take as the raw factors, by name: by default the model's own.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> from factorloom.engine.research.score import composite
+    >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
+    >>> print(fl.example().show(composite(model)["score"]))
+    date             A       B      C
+    2024-01-02   0.674  -0.674      -
+    2024-01-03     0.0  -0.899  0.674
+    2024-01-04     0.0  -1.349  0.674
+    """
+    values = standardized(model, raw)
+    weights = _shares(model)
+    present = {name: 1 - is_missing(z) for name, z in values.items()}
+    scored = _sum(present.values()) >= model.needed
+    total = where(scored, _sum(weights[name] * flag for name, flag in present.items()))
+    parts = {name: z * (model.factors[name].direction * weights[name] / total) for name, z in values.items()}
+    whole = where(scored, _sum(fill(parts[name], 0) for name in sorted(parts)))
+    return {
+        "score": whole,
+        "percentile": cs_rank(whole),
+        **{f"contribution_{name}": part for name, part in parts.items()},
+    }
+
+
+def score_frame(
+    frame: pl.DataFrame,
+    model: ScoreModel,
+    *,
+    symbol: str = "symbol",
+    date: str = "date",
+    engine: Engine = "numba",
+) -> pl.DataFrame:
+    """Scores from raw factors that are already computed.
+
+    Parameters
+    ----------
+    frame
+        One row per symbol and date, whole cross-sections: the keys, a column per factor under its name in the
+        model, and the column that the model neutralises.
+    model
+    symbol, date
+        The names of the key columns.
+    engine
+        As in `Panel.compute`.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per symbol and date, by date, best first, those without a score last:
+
+        - the keys;
+        - `score`, Float64, and `rank`, Int64: 1 is the best of the date, ties share the smaller rank;
+        - `percentile`, Float64 in (0, 1]: 1 is the best of the date, ties share their mean;
+        - `reason`, String: why there is no score, null where there is one;
+        - `contribution_<factor>`, Float64: the parts of the score, null for a factor without a value.
+
+    Raises
+    ------
+    UnknownColumnError
+        Where a factor, the neutralised column or a key is not in the frame.
+    BarsError
+        Where a key is missing or repeated.
+    """
+    panel = Panel.from_frame(frame, symbol, date)
+    _check_columns(panel, [*model.factors, model.neutralize])
+    raw = {name: col(name) for name in model.factors}
+    wanted = composite(model, raw)
+    hidden = {f"z_{name}": z for name, z in standardized(model, raw).items()}
+    values = panel.compute({**wanted, **hidden}, engine=engine)
+    known = panel.frame.select(_marks(model))
+    return (
+        values.with_columns(pl.selectors.float().replace(0.0, 0.0))  # -0.0 is 0
+        .with_columns(_rank().over(date).alias("rank"))
+        .with_columns(pl.concat([values, known], how="horizontal").select(_reason(model)).to_series())
+        .sort(date, "score", symbol, descending=[False, True, False], nulls_last=True)
+        .select(symbol, date, "score", "rank", "percentile", "reason", pl.col(r"^contribution_.*$"))
+    )
+
+
+def score(
+    panel: Panel, model: ScoreModel, *, date: datetime.date | str | None = None, engine: Engine = "numba"
+) -> pl.DataFrame:
+    """The scores of one date of a panel.
+
+    Parameters
+    ----------
+    panel
+        Bars with all the history that the factors need.
+    model
+    date
+        A date of the panel, or its ISO text; by default the last.
+    engine
+        As in `Panel.compute`.
+
+    Returns
+    -------
+    polars.DataFrame
+        As `score_frame`, one row per symbol with a bar on the date.
+
+    Raises
+    ------
+    ParameterError
+        Where there are no bars on the date.
+    UnknownColumnError
+        Where a factor or the neutralised column is not in the panel.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
+    >>> fl.score(fl.example(), model).select("symbol", "rank", "score").rows()
+    [('C', 1, 0.6744897501960817), ('A', 2, 0.0), ('B', 3, -1.3489795003921634)]
+    """
+    _check_columns(panel, [model.neutralize])
+    day = _day(panel.dates, date)
+    raw = panel.compute(model.raw, engine=engine)
+    if model.neutralize:
+        raw = raw.with_columns(panel.frame[model.neutralize])
+    raw = raw.filter(raw[panel.date] == day)
+    return score_frame(raw, model, symbol=panel.symbol, date=panel.date, engine=engine)
+
+
+def _standard(model: ScoreModel, raw: Factor) -> Factor:
+    rule, group = model.winsorize, model.neutralize
+    if group is None:
+        return cs_robust_zscore(cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw)
+    held = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
+    return group_robust_zscore(held, group)
+
+
+def _shares(model: ScoreModel) -> dict[str, float]:
+    """The weights, adding up to 1."""
+    largest = max(part.weight for part in model.factors.values())
+    scaled = {name: part.weight / largest for name, part in model.factors.items()}
+    return {name: weight / sum(scaled.values()) for name, weight in scaled.items()}
+
+
+def _sum(factors: Iterable[Factor]) -> Factor:
+    return functools.reduce(operator.add, factors)
+
+
+# --- rank and reason ----------------------------------------------------------------------------------------
+
+
+def _rank() -> pl.Expr:
+    return pl.col("score").rank("min", descending=True).cast(pl.Int64)
+
+
+def _marks(model: ScoreModel) -> list[pl.Expr]:
+    """What the panel knows of each row: which raw factors are there, and whether the category is."""
+    category = pl.col(model.neutralize).is_not_null() if model.neutralize else pl.lit(True)
+    return [
+        *(pl.col(name).is_not_null().alias(f"raw_{name}") for name in model.factors),
+        category.alias("in_group"),
+    ]
+
+
+def _reason(model: ScoreModel) -> pl.Expr:
+    """Why a row has no score: too few z, as a value is missing or those it stands among are the same."""
+    has_raw = {name: pl.col(f"raw_{name}") for name in model.factors}
+    has_z = {name: pl.col(f"z_{name}").is_not_null() for name in model.factors}
+    missing = _listed({name: ~has_raw[name] for name in has_raw})
+    flat = _listed({name: has_raw[name] & ~has_z[name] for name in has_raw})
+    where_flat = f"in its {model.neutralize}" if model.neutralize else "on the date"
+    plural = "factors" if len(has_z) > 1 else "factor"
+    count = pl.format(
+        f"{{}} of {len(has_z)} {plural} present, {model.needed} needed{{}}{{}}",
+        pl.sum_horizontal(has_z.values()),
+        pl.when(missing != "").then(pl.format("; missing: {}", missing)).otherwise(pl.lit("")),
+        pl.when(flat != "").then(pl.format("; no spread {}: {}", pl.lit(where_flat), flat)).otherwise(pl.lit("")),
+    )
+    whole = pl.when(pl.col("in_group")).then(count).otherwise(pl.lit(f"no {model.neutralize}"))
+    return pl.when(pl.col("score").is_null()).then(whole).alias("reason")
+
+
+def _listed(flags: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The names whose flag is set, with commas between."""
+    names = [pl.when(flag).then(pl.lit(name)) for name, flag in flags.items()]
+    return pl.concat_str(names, separator=", ", ignore_nulls=True)
+
+
+# --- checks -------------------------------------------------------------------------------------------------
+
+
+def _check_columns(panel: Panel, names: Iterable[str | None]) -> None:
+    for name in names:
+        if name is not None and name not in panel.columns:
+            raise UnknownColumnError(f"no column {name!r} to score with", hint=suggest(name, panel.columns))
+
+
+def _day(dates: pl.Series, date: datetime.date | str | None) -> datetime.date:
+    """The entry of `dates` that was asked for."""
+    days: list[datetime.date] = dates.to_list()
+    if not days:
+        raise BarsError("there are no bars to score")
+    wanted = days[-1] if date is None else _like(dates.dtype, date)
+    if wanted not in days:
+        hint = f"the bars run from {days[0]} to {days[-1]}; a date without bars cannot be scored"
+        raise ParameterError(f"no bars on {date}", hint=hint)
+    return wanted
+
+
+def _like(dtype: pl.DataType, date: datetime.date | str) -> datetime.date:
+    """A date in the type of a column of dates or datetimes."""
+    try:
+        moment = datetime.datetime.fromisoformat(str(date))
+    except ValueError:
+        raise ParameterError(f"not a date: {date!r}", hint="write it as 2024-01-31") from None
+    if not isinstance(dtype, pl.Datetime):
+        return moment.date() if moment == datetime.datetime.combine(moment, datetime.time.min) else moment
+    if dtype.time_zone and moment.tzinfo is None:
+        return moment.replace(tzinfo=ZoneInfo(dtype.time_zone))
+    return moment

@@ -1,0 +1,155 @@
+"""Ranks across the symbols of one date, and what is made of them.
+
+Missing members are ignored, and stay missing. Every kernel here and in `robust.py` reads `ordered` (see `section.py`):
+however many of these operators look at the same values, a cross-section is sorted once.
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor, Input
+from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.loop.normal import normal_quantile, normal_quantiles
+from factorloom.expressions.operators.loop.section import like, ordered, present_in, spread_over
+from factorloom.expressions.operators.loop.window import present
+from factorloom.expressions.parameter import Choice, Whole
+
+__all__ = ["cs_normal_score", "cs_quantile_bin", "cs_rank"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+RankMethod: TypeAlias = Annotated[str, Choice(("percent", "ordinal"))]
+Bins: TypeAlias = Annotated[int, Whole(2, 1000)]
+
+
+def _ranks(x: Array) -> Array:
+    """The ranks of the present members from 1 on, ties taking the mean of theirs."""
+    below = (x[:, None] > x[None, :]).sum(axis=1)
+    same = (x[:, None] == x[None, :]).sum(axis=1)
+    return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
+
+
+@operator(Axis.CROSS)
+def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
+    """The rank among the symbols of the date, the smallest first; ties take the mean of their ranks.
+
+    - `method="percent"`: the rank as a share of the present members, in (0, 1]; 1 is the largest: pandas'
+      `rank(pct=True)`;
+    - `method="ordinal"`: the rank itself, from 1 to the number of present members: pandas' `rank()`. Tied members share
+      a rank here too, which may then end in .5.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_rank(fl.close)))
+    date             A    B      C
+    2024-01-02     0.5  1.0      -
+    2024-01-03   0.667  1.0  0.333
+    2024-01-04   0.667  1.0  0.333
+    >>> print(fl.example().show(fl.cs_rank(fl.close, method="ordinal")))
+    date           A    B    C
+    2024-01-02   1.0  2.0    -
+    2024-01-03   2.0  3.0  1.0
+    2024-01-04   2.0  3.0  1.0
+    """
+
+
+@cs_rank.meaning
+def _(x: Array, method: str) -> Array:
+    return _ranks(x) / max(1, present(x).size) if method == "percent" else _ranks(x)
+
+
+@cs_rank.polars
+def _(x: pl.Expr, method: str) -> pl.Expr:
+    return x.rank("average") / x.count() if method == "percent" else x.rank("average")
+
+
+@cs_rank.kernel_from(ordered)
+def _(rank: Array, ascending: Array, method: int, out: Array) -> None:
+    whole = present_in(ascending) if method == 0 else 1
+    for i in range(rank.size):
+        out[i] = rank[i] / whole
+
+
+@operator(Axis.CROSS)
+def cs_quantile_bin(x: Input, *, bins: Bins = 5) -> Factor:
+    """The quantile of the date that a symbol falls into, from 1 (the smallest values) to `bins`.
+
+    `ceil(bins * (rank - 1) / (n - 1))`, at least 1, with the rank of `cs_rank(method="ordinal")` among `n` present
+    members. Where no two values are the same this is `pandas.qcut`, and the sizes of bins differ by at most 1. Tied
+    members share the bin of their mean rank, so a date whose values are all the same, or that has a single one, falls
+    into the middle bin (the lower one of two).
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_quantile_bin(fl.close, bins=3)))
+    date           A    B    C
+    2024-01-02   1.0  3.0    -
+    2024-01-03   2.0  3.0  1.0
+    2024-01-04   2.0  3.0  1.0
+    """
+
+
+@cs_quantile_bin.meaning
+def _(x: Array, bins: int) -> Array:
+    if present(x).size == 1:
+        return like(x, np.ceil(bins / 2))
+    return np.maximum(np.ceil(bins * (_ranks(x) - 1) / (present(x).size - 1)), 1)
+
+
+@cs_quantile_bin.polars
+def _(x: pl.Expr, bins: int) -> pl.Expr:
+    place = (bins * (x.rank("average") - 1) / (x.count().cast(pl.Float64) - 1)).ceil().clip(1)
+    return pl.when(x.count() > 1).then(place).otherwise(spread_over(x, pl.lit(float((bins + 1) // 2))))
+
+
+@cs_quantile_bin.kernel_from(ordered)
+def _(rank: Array, ascending: Array, bins: int, out: Array) -> None:
+    n = present_in(ascending)
+    for i in range(rank.size):
+        place = max(np.ceil(bins * (rank[i] - 1) / (n - 1)), 1.0) if n > 1 else np.ceil(bins / 2)
+        out[i] = place if rank[i] == rank[i] else np.nan
+
+
+@operator(Axis.CROSS)
+def cs_normal_score(x: Input) -> Factor:
+    """The standard normal quantile of the rank: values as a normal distribution would have them, in the same order.
+
+    `Phi^-1((rank - 1/2) / n)` with the rank of `cs_rank(method="ordinal")` among `n` present members (rankits); ties
+    share a score, and equal values on a whole date have score 0.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_normal_score(fl.close)))
+    date              A      B       C
+    2024-01-02   -0.674  0.674       -
+    2024-01-03      0.0  0.967  -0.967
+    2024-01-04      0.0  0.967  -0.967
+
+    Source: Bliss, Greenwood & White (1956), A rankit analysis of paired comparisons, Biometrics 12, 381-403; the
+    quantile is in `normal.py`.
+    """
+
+
+@cs_normal_score.meaning
+def _(x: Array) -> Array:
+    shares, normal = (_ranks(x) - 0.5) / max(1, present(x).size), NormalDist()
+    return np.array([np.nan if np.isnan(share) else normal.inv_cdf(share) for share in shares])
+
+
+@cs_normal_score.polars
+def _(x: pl.Expr) -> pl.Expr:
+    def section(ranks: pl.Series) -> pl.Series:
+        rank = ranks.to_numpy()
+        return pl.Series(normal_quantiles(rank - 0.5, ranks.count() - rank + 0.5))
+
+    return x.rank("average").map_batches(section, return_dtype=pl.Float64)
+
+
+@cs_normal_score.kernel_from(ordered)
+def _(rank: Array, ascending: Array, out: Array) -> None:
+    n = present_in(ascending)
+    for i in range(rank.size):
+        out[i] = normal_quantile(2 * rank[i] - 1, 2 * n - 2 * rank[i] + 1) if rank[i] == rank[i] else np.nan

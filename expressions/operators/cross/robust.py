@@ -1,0 +1,211 @@
+"""Medians across the symbols of one date, scores around them, and wild values held in.
+
+Missing members are ignored, and stay missing. Every kernel reads `ordered` (see `section.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import ParameterError
+from factorloom.expressions.factor import Factor, Input
+from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.loop.section import (
+    around_mean,
+    like,
+    mean_in,
+    median,
+    median_distance,
+    middle_of,
+    ordered,
+    present_in,
+    quantile,
+    section_deviation,
+    section_mean,
+    section_moments,
+    spread_over,
+)
+from factorloom.expressions.operators.loop.window import around_median, present
+from factorloom.expressions.parameter import Choice, Real, Value
+
+__all__ = ["cs_median", "cs_robust_zscore", "cs_winsorize"]
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Limit: TypeAlias = Annotated[float, Real(above=0)]
+
+
+class _Method(Choice):
+    """The way to find the limits; a quantile's limit is a share."""
+
+    def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
+        word, limit = super().check(name, value, others), others["limit"]
+        if word == "quantile" and not (isinstance(limit, float) and limit < 0.5):
+            raise ParameterError(f"limit must be below 0.5 with method='quantile', got {limit}")
+        return word
+
+
+WinsorizeMethod: TypeAlias = Annotated[str, _Method(("mad", "std", "quantile"))]
+
+NORMAL_MAD = 1.482602218505602
+"""The standard deviation of a normal distribution over its median absolute deviation."""
+
+
+@operator(Axis.CROSS)
+def cs_median(x: Input) -> Factor:
+    """The median over the symbols of the date, for those that have a value; the mean of the middle two where their
+    number is even.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_median(fl.close)))
+    date            A     B     C
+    2024-01-02   15.0  15.0     -
+    2024-01-03   11.0  11.0  11.0
+    2024-01-04   12.0  12.0  12.0
+    """
+
+
+@cs_median.meaning
+def _(x: Array) -> Array:
+    return like(x, float(np.median(present(x)))) if present(x).size else x
+
+
+@cs_median.polars
+def _(x: pl.Expr) -> pl.Expr:
+    return spread_over(x, x.median())
+
+
+@cs_median.kernel_from(ordered)
+def _(x: Array, ascending: Array, out: Array) -> None:
+    middle = median(ascending[: present_in(ascending)])
+    for i in range(x.size):
+        out[i] = np.nan if np.isnan(x[i]) else middle
+
+
+@operator(Axis.CROSS)
+def cs_robust_zscore(x: Input) -> Factor:
+    """`(x - median) / (1.4826 * MAD)` over the symbols of the date, with MAD the median of `|x - median|`.
+
+    On normal values it equals the z-score; one wild value changes neither median nor MAD. Missing where the MAD is
+    0, that is where half of the values or more are the same.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_robust_zscore(fl.close)))
+    date              A      B       C
+    2024-01-02   -0.674  0.674       -
+    2024-01-03      0.0  0.899  -0.674
+    2024-01-04      0.0  1.349  -0.674
+
+    Source: Huber & Ronchetti (2009), Robust Statistics, 2nd edition, section 5.1; the constant is
+    `1 / norm.ppf(0.75)`.
+    """
+
+
+@cs_robust_zscore.meaning
+def _(x: Array) -> Array:
+    there, out = ~np.isnan(x), np.full(x.size, np.nan)
+    if there.any():
+        apart = around_median(x[there])
+        out[there] = apart / (NORMAL_MAD * float(np.median(np.abs(apart))))
+    return out
+
+
+@cs_robust_zscore.polars
+def _(x: pl.Expr) -> pl.Expr:
+    low = x.quantile(0.5, "lower")
+    apart = (x - low) - (x.quantile(0.5, "higher") - low) / 2
+    return apart / (NORMAL_MAD * apart.abs().median())
+
+
+@cs_robust_zscore.kernel_from(ordered)
+def _(x: Array, ascending: Array, out: Array) -> None:
+    values = ascending[: present_in(ascending)]
+    low, middle = middle_of(values)
+    spread = NORMAL_MAD * median_distance(values, low, middle)
+    spread = spread if spread > 0 else np.nan
+    for i in range(x.size):
+        out[i] = ((x[i] - low) - middle) / spread
+
+
+@operator(Axis.CROSS)
+def cs_winsorize(x: Input, *, limit: Limit = 3.0, method: WinsorizeMethod = "mad") -> Factor:
+    """`x` held within limits taken from the date, so that no wild value rules a score.
+
+    - `method="mad"`: median ± `limit` * 1.4826 * MAD; unchanged where the MAD is 0, for then there is no scale to
+      call a value wild;
+    - `method="std"`: mean ± `limit` standard deviations (ddof 1);
+    - `method="quantile"`: between the quantiles `limit` and `1 - limit` (linear interpolation), `limit` below 0.5.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_winsorize(fl.close, limit=1)))
+    date            A       B    C
+    2024-01-02   10.0    20.0    -
+    2024-01-03   11.0    19.0  5.0
+    2024-01-04   12.0  19.413  7.0
+    >>> print(fl.example().show(fl.cs_winsorize(fl.close, limit=0.25, method="quantile")))
+    date            A     B    C
+    2024-01-02   12.5  17.5    -
+    2024-01-03   11.0  15.0  8.0
+    2024-01-04   12.0  17.0  9.5
+    """
+
+
+@cs_winsorize.meaning
+def _(x: Array, limit: float, method: str) -> Array:
+    values = present(x)
+    if values.size < 2:
+        return x
+    if method == "quantile":
+        lower, upper = np.quantile(values, [limit, 1 - limit])
+    else:
+        centre_, spread = (values.mean(), values.std(ddof=1)) if method == "std" else (np.median(values), 0.0)
+        if method == "mad":
+            spread = NORMAL_MAD * np.median(np.abs(values - centre_))
+        if spread == 0:
+            return x
+        lower, upper = centre_ - limit * spread, centre_ + limit * spread
+    return np.clip(x, lower, upper)
+
+
+@cs_winsorize.polars
+def _(x: pl.Expr, limit: float, method: str) -> pl.Expr:
+    if method == "quantile":
+        return x.clip(x.quantile(limit, "linear"), x.quantile(1 - limit, "linear"))
+    middle, spread = x.median(), NORMAL_MAD * (x - x.median()).abs().median()
+    if method == "std":
+        middle, spread = mean_in(x), around_mean(x).std()
+    return pl.when(spread > 0).then(x.clip(middle - limit * spread, middle + limit * spread)).otherwise(x)
+
+
+@cs_winsorize.kernel_from(ordered, section_moments)
+def _(
+    x: Array,
+    ascending: Array,
+    count: Array,
+    base: Array,
+    total: Array,
+    square: Array,
+    limit: float,
+    method: int,
+    out: Array,
+) -> None:
+    values = ascending[: present_in(ascending)]
+    lower, upper = -np.inf, np.inf
+    if method == 2:
+        if values.size > 0:
+            lower, upper = quantile(values, limit), quantile(values, 1 - limit)
+    else:
+        low, middle = middle_of(values)
+        spread = NORMAL_MAD * median_distance(values, low, middle)
+        middle += low
+        if method == 1:
+            middle, spread = section_mean(count, base, total), section_deviation(count, square)
+        if spread > 0:
+            lower, upper = middle - limit * spread, middle + limit * spread
+    for i in range(x.size):
+        out[i] = lower if x[i] < lower else upper if x[i] > upper else x[i]

@@ -1,0 +1,218 @@
+"""How windows are summed without drift: the block method, in summaries that the operators on windows share.
+
+A series is cut into blocks of `window` bars. Every window is then the tail of one block followed by the head of the
+next, and costs the same whatever its length:
+
+    bars        a b c d e | f g h i j | k ...        window 5
+    window at h     d e + f g h                      what the tail `d e` holds, and the head `f g h`
+
+Each loop below takes one block after another. Its first half walks forwards, adds every bar to the head, and merges
+the head with the tail that the block before has left at the same place. Its second half walks back and leaves the
+tails of this block for the next one: `tail[k]` is all but the first `k + 1` bars.
+
+Nothing is ever subtracted, so an outlier leaves no trace once it has left the window. Moments are taken around a
+member of the window, the first value of its head or the last of its tail: what is added up is never larger than the
+spread itself, so no price level costs digits, a constant has a spread of exactly 0, and windows of whole numbers come
+out exact, ties and all. To merge a tail with a head is to move its sums from one member to the other.
+
+Missing values (NaN) count for nothing. Places are unsigned, which spares compiled code the question whether they
+count from the end of the array.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from factorloom.expressions.operator import summary
+from factorloom.expressions.operators.loop.window import Array
+
+__all__ = ["comoments", "moments", "products", "shape", "shared_comoments", "sums"]
+
+
+@summary("total")
+def sums(x: Array, window: int, total: Array) -> None:
+    """The sum of the present values of every window."""
+    tail = np.zeros(min(window, x.size))
+    for start in range(0, x.size, window):
+        width = min(window, x.size - start)
+        s = 0.0
+        for k in range(width):
+            i = np.uint64(start + k)
+            s += x[i] if x[i] == x[i] else 0.0
+            total[i] = s + tail[k]
+        s = 0.0
+        for k in range(width - 1, 0, -1):
+            i = np.uint64(start + k)
+            s += x[i] if x[i] == x[i] else 0.0
+            tail[np.uint64(k - 1)] = s
+
+
+@summary("product")
+def products(x: Array, window: int, product: Array) -> None:
+    """The product of the present values of every window, 1 where it has none."""
+    tail = np.ones(min(window, x.size))
+    for start in range(0, x.size, window):
+        width = min(window, x.size - start)
+        p = 1.0
+        for k in range(width):
+            i = np.uint64(start + k)
+            p *= x[i] if x[i] == x[i] else 1.0
+            product[i] = p * tail[k]
+        p = 1.0
+        for k in range(width - 1, 0, -1):
+            i = np.uint64(start + k)
+            p *= x[i] if x[i] == x[i] else 1.0
+            tail[np.uint64(k - 1)] = p
+
+
+@summary("count", "base", "total", "scatter")
+def moments(x: Array, window: int, count: Array, base: Array, total: Array, scatter: Array) -> None:
+    """Number, a member, the sum around that member, and `count` times the sum of squared deviations from the mean.
+
+    The mean is `base + total / count`; in two parts, so that a deviation from it keeps every digit at any level.
+    The variance is `scatter / (count * (count - 1))`: undivided, it is exact for whole numbers.
+    """
+    tail = np.zeros((3, min(window, x.size)))
+    tail_n, tail_s, tail_q = tail[0], tail[1], tail[2]
+    last = 0.0
+    for start in range(0, x.size, window):
+        width = min(window, x.size - start)
+        first = last
+        n = s = q = 0.0
+        for k in range(width):
+            i = np.uint64(start + k)
+            value = x[i]
+            if value == value:
+                if n == 0.0:
+                    first = value
+                d = value - first
+                n += 1.0
+                s += d
+                q += d * d
+            m, t, gap = tail_n[k], tail_s[k], last - first
+            both = n + m
+            apart = s + (t + m * gap)
+            squares = q + (tail_q[k] + gap * (2.0 * t + m * gap))
+            count[i], base[i], total[i] = both, first, apart
+            scatter[i] = both * squares - apart * apart
+        n = s = q = 0.0
+        for k in range(width - 1, 0, -1):
+            value = x[np.uint64(start + k)]
+            if value == value:
+                if n == 0.0:
+                    last = value
+                d = value - last
+                n += 1.0
+                s += d
+                q += d * d
+            j = np.uint64(k - 1)
+            tail_n[j], tail_s[j], tail_q[j] = n, s, q
+
+
+@summary("count", "total", "square", "cube", "fourth")
+def shape(x: Array, window: int, count: Array, total: Array, square: Array, cube: Array, fourth: Array) -> None:
+    """Number of values, and sums of the first four powers of their distances from a member."""
+    tail = np.zeros((5, min(window, x.size)))
+    tail_n, tail_s, tail_q, tail_c, tail_f = tail[0], tail[1], tail[2], tail[3], tail[4]
+    last = 0.0
+    for start in range(0, x.size, window):
+        width = min(window, x.size - start)
+        first = last
+        n = s = q = c = f = 0.0
+        for k in range(width):
+            i = np.uint64(start + k)
+            value = x[i]
+            if value == value:
+                if n == 0.0:
+                    first = value
+                d = value - first
+                n += 1.0
+                s += d
+                q += d * d
+                c += d * d * d
+                f += (d * d) * (d * d)
+            m, t, u, v, gap = tail_n[k], tail_s[k], tail_q[k], tail_c[k], last - first
+            count[i] = n + m
+            total[i] = s + (t + gap * m)
+            square[i] = q + (u + gap * (2.0 * t + gap * m))
+            cube[i] = c + (v + gap * (3.0 * u + gap * (3.0 * t + gap * m)))
+            fourth[i] = f + (tail_f[k] + gap * (4.0 * v + gap * (6.0 * u + gap * (4.0 * t + gap * m))))
+        n = s = q = c = f = 0.0
+        for k in range(width - 1, 0, -1):
+            value = x[np.uint64(start + k)]
+            if value == value:
+                if n == 0.0:
+                    last = value
+                d = value - last
+                n += 1.0
+                s += d
+                q += d * d
+                c += d * d * d
+                f += (d * d) * (d * d)
+            j = np.uint64(k - 1)
+            tail_n[j], tail_s[j], tail_q[j], tail_c[j], tail_f[j] = n, s, q, c, f
+
+
+def comoments(
+    x: Array,
+    y: Array,
+    window: int,
+    count: Array,
+    base_x: Array,
+    base_y: Array,
+    total_x: Array,
+    total_y: Array,
+    scatter_x: Array,
+    scatter_y: Array,
+    scatter_xy: Array,
+) -> None:
+    """The moments of two inputs over the bars where both are present, and the scatter that they share.
+
+    The covariance is `scatter_xy / (count * (count - 1))`.
+    """
+    tail = np.zeros((6, min(window, x.size)))
+    tail_n, tail_x, tail_y, tail_xx, tail_yy, tail_xy = tail[0], tail[1], tail[2], tail[3], tail[4], tail[5]
+    last_x = last_y = 0.0
+    for start in range(0, x.size, window):
+        width = min(window, x.size - start)
+        first_x, first_y = last_x, last_y
+        n = sx = sy = xx = yy = xy = 0.0
+        for k in range(width):
+            i = np.uint64(start + k)
+            if x[i] == x[i] and y[i] == y[i]:
+                if n == 0.0:
+                    first_x, first_y = x[i], y[i]
+                dx, dy = x[i] - first_x, y[i] - first_y
+                n += 1.0
+                sx += dx
+                sy += dy
+                xx += dx * dx
+                yy += dy * dy
+                xy += dx * dy
+            m, tx, ty, gx, gy = tail_n[k], tail_x[k], tail_y[k], last_x - first_x, last_y - first_y
+            both = n + m
+            ax, ay = sx + (tx + m * gx), sy + (ty + m * gy)
+            count[i], base_x[i], base_y[i], total_x[i], total_y[i] = both, first_x, first_y, ax, ay
+            scatter_x[i] = both * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
+            scatter_y[i] = both * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
+            scatter_xy[i] = both * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
+        n = sx = sy = xx = yy = xy = 0.0
+        for k in range(width - 1, 0, -1):
+            i = np.uint64(start + k)
+            if x[i] == x[i] and y[i] == y[i]:
+                if n == 0.0:
+                    last_x, last_y = x[i], y[i]
+                dx, dy = x[i] - last_x, y[i] - last_y
+                n += 1.0
+                sx += dx
+                sy += dy
+                xx += dx * dx
+                yy += dy * dy
+                xy += dx * dy
+            j = np.uint64(k - 1)
+            tail_n[j], tail_x[j], tail_y[j], tail_xx[j], tail_yy[j], tail_xy[j] = n, sx, sy, xx, yy, xy
+
+
+OUTPUTS = "count", "base_x", "base_y", "total_x", "total_y", "scatter_x", "scatter_y", "scatter_xy"
+shared_comoments = summary(*OUTPUTS)(comoments)
+"""The summary, for kernels that always read it; `ts_corr` calls the plain loop, and for long windows only."""

@@ -1,0 +1,100 @@
+"""How many values windows have, and their bounds: summaries of a whole series at once.
+
+The largest of 2 bars gives the largest of 4, that the largest of 8, and so on up to the window. Every step is one pass
+without branches over arrays that stay in the processor's cache, so 252 bars cost little more than 5.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from factorloom.expressions.operator import summary
+from factorloom.expressions.operators.loop.window import Array
+
+__all__ = ["TIES", "counts", "highs", "lows", "widen_ago"]
+
+TIES = ("oldest", "newest")
+OLDEST = TIES.index("oldest")
+
+
+@summary("count")
+def counts(x: Array, window: int, count: Array) -> None:
+    """How many values every window has: known at once where nothing is missing after the first value."""
+    start = 0
+    while start < x.size and x[start] != x[start]:
+        start += 1
+    count[:start] = 0.0
+    here, found = x[start:], count[start:]
+    missing = 0
+    for i in range(here.size):
+        missing += here[i] != here[i]
+    first = min(window, here.size)
+    if missing == 0:
+        for i in range(first):
+            found[i] = i + 1.0
+        found[first:] = window
+        return
+    n = 0
+    for i in range(first):
+        n += here[i] == here[i]
+        found[i] = n
+    old, new, later = here[: here.size - first], here[first:], found[first:]
+    for i in range(new.size):
+        n += (new[i] == new[i]) - (old[i] == old[i])
+        later[i] = n
+
+
+@summary("top")
+def highs(x: Array, window: int, top: Array) -> None:
+    """The largest value of every window, infinitely small where it has none."""
+    widen(x, window, 1.0, top)
+
+
+@summary("bottom")
+def lows(x: Array, window: int, bottom: Array) -> None:
+    """The smallest value of every window, infinitely large where it has none."""
+    widen(x, window, -1.0, bottom)
+    for i in range(bottom.size):
+        bottom[i] = -bottom[i]
+
+
+def widen(x: Array, window: int, sign: float, best: Array) -> None:
+    """The largest `sign * x` of every window."""
+    now, wider = np.empty(x.size), np.empty(x.size)
+    for i in range(x.size):
+        now[i] = sign * x[i] if x[i] == x[i] else -np.inf
+    width, last = 1, min(window, x.size)
+    while width < last:
+        step = min(width, last - width)
+        wider[:step] = now[:step]
+        old, new, both = now[: x.size - step], now[step:], wider[step:]
+        for i in range(both.size):
+            both[i] = old[i] if old[i] > new[i] else new[i]
+        now, wider = wider, now
+        width += step
+    best[:] = now
+
+
+def widen_ago(x: Array, window: int, sign: float, ties: int, ago: Array) -> None:
+    """How many bars ago the largest `sign * x` of every window was."""
+    now, wider = np.empty(x.size), np.empty(x.size)
+    when, earlier = np.zeros(x.size), np.empty(x.size)
+    for i in range(x.size):
+        now[i] = sign * x[i] if x[i] == x[i] else -np.inf
+    width, last = 1, min(window, x.size)
+    while width < last:
+        step = min(width, last - width)
+        wider[:step], earlier[:step] = now[:step], when[:step]
+        old, new, both = now[: x.size - step], now[step:], wider[step:]
+        when_old, when_new, when_both = when[: x.size - step], when[step:], earlier[step:]
+        if ties == OLDEST:
+            for i in range(both.size):
+                when_both[i] = when_old[i] + step if old[i] >= new[i] else when_new[i]
+        else:
+            for i in range(both.size):
+                when_both[i] = when_old[i] + step if old[i] > new[i] else when_new[i]
+        for i in range(both.size):
+            both[i] = old[i] if old[i] > new[i] else new[i]
+        now, wider, when, earlier = wider, now, earlier, when
+        width += step
+    ago[:] = when

@@ -1,0 +1,93 @@
+"""How short windows are summed that must be full: bar by bar, one lag after another, many bars side by side.
+
+The block method of `block.py` costs the same for every window, and takes one bar after another. For a few bars it is
+faster to add them all for every window, which a processor does for several windows at once. Sums are taken around the
+newest value of the window, so they are as exact as there; a missing value makes them missing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from factorloom.expressions.operators.loop.window import Array
+
+__all__ = ["SHORT", "correlate_short", "decay_short"]
+
+SHORT = 16
+"""Bars of the longest window for which this is faster."""
+
+AHEAD = 256
+"""Windows that are summed side by side."""
+
+
+def decay_short(x: Array, window: int, out: Array) -> None:
+    """The linearly weighted mean of full windows."""
+    out[: window - 1] = np.nan
+    sums, weight = np.empty(AHEAD), window * (window + 1) / 2
+    for start in range(window - 1, x.size, AHEAD):
+        size = min(AHEAD, x.size - start)
+        sums[:] = 0.0
+        for lag in range(1, window):
+            _add_weighted(x, start, lag, float(window - lag), sums[:size])
+        for k in range(size):
+            i = np.uint64(start + k)
+            out[i] = x[i] + sums[np.uint64(k)] / weight
+
+
+def _add_weighted(x: Array, start: int, lag: int, weight: float, sums: Array) -> None:
+    for k in range(sums.size):
+        sums[np.uint64(k)] += weight * (x[np.uint64(start + k - lag)] - x[np.uint64(start + k)])
+
+
+def correlate_short(x: Array, y: Array, window: int, out: Array) -> None:
+    """The correlation of full windows; missing where either input is constant."""
+    out[: window - 1] = np.nan
+    sums = np.empty((5, AHEAD))
+    for start in range(window - 1, x.size, AHEAD):
+        size = min(AHEAD, x.size - start)
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
+            sums[0, :size],
+            sums[1, :size],
+            sums[2, :size],
+            sums[3, :size],
+            sums[4, :size],
+        )
+        sums[:] = 0.0
+        for lag in range(1, window - 1, 2):
+            _add_two(x, y, start, lag, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
+        if window % 2 == 0:
+            _add_one(x, y, start, window - 1, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
+        for k in range(size):
+            j = np.uint64(k)
+            spread_x = window * sum_xx[j] - sum_x[j] * sum_x[j]
+            spread_y = window * sum_yy[j] - sum_y[j] * sum_y[j]
+            correlation = (window * sum_xy[j] - sum_x[j] * sum_y[j]) / (np.sqrt(spread_x) * np.sqrt(spread_y))
+            out[np.uint64(start + k)] = max(min(correlation, 1.0), -1.0)
+
+
+def _add_one(
+    x: Array, y: Array, start: int, lag: int, sum_x: Array, sum_y: Array, sum_xx: Array, sum_yy: Array, sum_xy: Array
+) -> None:
+    for k in range(sum_x.size):
+        i, j, p = np.uint64(start + k), np.uint64(k), np.uint64(start + k - lag)
+        a, b = x[p] - x[i], y[p] - y[i]
+        sum_x[j] += a
+        sum_y[j] += b
+        sum_xx[j] += a * a
+        sum_yy[j] += b * b
+        sum_xy[j] += a * b
+
+
+def _add_two(
+    x: Array, y: Array, start: int, lag: int, sum_x: Array, sum_y: Array, sum_xx: Array, sum_yy: Array, sum_xy: Array
+) -> None:
+    """This lag and the next one: sums are read and written once for both."""
+    for k in range(sum_x.size):
+        i, j, p = np.uint64(start + k), np.uint64(k), np.uint64(start + k - lag)
+        q = p - np.uint64(1)
+        a, b, c, d = x[p] - x[i], y[p] - y[i], x[q] - x[i], y[q] - y[i]
+        sum_x[j] += a + c
+        sum_y[j] += b + d
+        sum_xx[j] += a * a + c * c
+        sum_yy[j] += b * b + d * d
+        sum_xy[j] += a * b + c * d

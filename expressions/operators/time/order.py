@@ -1,0 +1,62 @@
+"""Where a value stands among the last bars of a symbol.
+
+Windows and missing values are as in `moment.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor, Input
+from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.loop.bound import counts
+from factorloom.expressions.operators.loop.window import Array, count_of, present, where_enough, window_bars
+from factorloom.expressions.parameter import MinSamples, Window
+
+__all__ = ["ts_rank"]
+
+
+@operator(Axis.TIME, lookback=window_bars)
+def ts_rank(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
+    """The percent rank of the current value among the last `window` values, in (0, 1].
+
+    Ties take the mean of their ranks: pandas' `rolling.rank(pct=True)`. Missing where `x` is, and where fewer than
+    `min_samples` are present (default: `window`).
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_rank(fl.close, 2)))
+    date           A    B    C
+    2024-01-02     -    -    -
+    2024-01-03   1.0  0.5    -
+    2024-01-04   1.0  1.0  1.0
+    """
+
+
+@ts_rank.meaning
+def _(x: Array) -> float:
+    if np.isnan(x[-1]):
+        return np.nan
+    below, same = (x < x[-1]).sum(), (x == x[-1]).sum()
+    return float((below + (same + 1) / 2) / present(x).size)
+
+
+@ts_rank.polars
+def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    older = [x.shift(k) for k in range(1, window)]
+    below = pl.sum_horizontal([pl.lit(0.0), *((bar < x).cast(pl.Float64) for bar in older)])
+    same = pl.sum_horizontal([pl.lit(1.0), *((bar == x).cast(pl.Float64) for bar in older)])
+    count = count_of(x, window)
+    return where_enough(pl.when(x.is_not_null()).then((below + (same + 1) / 2) / count), count, min_samples)
+
+
+@ts_rank.kernel_from(counts)
+def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
+    out[:] = 2.0  # twice the rank: 2 for itself, 2 for every older bar below, 1 for every one that ties
+    for k in range(1, min(window, x.size)):
+        old, new, rank = x[: x.size - k], x[k:], out[k:]
+        for i in range(rank.size):
+            rank[i] += (1.0 if old[i] < new[i] else 0.0) + (1.0 if old[i] <= new[i] else 0.0)
+    for i in range(out.size):
+        out[i] = out[i] / (2.0 * count[i]) if (count[i] >= min_samples) & (x[i] == x[i]) else np.nan
