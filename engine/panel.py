@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.bars import Bars, append_bars, read_bars
+from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.read import append_bars, read_bars
+from factorloom.engine.bars.selection import Dates, Mask, Symbols, selected_rows
+from factorloom.engine.executor.choose import Engine, choose
+from factorloom.engine.executor.file import write_blocks
+from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
-from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan
-from factorloom.engine.plan.request import Dates, check_factors, named_factors, selected_rows
-from factorloom.expressions.errors import ArgumentError
+from factorloom.engine.plan.reach import needed_rows
+from factorloom.engine.plan.request import make_request
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine", "Panel", "example"]
 
-Engine: TypeAlias = Literal["numba", "polars"]
 Dtype: TypeAlias = Literal["float64", "float32"]
 Factors: TypeAlias = Factor | Mapping[str, Factor] | None
 Path: TypeAlias = str | os.PathLike[str]
@@ -98,46 +102,18 @@ class Panel(Bars):
         """
         return Panel(append_bars(self.frame, bars, self.symbol, self.date), self.symbol, self.date)
 
-    @overload
     def compute(
         self,
         factors: Factors = None,
         /,
         *more: Factor,
         dates: Dates | None = None,
-        symbols: Collection[str] | str | None = None,
+        symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
-        sink: None = None,
+        observer: Observer | None = None,
         **named: Factor,
-    ) -> pl.DataFrame: ...
-
-    @overload
-    def compute(
-        self,
-        factors: Factors = None,
-        /,
-        *more: Factor,
-        dates: Dates | None = None,
-        symbols: Collection[str] | str | None = None,
-        engine: Engine = "numba",
-        dtype: Dtype = "float64",
-        sink: Path,
-        **named: Factor,
-    ) -> pl.LazyFrame: ...
-
-    def compute(
-        self,
-        factors: Factors = None,
-        /,
-        *more: Factor,
-        dates: Dates | None = None,
-        symbols: Collection[str] | str | None = None,
-        engine: Engine = "numba",
-        dtype: Dtype = "float64",
-        sink: Path | None = None,
-        **named: Factor,
-    ) -> pl.DataFrame | pl.LazyFrame:
+    ) -> pl.DataFrame:
         """The value of every factor on every bar.
 
         Parameters
@@ -152,18 +128,20 @@ class Panel(Bars):
             `"numba"` for compiled kernels on tiles, `"polars"` for lazy Polars stages. Both give the same values.
         dtype
             Of the values returned; the computation is in Float64 either way.
-        sink
-            A file (`….parquet`) or a folder to write to, block by block: for results larger than memory.
+        observer
+            Counts what is done, and can cancel it; by default a progress bar where there is a terminal.
 
         Returns
         -------
-        polars.DataFrame, or polars.LazyFrame of what was written to a sink
+        polars.DataFrame
             Symbol, date, and one column per factor, in the order of the panel; missing is null.
 
         Raises
         ------
         UnknownColumnError
             Where a factor reads a column that the panel does not have.
+        CancelledError
+            Where the observer was told to cancel.
 
         Examples
         --------
@@ -171,21 +149,9 @@ class Panel(Bars):
         >>> fl.example().compute(gap=fl.close / fl.open_ - 1, dates="2024-01-04", symbols=["A", "B"])["gap"].to_list()
         [0.04347826086956519, 0.10000000000000009]
         """
-        wanted = self._wanted(factors, more, named)
-        if sink is not None:
-            from factorloom.engine.executor.file import write_blocks
-
-            return write_blocks(self.blocks(wanted, dates=dates, symbols=symbols, dtype=dtype), sink)
-        if engine not in ("numba", "polars"):
-            raise ArgumentError(f"engine must be 'numba' or 'polars', got {engine!r}")
-        if engine == "numba":
-            from factorloom.engine.executor.native.executor import run
-        else:
-            from factorloom.engine.executor.polars import run
-        _check_dtype(dtype)
-        part, chosen = self._part(wanted, dates, symbols)
-        frame = part.frame.select(self.symbol, self.date).hstack(run(make_plan(wanted), part, dtype))
-        return frame if chosen is None else frame.filter(chosen)
+        plan = make_request(self, factors, more, named, dtype)
+        (whole,) = self._run(plan, dates, symbols, engine, observer)
+        return whole
 
     def blocks(
         self,
@@ -193,8 +159,10 @@ class Panel(Bars):
         /,
         *more: Factor,
         dates: Dates | None = None,
-        symbols: Collection[str] | str | None = None,
+        symbols: Symbols | None = None,
+        engine: Engine = "numba",
         dtype: Dtype = "float64",
+        observer: Observer | None = None,
         **named: Factor,
     ) -> Iterator[pl.DataFrame]:
         """What `compute` gives, some symbols at a time, so that the whole need not fit into memory.
@@ -203,26 +171,71 @@ class Panel(Bars):
         >>> [block.height for block in fl.example().blocks(gap=fl.close / fl.open_ - 1)]
         [8]
         """
-        from factorloom.engine.executor.native.executor import run_blocks
+        plan = make_request(self, factors, more, named, dtype, streamed=True)
+        return self._run(plan, dates, symbols, engine, observer)
 
-        _check_dtype(dtype)
-        wanted = self._wanted(factors, more, named)
-        part, chosen = self._part(wanted, dates, symbols)
-        keys = part.frame.select(self.symbol, self.date)
-        for rows, values in run_blocks(make_plan(wanted, streamed=True), part, dtype):
-            block = keys[rows].hstack(values)
-            yield block if chosen is None else block.filter(chosen[rows])
+    def write(
+        self,
+        path: Path,
+        factors: Factors = None,
+        /,
+        *more: Factor,
+        dates: Dates | None = None,
+        symbols: Symbols | None = None,
+        engine: Engine = "numba",
+        dtype: Dtype = "float64",
+        observer: Observer | None = None,
+        **named: Factor,
+    ) -> pl.LazyFrame:
+        """Write what `compute` gives to Parquet, block by block: for results larger than memory.
+
+        Parameters
+        ----------
+        path
+            A file (`….parquet`), or a folder to hold several. What is there is replaced once all is written, and
+            stays as it is where anything fails.
+
+        Returns
+        -------
+        polars.LazyFrame
+            A scan of what was written.
+
+        Raises
+        ------
+        ArgumentError
+            Where the folder does not exist, or holds something other than Parquet files.
+
+        Examples
+        --------
+        >>> import tempfile, factorloom as fl
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fl.example().write(folder + "/gap.parquet", gap=fl.close / fl.open_ - 1).collect().height
+        8
+        """
+        return write_blocks(
+            self.blocks(
+                factors, *more, dates=dates, symbols=symbols, engine=engine, dtype=dtype, observer=observer, **named
+            ),
+            path,
+        )
 
     def plan(self, factors: Factors = None, /, *more: Factor, **named: Factor) -> Plan:
         """The plan that `compute` would run, after all passes."""
-        return make_plan(self._wanted(factors, more, named))
+        return make_request(self, factors, more, named)
 
     def explain(
-        self, factors: Factors = None, /, *more: Factor, dtype: Dtype = "float64", blocks: bool = False, **named: Factor
+        self,
+        factors: Factors = None,
+        /,
+        *more: Factor,
+        engine: Engine = "numba",
+        dtype: Dtype = "float64",
+        blocks: bool = False,
+        **named: Factor,
     ) -> str:
-        """The plan as text: its stages, what they share, how much history they need, and what they hold.
+        """The plan as text: its stages, what they share, how much history they need, and the memory they take.
 
-        With `blocks`, the plan that `blocks` and a sink run.
+        With `blocks`, the plan that `blocks` and `write` run.
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
@@ -237,12 +250,8 @@ class Panel(Bars):
           n2 = ts_mean(n1, 2) from s2                   -> staged
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
-        from factorloom.engine.executor.native.executor import BLOCK_ROWS, tile_rows
-
-        _check_dtype(dtype)
-        plan = make_plan(self._wanted(factors, more, named), streamed=blocks)
-        held = min(self.rows, 5 * BLOCK_ROWS // 2) if blocks else self.rows  # one made, one written, buffers
-        return explain(plan, self, np.dtype(dtype).itemsize, held, max(map(tile_rows, plan.stages)))
+        plan = make_request(self, factors, more, named, dtype, streamed=blocks)
+        return explain(plan, self.rows, choose(engine).memory(plan, self))
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
@@ -256,23 +265,25 @@ class Panel(Bars):
             lines.append("  ".join([key.ljust(widths[0] + 1), *padded]))
         return "\n".join(lines)
 
-    def _wanted(self, factors: Factors, more: tuple[Factor, ...], named: Mapping[str, Factor]) -> dict[str, Factor]:
-        wanted = named_factors(factors, more, named)
-        check_factors(wanted, self)
-        return wanted
+    def _run(
+        self, plan: Plan, dates: Dates | None, symbols: Symbols | None, engine: Engine, observer: Observer | None
+    ) -> Iterator[pl.DataFrame]:
+        """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
+        executor = choose(engine)
+        chosen = None if dates is None and symbols is None else selected_rows(self, dates, symbols)
+        part: Bars = self
+        if chosen is not None:
+            rows = needed_rows(plan, self, chosen)
+            part, chosen = Bars(self.frame.filter(pl.Series(rows)), self.symbol, self.date), chosen[rows]
+        return _selected(executor.run(plan, part, observer or default_observer()), part, chosen)
 
-    def _part(
-        self, wanted: Mapping[str, Factor], dates: Dates | None, symbols: Collection[str] | str | None
-    ) -> tuple[Panel, pl.Series | None]:
-        """The bars that the selected values need, and which of them are selected; None for all."""
-        if dates is None and symbols is None:
-            return self, None
-        from factorloom.engine.plan.reach import needed
 
-        chosen = selected_rows(self, dates, symbols)
-        rows = needed(make_plan(wanted), self, chosen)
-        part = Panel(self.frame.filter(pl.Series(rows)), self.symbol, self.date)
-        return part, pl.Series(chosen[rows])
+def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Iterator[pl.DataFrame]:
+    """The blocks with their keys, and without the bars that only the computation needed."""
+    keys = bars.frame.select(bars.symbol, bars.date)
+    for rows, values in blocks:
+        frame = keys[rows].hstack(values)
+        yield frame if chosen is None else frame.filter(pl.Series(chosen[rows]))
 
 
 def example() -> Panel:
@@ -300,11 +311,6 @@ def example() -> Panel:
             }
         )
     )
-
-
-def _check_dtype(dtype: str) -> None:
-    if dtype not in ("float64", "float32"):
-        raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
 
 
 def _cell(value: object) -> str:

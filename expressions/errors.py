@@ -12,6 +12,7 @@ from collections.abc import Iterable
 __all__ = [
     "ArgumentError",
     "BarsError",
+    "CancelledError",
     "DatasetError",
     "FactorloomError",
     "IndicatorError",
@@ -99,6 +100,10 @@ class UnknownFactorError(FactorloomError, KeyError):
 
 class BarsError(FactorloomError, ValueError):
     """Bars that cannot be a panel: bad keys, duplicated keys, unusable columns."""
+
+
+class CancelledError(FactorloomError, RuntimeError):
+    """A computation that was cancelled before its end."""
 
 
 class IndicatorError(FactorloomError, ValueError):

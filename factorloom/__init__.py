@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from factorloom.engine.panel import Panel, example
     from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
     from factorloom.engine.research.score import score
+    from factorloom.engine.runtime.observer import Observer
     from factorloom.engine.runtime.thread import configure
     from factorloom.storage.store import Store, open_store
 
     __version__: str
 
 _LATER = {
+    "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
     "ScoreFactor": "factorloom.engine.research.model",
     "ScoreModel": "factorloom.engine.research.model",
@@ -52,6 +54,7 @@ __all__ = [
     "Factor",
     "FactorloomError",
     "MinSamples",
+    "Observer",
     "Operator",
     "Panel",
     "Periods",

@@ -9,6 +9,7 @@ from threading import Lock
 import polars as pl
 
 from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.factor import Factor
 from factorloom.storage import cache, catalog
 from factorloom.storage.cache import Place
@@ -106,10 +107,8 @@ class Calculator:
         missing = {factor.digest: factor for factor in factors.values() if factor.digest not in places}
         if not missing:
             return None
-        from factorloom.engine.executor.native import kernel
-
-        before = kernel.runs()
-        values = self.panel(cursor, entry).compute(missing, engine=engine)
+        observer = default_observer()
+        values = self.panel(cursor, entry).compute(missing, engine=engine, observer=observer)
         run.misses += len(missing)
-        run.kernel_runs += kernel.runs() - before
+        run.kernel_runs += observer.kernels
         return values

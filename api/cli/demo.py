@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from factorloom.api.verb.scorecard import scorecard
-from factorloom.engine.executor.native import kernel
+from factorloom.engine.executor.native.kernel import prepare
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
 from factorloom.engine.research.score import composite
+from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.library import styles
 from factorloom.storage.market import simulate
@@ -47,7 +48,7 @@ def run(symbols: int, years: int, path: Path) -> None:
         with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
             report = store.load(DATASET, market.drop("sector"), attributes=sectors)
         with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later ones"):
-            kernel.prepare(make_plan({**model.raw, **composite(model)}))
+            prepare(make_plan({**model.raw, **composite(model)}), default_observer())
         with clock.timed("compute", f"computing {len(model.factors)} style factors"):
             store.compute(DATASET, model.raw)
         with clock.timed("score", "scoring the last date"):

@@ -1,20 +1,15 @@
-"""Bars as the engine needs them: checked, converted, sorted; columns as arrays, rows in runs."""
+"""Sorted bars as frame and as arrays, with the runs of rows of each symbol, date and group."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from factorloom.engine.bars.layout import Array, GroupRuns, Index, as_array, codes_of, offsets_of, runs_by_group
-from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
 
-__all__ = ["Bars", "append_bars", "read_bars"]
-
-EXAMPLES = 3
-"""How many offending rows an error shows."""
+__all__ = ["Bars"]
 
 
 class Bars:
@@ -89,150 +84,3 @@ class Bars:
         known, dates = self.dates.to_physical(), self.frame[self.date].to_physical()
         cursor(dates.cast(pl.Int64).to_numpy(), self.by_symbol, known.cast(pl.Int64).to_numpy(), codes)
         return codes
-
-
-def read_bars(frame: Any, symbol: str, date: str) -> pl.DataFrame:
-    """Bars sorted by (symbol, date): keys first, then numbers as Float64 and categories as they are.
-
-    Raises what `Panel.from_frame` documents.
-    """
-    bars = _as_polars(frame)
-    for key in (symbol, date):
-        if key not in bars.columns:
-            raise UnknownColumnError(f"no column {key!r} for the keys", hint=suggest(key, bars.columns))
-    values = [_value(series) for series in bars if series.name not in (symbol, date)]
-    bars = pl.DataFrame([_symbols(bars[symbol]), _dates(bars[date]), *values])
-    if not _is_sorted(bars, symbol, date):
-        bars = bars.sort(symbol, date)
-    _refuse_duplicates(bars, symbol, date)
-    return bars
-
-
-def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.DataFrame:
-    """Sorted bars with further ones, each after the last bar of its symbol."""
-    bars = read_bars(more, symbol, date)
-    _refuse_other_columns(frame, bars)
-    bars = bars.select(pl.col(name).cast(kind) for name, kind in frame.schema.items())
-    ends = frame.group_by(symbol, maintain_order=True).agg(pl.col(date).last().alias("\0last"))
-    early = bars.join(ends, on=symbol, how="inner").filter(pl.col(date) <= pl.col("\0last"))
-    if early.height:
-        shown = ", ".join(f"({a}, {b})" for a, b in early.select(symbol, date).head(EXAMPLES).rows())
-        raise BarsError(
-            f"{early.height:,} of {bars.height:,} bars do not come after the last one of their symbol: {shown}",
-            hint="to restate bars, make a new panel from all of them",
-        )
-    return pl.concat([frame, bars]).sort(symbol, date)
-
-
-def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
-    if set(frame.columns) != set(bars.columns):
-        lacking, extra = set(frame.columns) - set(bars.columns), set(bars.columns) - set(frame.columns)
-        parts = [f"lacking {', '.join(sorted(lacking))}"] * bool(lacking) + [
-            f"unknown {', '.join(sorted(extra))}"
-        ] * bool(extra)
-        raise BarsError(f"the columns differ from the panel's: {'; '.join(parts)}")
-    for name, kind in frame.schema.items():
-        if (kind == pl.Float64) != (bars.schema[name] == pl.Float64) and name in bars.columns[2:]:
-            raise BarsError(f"column {name!r} holds {bars.schema[name]}, in the panel {kind}")
-
-
-def _as_polars(frame: Any) -> pl.DataFrame:
-    if isinstance(frame, pl.LazyFrame):
-        return frame.collect(engine="in-memory")
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    module = type(frame).__module__.partition(".")[0]
-    if module == "pyarrow":
-        return pl.DataFrame(pl.from_arrow(frame))
-    if module == "pandas":
-        return pl.from_pandas(frame)
-    raise ArgumentError(f"bars must be a Polars, Arrow or pandas frame, got {type(frame).__name__}")
-
-
-def _symbols(series: pl.Series) -> pl.Series:
-    _refuse_missing(series)
-    if series.dtype.is_integer():
-        return series.cast(pl.String)
-    if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        raise BarsError(f"column {series.name!r} must hold symbols as text, got {series.dtype}")
-    return series.cast(pl.String)
-
-
-def _dates(series: pl.Series) -> pl.Series:
-    _refuse_missing(series)
-    if series.dtype == pl.String:
-        return _parse_dates(series)
-    if series.dtype != pl.Date and not isinstance(series.dtype, pl.Datetime):
-        raise BarsError(
-            f"column {series.name!r} must hold dates, got {series.dtype}",
-            hint="convert it first, for example with pl.from_epoch",
-        )
-    return series
-
-
-def _parse_dates(series: pl.Series) -> pl.Series:
-    """ISO dates or datetimes from text."""
-    days, moments = _read_dates(series), _read_datetimes(series)
-    for parsed in (days, moments):
-        if not parsed.null_count():
-            return parsed
-    bad = series.filter(days.is_null() & moments.is_null())
-    if bad.is_empty():
-        raise BarsError(f"column {series.name!r} mixes dates and datetimes", hint="write all of them in one way")
-    shown = ", ".join(map(repr, bad.head(EXAMPLES)))
-    raise BarsError(
-        f"column {series.name!r} holds {bad.len():,} dates that cannot be read: {shown}",
-        hint="write dates as 2024-01-31, datetimes as 2024-01-31T16:00:00",
-    )
-
-
-def _read_dates(series: pl.Series) -> pl.Series:
-    return series.str.to_date("%Y-%m-%d", strict=False)
-
-
-def _read_datetimes(series: pl.Series) -> pl.Series:
-    text = series.str.replace(" ", "T", literal=True)
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
-
-
-def _refuse_missing(series: pl.Series) -> None:
-    if series.null_count():
-        rows = series.is_null().arg_true().head(EXAMPLES).to_list()
-        raise BarsError(
-            f"column {series.name!r} has no value in {series.null_count():,} rows, first in rows {rows}",
-            hint="every bar needs a symbol and a date: drop or mend those rows",
-        )
-
-
-def _value(series: pl.Series) -> pl.Series:
-    """A column as Float64 (finite or null), or as it is where it holds categories."""
-    if series.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return series
-    if series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null):
-        numbers = series.cast(pl.Float64)
-        finite = numbers.is_finite()
-        return numbers if finite.all() else numbers.set(~finite, None)
-    raise BarsError(
-        f"column {series.name!r} holds {series.dtype}, which is neither numbers nor categories",
-        hint=f"drop it first: frame.drop({series.name!r})",
-    )
-
-
-def _is_sorted(bars: pl.DataFrame, symbol: str, date: str) -> bool:
-    s, d = pl.col(symbol), pl.col(date)
-    ordered = (s > s.shift(1)) | ((s == s.shift(1)) & (d >= d.shift(1)))
-    return bool(bars.select(ordered.all()).item())
-
-
-def _refuse_duplicates(bars: pl.DataFrame, symbol: str, date: str) -> None:
-    """Sorted bars hold a duplicated key only in neighbouring rows."""
-    s, d = pl.col(symbol), pl.col(date)
-    twice = bars.filter((s == s.shift(1)) & (d == d.shift(1)))
-    if twice.height:
-        shown = ", ".join(
-            f"({a}, {b})" for a, b in twice.select(symbol, date).unique(maintain_order=True).head(EXAMPLES).rows()
-        )
-        raise BarsError(
-            f"{twice.height:,} rows repeat a key ({symbol}, {date}): {shown}",
-            hint="keep one row for each: frame.unique([symbol, date], keep='last')",
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["Array", "GroupRuns", "Index", "Tiles", "as_array", "codes_of", "offsets_of", "runs_by_group"]
+__all__ = ["Array", "GroupRuns", "Index", "as_array", "codes_of", "offsets_of", "runs_by_group"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Index: TypeAlias = npt.NDArray[np.int64]
@@ -33,48 +32,6 @@ class GroupRuns:
     places: Index
     offsets: Index
     dates: Index
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """Stretches of runs, one after another.
-
-    Attributes
-    ----------
-    bounds : array of int64
-        The row where each tile starts, and where the last one ends.
-    offsets, cuts : array of int64
-        Where all runs start, and the run with which each tile starts.
-    groups : mapping of str to (offsets, cuts)
-        The same for the groups of a category column.
-    """
-
-    bounds: Index
-    offsets: Index
-    cuts: Index
-    groups: Mapping[str, tuple[Index, Index]]
-
-    def __len__(self) -> int:
-        return self.bounds.size - 1
-
-    @property
-    def size(self) -> int:
-        """The rows of the largest tile."""
-        return int(np.diff(self.bounds).max(initial=0))
-
-    @property
-    def rows(self) -> slice:
-        return slice(int(self.bounds[0]), int(self.bounds[-1]))
-
-    def runs(self, column: str | None) -> tuple[Index, Index]:
-        """Offsets and cuts of the runs, or of the groups of a column."""
-        return (self.offsets, self.cuts) if column is None else self.groups[column]
-
-    def part(self, first: int, last: int) -> Tiles:
-        """Some of the tiles."""
-        part = slice(first, last + 1)
-        groups = {column: (offsets, cuts[part]) for column, (offsets, cuts) in self.groups.items()}
-        return Tiles(self.bounds[part], self.offsets, self.cuts[part], groups)
 
 
 def as_array(series: pl.Series) -> Array:

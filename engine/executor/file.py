@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from factorloom.expressions.errors import ArgumentError
 
@@ -33,6 +32,8 @@ def write_blocks(blocks: Iterator[pl.DataFrame], target: str | os.PathLike[str])
 
 
 def _write_file(blocks: Iterator[pl.DataFrame], path: Path) -> pl.LazyFrame:
+    import pyarrow.parquet as pq
+
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         first = next(blocks).to_arrow()

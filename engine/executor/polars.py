@@ -1,47 +1,88 @@
-"""The portable executor: the same plan as lazy Polars stages, and a second opinion on every value.
+"""The portable executor: the stages of a plan as lazy Polars expressions, and a second opinion on every value.
 
-Every node becomes one column. Polars gives a wrong answer where one `.over()` stands inside another, so a node that
-looks along time or across symbols only ever reads finished columns: nodes are laid in layers, each one `with_columns`.
+Every node becomes one column of a frame in panel order, so that changing the order of rows costs nothing: a stage that
+goes date by date says so in `.over(date)`. Polars gives a wrong answer where one `.over()` stands inside another, so a
+node that looks along time or across symbols only ever reads finished columns: the steps of a stage are laid in layers,
+each one `with_columns`. Summaries are left out, for a Polars form finds them itself.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.plan.plan import Plan
+from factorloom.engine.executor.protocol import Block
+from factorloom.engine.plan.plan import Plan, Stage
+from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
-__all__ = ["run"]
+__all__ = ["PolarsExecutor"]
+
+Names = Mapping[Factor, str]
 
 
-def run(plan: Plan, bars: Bars, dtype: str = "float64") -> list[pl.Series]:
-    """The wanted factors of a plan, in panel order."""
-    names = {node: f"\0{number}" for number, node in enumerate(plan.nodes)}
-    frame = bars.frame.lazy()
-    for layer in _layers(plan):
+class PolarsExecutor:
+    """Runs each stage of a plan as one Polars query over the whole panel."""
+
+    def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
+        """See `Executor.run`; the outputs come in one block."""
+        names = {node: f"\0{number}" for number, node in enumerate(plan.nodes)}
+        outputs: dict[Factor, pl.Series] = {}
+        kept: list[pl.Series] = []
+        with observer.task("Polars stages", len(plan.stages)):
+            for number, stage in enumerate(plan.stages):
+                waiting = [node for node in plan.nodes if node in plan.waiting(number)]
+                wanted = dict.fromkeys(names[node] for node in (*waiting, *stage.emits))
+                table = _frame(stage, bars, kept, names).select(*wanted).collect(engine="in-memory")
+                outputs |= {node: table[names[node]] for node in stage.emits}
+                kept = [table[names[node]] for node in waiting]
+                observer.advance()
+        kind = pl.Float32 if plan.dtype == "float32" else pl.Float64
+        values = [outputs[factor].cast(kind).alias(name) for name, factor in plan.outputs.items()]
+        yield Block(slice(0, bars.rows), values)
+
+    def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
+        """See `Executor.memory`: a stage holds all that it loads and makes until it ends."""
+        item = 4 if plan.dtype == "float32" else 8
+        return {
+            "results": len(set(plan.outputs.values())) * bars.rows * (item + 1 / 8),
+            "between stages": max(len(plan.waiting(n)) for n in range(len(plan.stages))) * bars.rows * 8,
+            "columns": max(len(stage.nodes) + len(stage.loads) for stage in plan.stages) * bars.rows * 8,
+        }
+
+
+def _frame(stage: Stage, bars: Bars, kept: list[pl.Series], names: Names) -> pl.LazyFrame:
+    """The bars with what was kept, and a column for all that the stage loads or makes."""
+    constants = (*stage.emits, *(child for node in stage.nodes for child in node.operands))
+    columns = [load.node for load in stage.loads if load.node.operator is COL]
+    first = dict.fromkeys(node for node in (*columns, *constants) if node.operator in (COL, LIT))
+    frame = bars.frame.hstack(kept).lazy()
+    for layer in (first, *_layers(stage)):
         frame = frame.with_columns(_column(node, bars, names) for node in layer)
-    kind = pl.Float32 if dtype == "float32" else pl.Float64
-    wanted = [pl.col(names[factor]).cast(kind).alias(f"\0{name}\0") for name, factor in plan.aims.items()]
-    table = frame.select(wanted).collect(engine="in-memory")
-    return [series.alias(name) for series, name in zip(table, plan.aims, strict=True)]
+    return frame
 
 
-def _layers(plan: Plan) -> list[list[Factor]]:
-    """Nodes by their distance from the columns."""
-    layers: dict[int, list[Factor]] = {}
-    for node in plan.nodes:
-        layers.setdefault(node.depth, []).append(node)
-    return [layers[depth] for depth in sorted(layers)]
+def _layers(stage: Stage) -> list[list[Factor]]:
+    """The nodes of a stage, each after the layers of what it reads."""
+    layers: list[list[Factor]] = []
+    place: dict[Factor, int] = {}
+    for node in stage.nodes:
+        place[node] = max((place[child] + 1 for child in node.operands if child in place), default=0)
+        if place[node] == len(layers):
+            layers.append([])
+        layers[place[node]].append(node)
+    return layers
 
 
-def _column(node: Factor, bars: Bars, names: dict[Factor, str]) -> pl.Expr:
+def _column(node: Factor, bars: Bars, names: Names) -> pl.Expr:
     return _clean(_over(node, _expression(node, names), bars)).alias(names[node])
 
 
-def _expression(node: Factor, names: dict[Factor, str]) -> pl.Expr:
+def _expression(node: Factor, names: Names) -> pl.Expr:
     if node.operator is COL:
         return pl.col(str(node.parameters[0]))
     if node.operator is LIT:

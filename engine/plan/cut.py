@@ -1,69 +1,71 @@
-"""Pass 3: cut the nodes into stages with a single axis.
+"""Pass 3: cut the nodes into stages with a single orientation.
 
-Stages alternate between symbol by symbol and date by date. A node runs in the first stage of its axis in which all
-its inputs are known, and a cell-wise node with the latest of its inputs. Results are laid down symbol by symbol, so a
-last such stage follows where one goes date by date.
+Stages alternate between symbol by symbol and date by date. A node runs in the first stage of its orientation in which
+all its inputs are known, and a cell-wise node with the latest of its inputs. Outputs leave symbol by symbol, so a last
+such stage follows where one goes date by date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 
-from factorloom.engine.plan.plan import Plan, Stage
+from factorloom.engine.plan.plan import Orientation, Plan, Stage
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
 __all__ = ["cut"]
 
-AXES = (Axis.TIME, Axis.CROSS)
-PLACE = {Axis.TIME: 0, Axis.CROSS: 1, Axis.GROUP: 1}
+ORIENTATION = {Axis.TIME: Orientation.SYMBOL, Axis.CROSS: Orientation.DATE, Axis.GROUP: Orientation.DATE}
+"""In which stages an operator can run; a cell-wise one in any."""
 
 
 def cut(plan: Plan) -> Plan:
+    order = tuple(islice(cycle(Orientation), 2 + max(node.depth for node in plan.nodes)))
     level: dict[Factor, int] = {}
     for node in plan.nodes:
-        level[node] = _level(node, level)
-    _settle(plan, level)
-    last = max(level.values(), default=0)
-    last += last % 2
+        known = max((level[child] for child in node.operands), default=0)
+        level[node] = _next(order, known, ORIENTATION.get(node.operator.axis, order[known]))
+    _settle(plan, level, order)
+    last = _next(order, max(level.values()), Orientation.SYMBOL)
     if plan.streamed:
         _delay(plan, level, last)
     nodes: list[list[Factor]] = [[] for _ in range(last + 1)]
     for node in plan.nodes:
         if node.operator not in (COL, LIT):
             nodes[level[node]].append(node)
-    return replace(plan, stages=tuple(Stage(AXES[n % 2], tuple(members)) for n, members in enumerate(nodes)))
+    return replace(plan, stages=tuple(Stage(order[n], tuple(members)) for n, members in enumerate(nodes)))
 
 
-def _level(node: Factor, level: Mapping[Factor, int]) -> int:
-    known = max((level[child] for child in node.operands), default=0)
-    place = PLACE.get(node.operator.axis)
-    return known if place is None or known % 2 == place else known + 1
+def _next(order: Sequence[Orientation], level: int, orientation: Orientation) -> int:
+    """The first stage from this one on that goes this way."""
+    return level if order[level] is orientation else level + 1
 
 
-def _settle(plan: Plan, level: dict[Factor, int]) -> None:
+def _settle(plan: Plan, level: dict[Factor, int], order: Sequence[Orientation]) -> None:
     """Let a cell-wise node wait for the next stage where fewer values then change orientation."""
-    aims, users = set(plan.aims.values()), _users(plan)
+    outputs, users = set(plan.outputs.values()), _users(plan)
 
-    def crosses(node: Factor, here: int) -> int:
-        """How often a value that is made at this level changes orientation."""
+    def turns(node: Factor, number: int) -> int:
+        """1 where a value that is made in this stage is needed in the other orientation, else 0."""
         if node.operator is LIT:
             return 0
-        there = {level[user] % 2 for user in users[node]} | ({0} if node in aims else set())
-        return int(1 - here % 2 in there)
+        needed = {order[level[user]] for user in users[node]} | ({Orientation.SYMBOL} if node in outputs else set())
+        return int(bool(needed - {order[number]}))
 
     for node in reversed(plan.nodes):
-        here = level[node]
-        later = all(level[user] > here for user in users[node])
-        if node.operator.axis is not Axis.CELL or node.operator in (COL, LIT) or not here % 2 or not later:
+        number = level[node]
+        later = all(level[user] > number for user in users[node])
+        can_wait = node.operator.axis is Axis.CELL and order[number] is Orientation.DATE and later
+        if not can_wait or node.operator in (COL, LIT):
             continue
         parts = [node, *dict.fromkeys(node.operands)]
-        before = sum(crosses(part, level[part]) for part in parts)
-        level[node] = here + 1
-        if sum(crosses(part, level[part]) for part in parts) > before:
-            level[node] = here
+        before = sum(turns(part, level[part]) for part in parts)
+        level[node] = number + 1
+        if sum(turns(part, level[part]) for part in parts) > before:
+            level[node] = number
 
 
 def _delay(plan: Plan, level: dict[Factor, int], last: int) -> None:

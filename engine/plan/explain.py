@@ -2,108 +2,92 @@
 
 from __future__ import annotations
 
-from factorloom.engine.bars.bars import Bars
-from factorloom.engine.plan.plan import Finding, Plan, Stage, Step, findings
-from factorloom.engine.runtime.thread import processors
-from factorloom.expressions.axis import Axis
+from collections.abc import Mapping
+
+from factorloom.engine.plan.plan import Emit, Finding, Keep, Load, Orientation, Plan, Run, Stage, Step, findings
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.render import render
 
-__all__ = ["explain", "peak"]
+__all__ = ["explain"]
 
-DIRECTION = {Axis.TIME: "symbol by symbol", Axis.CROSS: "date by date"}
 MEBIBYTE = 2**20
 
 
-def explain(plan: Plan, bars: Bars, item: int, held: int, tile_rows: int) -> str:
-    """One line about the whole, every stage with its steps in the order in which they run, and what they hold.
+def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
+    """One line about the whole, every stage with its steps in the order in which they run, and the memory it takes.
 
-    `item` is the size of a value of the result, `held` the number of rows for which results are held at once.
+    `memory` gives the bytes that an executor takes for so many rows, by purpose.
     """
     names: dict[Step, str] = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
     found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, Finding))
     names |= {finding: f"s{number}" for number, finding in enumerate(found, start=1)}
-    lines = [_summary(plan)]
+    lines = [_overview(plan)]
     for number, stage in enumerate(plan.stages, start=1):
-        lines.append(f"stage {number}, {DIRECTION[stage.axis]}: reads {_listed(stage.reads, names)}")
-        lines += [_step(plan, stage, step, names) for step in stage.steps]
-        lines += [
-            _left(plan, stage, node, names)
-            for node in dict.fromkeys((*stage.keeps, *stage.results))
-            if node in set(stage.reads)
-        ]
-    parts = {part: size / MEBIBYTE for part, size in peak(plan, bars, item, held, tile_rows).items()}
+        loads = ", ".join(_loaded(stage, load, names) for load in stage.loads) or "nothing"
+        lines.append(f"stage {number}, {stage.orientation.value}: loads {loads}")
+        lines += _steps(plan, stage, names)
+    parts = {part: size / MEBIBYTE for part, size in memory.items()}
     lines.append(
-        f"{len(plan.aims) * bars.rows:,} cells; memory beyond the panel {sum(parts.values()):,.1f} MiB: "
+        f"{len(plan.outputs) * rows:,} cells; memory beyond the panel {sum(parts.values()):,.1f} MiB: "
         + ", ".join(f"{part} {size:,.1f}" for part, size in parts.items())
     )
     return "\n".join(lines)
 
 
-def peak(plan: Plan, bars: Bars, item: int, held: int, tile_rows: int) -> dict[str, float]:
-    """The most bytes that a first run takes.
-
-    Results with a bit for each value; what lies between stages; columns with missing values and the order of dates,
-    which the panel keeps for later runs; and what the threads work with.
-    """
-    columns = {str(n.parameters[0]) for stage in plan.stages for n in stage.reads if n.operator is COL}
-    filled = sum(bars.frame[column].null_count() > 0 for column in columns)
-    return {
-        "results": len(set(plan.aims.values())) * held * (item + 1 / 8),
-        "between stages": max(len(plan.live(number)) for number in range(len(plan.stages))) * bars.rows * 8,
-        "columns": (filled + (2 if plan.turned else 0)) * bars.rows * 8,
-        "scratch": max(stage.width() for stage in plan.stages) * min(bars.rows, tile_rows) * 8 * processors(),
-    }
-
-
-def _summary(plan: Plan) -> str:
-    factors, stages = len(plan.wanted), len(plan.stages)
-    apart = sum(sum(1 for node in factor.walk() if node.operator not in (COL, LIT)) for factor in plan.wanted.values())
-    work = len(plan.computed)
-    asked = [finding for stage in plan.stages for node in stage.nodes for finding in findings(node)]
-    summaries = f" and {_counted(len(set(asked)), 'summary')} (read {_counted(len(asked), 'time')})" if asked else ""
+def _overview(plan: Plan) -> str:
+    factors, work = len(plan.wanted), len(plan.computed)
+    written = sum(sum(1 for node in f.walk() if node.operator not in (COL, LIT)) for f in plan.wanted.values())
+    read = [finding for stage in plan.stages for node in stage.nodes for finding in findings(node)]
+    summaries = f" and {_counted(len(set(read)), 'summary')} (read {_counted(len(read), 'time')})" if read else ""
     lookback = max(factor.lookback for factor in plan.wanted.values())
     memory = ", unbounded memory" if any(factor.unbounded for factor in plan.wanted.values()) else ""
     ahead = max(factor.lookahead for factor in plan.wanted.values())
     ahead_text = f", look-ahead {_counted(ahead, 'bar')}" if ahead else ""
     return (
-        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({apart - work} shared){summaries}, "
-        f"lookback {_counted(lookback, 'bar')}{ahead_text}{memory}, {_counted(stages, 'stage')}"
+        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({written - work} shared){summaries}, "
+        f"lookback {_counted(lookback, 'bar')}{ahead_text}{memory}, {_counted(len(plan.stages), 'stage')}"
     )
 
 
-def _step(plan: Plan, stage: Stage, step: Step, names: dict[Step, str]) -> str:
+def _steps(plan: Plan, stage: Stage, names: Mapping[Step, str]) -> list[str]:
+    """A line for every step, and for every value that is passed on as it was loaded."""
+    left: dict[Factor, list[str]] = {}
+    for item in stage.instructions:
+        if isinstance(item, Keep):
+            by_date = item.layout is Orientation.DATE
+            left.setdefault(item.node, []).append("kept by date" if by_date else "kept by symbol")
+        elif isinstance(item, Emit):
+            left.setdefault(item.node, []).extend(n for n, factor in plan.outputs.items() if factor is item.node)
+    made = [_line(item.step, names) for item in stage.instructions if isinstance(item, Run)]
+    inside = set(stage.nodes)
+    made += [(node, _named(node, names)) for node in left if node not in inside]
+    return [
+        f"  {text:<45} -> {', '.join(left[step])}" if isinstance(step, Factor) and step in left else f"  {text}"
+        for step, text in made
+    ]
+
+
+def _line(step: Step, names: Mapping[Step, str]) -> tuple[Step, str]:
     if isinstance(step, Finding):
-        given = ", ".join(
-            _named(value, names) if isinstance(value, Factor) else str(value)
-            for value in step.arguments
-            if not isinstance(value, tuple)
+        given = (_named(value, names) if isinstance(value, Factor) else str(value) for value in step.arguments)
+        inputs = ", ".join(
+            text for text, value in zip(given, step.arguments, strict=True) if not isinstance(value, tuple)
         )
-        return f"  {names[step]} = {step.summary.name}({given}): {', '.join(step.outputs)}"
-    shallow = render(step, names={child: names[child] for child in step.inputs if child in names})
+        return step, f"{names[step]} = {step.summary.name}({inputs}): {', '.join(step.outputs)}"
+    text = render(step, names={child: names[child] for child in step.inputs if child in names})
     read = [names[finding] for finding in findings(step)]
-    text = f"{shallow} from {', '.join(read)}" if read else shallow
-    return f"  {names[step]} = {text:<40} {_goes(plan, stage, step)}".rstrip()
+    return step, f"{names[step]} = {text}" + (f" from {', '.join(read)}" if read else "")
 
 
-def _left(plan: Plan, stage: Stage, node: Factor, names: dict[Step, str]) -> str:
-    return f"  {_named(node, names):<45} {_goes(plan, stage, node)}"
+def _loaded(stage: Stage, load: Load, names: Mapping[Step, str]) -> str:
+    """What is loaded; a value that must first be brought into the order of the stage says from which."""
+    turned = "" if load.layout is stage.orientation else " (by date)"
+    return _named(load.node, names) + turned
 
 
-def _goes(plan: Plan, stage: Stage, node: Factor) -> str:
-    """Where a value goes after its stage."""
-    results = [name for name, factor in plan.aims.items() if factor is node and node in set(stage.results)]
-    kept = ["kept by date" if node in plan.turned else "kept"] if node in set(stage.keeps) else []
-    return f"-> {', '.join([*kept, *results])}" if kept or results else ""
-
-
-def _named(node: Factor, names: dict[Step, str]) -> str:
-    return names.get(node, str(node))
-
-
-def _listed(nodes: tuple[Factor, ...], names: dict[Step, str]) -> str:
-    return ", ".join(_named(node, names) for node in nodes) or "nothing"
+def _named(node: Factor, names: Mapping[Step, str]) -> str:
+    return names.get(node) or str(node)
 
 
 def _counted(number: int, word: str) -> str:

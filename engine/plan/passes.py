@@ -5,24 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from factorloom.engine.plan.cut import cut
-from factorloom.engine.plan.place import allot
+from factorloom.engine.plan.place import place
 from factorloom.engine.plan.plan import Plan
-from factorloom.engine.plan.schedule import arrange
+from factorloom.engine.plan.schedule import schedule
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
 from factorloom.expressions.factor import Factor
 
 __all__ = ["PASSES", "make_plan"]
 
-PASSES: tuple[Callable[[Plan], Plan], ...] = (simplify, share, cut, arrange, allot)
+PASSES: tuple[Callable[[Plan], Plan], ...] = (simplify, share, cut, schedule, place)
 """All passes, in the order in which they run."""
 
 
 def make_plan(
-    wanted: Mapping[str, Factor], *, streamed: bool = False, until: Callable[[Plan], Plan] | None = None
+    wanted: Mapping[str, Factor],
+    *,
+    dtype: str = "float64",
+    streamed: bool = False,
+    until: Callable[[Plan], Plan] | None = None,
 ) -> Plan:
     """The plan for these factors, after all passes, or as it is after the pass `until`."""
-    plan = Plan(dict(wanted), dict(wanted), streamed=streamed)
+    plan = Plan(dict(wanted), dict(wanted), dtype=dtype, streamed=streamed)
     for step in PASSES:
         plan = step(plan)
         if step is until:

@@ -6,13 +6,26 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TypeAlias
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT, Summary
 
-__all__ = ["Finding", "Plan", "Stage", "Step", "findings"]
+__all__ = [
+    "Emit",
+    "Finding",
+    "Instruction",
+    "Keep",
+    "Load",
+    "Orientation",
+    "Plan",
+    "Run",
+    "Stage",
+    "Step",
+    "findings",
+]
 
 
 Argument: TypeAlias = Factor | float | int | tuple[float | int, ...]
@@ -61,7 +74,53 @@ class Finding:
 
 
 Step: TypeAlias = Factor | Finding
-"""What an executor does at a time: an operator, or a summary that operators read."""
+"""What is computed at a time: an operator, or a summary that operators read."""
+
+
+class Orientation(Enum):
+    """In which order rows are taken, and values lie in memory.
+
+    The bars of a symbol stand together, or the bars of a date; within either in the order of the other.
+    """
+
+    SYMBOL = "symbol by symbol"
+    DATE = "date by date"
+
+
+@dataclass(frozen=True)
+class Load:
+    """Take in a column, or a value that an earlier stage has kept, which lies in this layout.
+
+    Where the layout is not the stage's own orientation, its rows are brought into that.
+    """
+
+    node: Factor
+    layout: Orientation
+
+
+@dataclass(frozen=True)
+class Run:
+    """Compute an operator, or a summary that operators read."""
+
+    step: Step
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Leave a value for later stages, in this layout."""
+
+    node: Factor
+    layout: Orientation
+
+
+@dataclass(frozen=True)
+class Emit:
+    """Let a value leave the plan as an output, in the order of the panel."""
+
+    node: Factor
+
+
+Instruction: TypeAlias = Load | Run | Keep | Emit
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,26 +129,47 @@ class Stage:
 
     Attributes
     ----------
-    axis
-        `Axis.TIME`: symbol by symbol; `Axis.CROSS`: date by date (with or without groups).
+    orientation
+        Whether it goes symbol by symbol, or date by date (with or without groups).
     nodes
-        What is computed here, inputs before the nodes that use them.
+        What is computed here, inputs before the nodes that use them. Filled by the pass `cut`.
     steps
-        The nodes in the order in which they run, each summary before the first node that reads it.
-    reads
-        Columns and kept values that are taken in.
-    keeps
-        Values that later stages need.
-    results
-        Values that leave the plan here, in the order of the panel.
+        The nodes in the order in which they run, each summary before the first node that reads it. Filled by
+        `schedule`.
+    instructions
+        All that the stage does, in order. Filled by `place`.
     """
 
-    axis: Axis
+    orientation: Orientation
     nodes: tuple[Factor, ...]
     steps: tuple[Step, ...] = ()
-    reads: tuple[Factor, ...] = ()
-    keeps: tuple[Factor, ...] = ()
-    results: tuple[Factor, ...] = ()
+    instructions: tuple[Instruction, ...] = ()
+
+    @property
+    def loads(self) -> tuple[Load, ...]:
+        """What the stage takes in."""
+        return tuple(item for item in self.instructions if isinstance(item, Load))
+
+    @property
+    def keeps(self) -> tuple[Keep, ...]:
+        """What it leaves for later stages."""
+        return tuple(item for item in self.instructions if isinstance(item, Keep))
+
+    @property
+    def emits(self) -> tuple[Factor, ...]:
+        """What leaves the plan here."""
+        return tuple(item.node for item in self.instructions if isinstance(item, Emit))
+
+    @property
+    def layouts(self) -> set[Orientation]:
+        """In which layouts values lie that the stage loads or keeps."""
+        return {load.layout for load in self.loads} | {keep.layout for keep in self.keeps}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that the stage groups by."""
+        groups = (node.inputs[-1] for node in self.nodes if node.operator.axis is Axis.GROUP)
+        return tuple(dict.fromkeys(str(column.parameters[0]) for column in groups))
 
     def reach(self) -> tuple[float, float]:
         """Bars before and after the current one that the stage reads; infinite for unbounded memory."""
@@ -103,7 +183,7 @@ class Stage:
         return max(before.values(), default=0), max(after.values(), default=0)
 
     def width(self) -> int:
-        """The largest number of values that a tile holds at once on its way through the stage."""
+        """The largest number of values that are computed here and still needed at the same time."""
         last = {read: place for place, step in enumerate(self.steps) for read in _read(step)}
         held = most = 0
         ends: Counter[int] = Counter()
@@ -124,24 +204,23 @@ class Plan:
     ----------
     wanted
         The factors asked for, by name.
-    aims
+    outputs
         What is computed for them, by name. Filled by the pass `simplify`.
     nodes
         Every distinct node once, inputs first. Filled by the pass `share`.
     stages
         Filled by the pass `cut`, and completed by those after it.
-    turned
-        Values that lie in the order of dates between stages, because a stage that goes date by date makes or reads
-        them; all others lie in the order of the panel. Filled by the pass `allot`.
+    dtype
+        `"float64"` or `"float32"`: of the outputs; the computation is in Float64 either way.
     streamed
-        Whether all results leave in the last stage, so that they can leave block by block.
+        Whether all outputs leave in the last stage, so that they can leave block by block.
     """
 
     wanted: Mapping[str, Factor]
-    aims: Mapping[str, Factor]
+    outputs: Mapping[str, Factor]
     nodes: tuple[Factor, ...] = ()
     stages: tuple[Stage, ...] = ()
-    turned: frozenset[Factor] = frozenset()
+    dtype: str = "float64"
     streamed: bool = False
 
     @property
@@ -149,10 +228,16 @@ class Plan:
         """The nodes that cost work: neither columns nor constants."""
         return tuple(node for node in self.nodes if node.operator not in (COL, LIT))
 
-    def live(self, number: int) -> set[Factor]:
-        """The values that lie between stages while this stage runs."""
-        made = {node for stage in self.stages[: number + 1] for node in stage.keeps}
-        return made & {node for stage in self.stages[number:] for node in (*stage.reads, *stage.keeps)}
+    @property
+    def turns(self) -> bool:
+        """Whether any value changes between the order of symbols and that of dates."""
+        return any(layout is not stage.orientation for stage in self.stages for layout in stage.layouts)
+
+    def waiting(self, number: int) -> set[Factor]:
+        """The kept values that lie between stages while this stage runs."""
+        kept = {keep.node for stage in self.stages[: number + 1] for keep in stage.keeps}
+        needed = {load.node for stage in self.stages[number:] for load in stage.loads}
+        return kept & (needed | {keep.node for keep in self.stages[number].keeps})
 
 
 def _read(step: Step) -> tuple[Step, ...]:

@@ -1,34 +1,44 @@
-"""What a caller asks for, checked before anything runs."""
+"""What a caller wants, checked before anything runs, as a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
+from factorloom.engine.plan.passes import make_plan
+from factorloom.engine.plan.plan import Plan
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL
 
-__all__ = ["Dates", "check_factors", "named_factors", "selected_rows"]
-
-Day: TypeAlias = date | datetime | str
-Dates: TypeAlias = Day | tuple[Day | None, Day | None]
-"""One date, or the first and the last of a stretch of dates, None for an open end; text is ISO."""
-
+__all__ = ["make_request"]
 
 SHOWN = 10
 """So many factors are named in an error."""
 
 
-def named_factors(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
-    """All factors asked for, by name."""
+def make_request(
+    bars: Bars,
+    factors: object,
+    more: Iterable[object],
+    named: Mapping[str, object],
+    dtype: str = "float64",
+    *,
+    streamed: bool = False,
+) -> Plan:
+    """The plan for the factors that a caller names in any way, refused where these bars cannot give them."""
+    if dtype not in ("float64", "float32"):
+        raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+    wanted = _named(factors, more, named)
+    _check(wanted, bars)
+    return make_plan(wanted, dtype=dtype, streamed=streamed)
+
+
+def _named(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
+    """All factors by name."""
     pairs: list[tuple[str, object]] = []
     if isinstance(factors, Mapping):
         pairs += factors.items()
@@ -48,7 +58,7 @@ def named_factors(factors: object, more: Iterable[object], named: Mapping[str, o
     return wanted
 
 
-def check_factors(wanted: Mapping[str, Factor], bars: Bars) -> None:
+def _check(wanted: Mapping[str, Factor], bars: Bars) -> None:
     """Refuse factors that these bars cannot give."""
     for name in wanted:
         if name in (bars.symbol, bars.date):
@@ -106,48 +116,3 @@ def _check_number(factor: Factor, column: Factor, bars: Bars) -> None:
             text=text,
             position=text.find(str(column)),
         )
-
-
-def selected_rows(bars: Bars, dates: Dates | None, symbols: Collection[str] | str | None) -> npt.NDArray[np.bool_]:
-    """The rows of some dates and symbols."""
-    chosen = pl.lit(True)
-    if dates is not None:
-        chosen = _between(bars, dates)
-    if symbols is not None:
-        wanted = [symbols] if isinstance(symbols, str) else list(symbols)
-        known = set(bars.symbols)
-        unknown = [symbol for symbol in wanted if symbol not in known]
-        if unknown:
-            shown = ", ".join(map(repr, unknown[:3]))
-            raise ArgumentError(
-                f"{len(unknown)} of {len(wanted)} symbols are not in the panel: {shown}",
-                hint=suggest(str(unknown[0]), bars.symbols.to_list()),
-            )
-        chosen = chosen & pl.col(bars.symbol).is_in(wanted)
-    return np.broadcast_to(bars.frame.select(chosen).to_series().to_numpy(), bars.rows)
-
-
-def _between(bars: Bars, dates: Dates) -> pl.Expr:
-    if isinstance(dates, list | tuple) and len(dates) != 2:
-        raise ArgumentError(f"dates must be one date, or a first and a last one, got {dates!r}")
-    first, last = dates if isinstance(dates, list | tuple) else (dates, dates)
-    low, high = (None if day is None else _day(bars, day) for day in (first, last))
-    if low is not None and high is not None and low > high:
-        raise ArgumentError(f"the first date, {low}, is after the last one, {high}")
-    key, chosen = pl.col(bars.date), pl.lit(True)
-    if low is not None:
-        chosen = chosen & (key >= low)
-    return chosen if high is None else chosen & (key <= high)
-
-
-def _day(bars: Bars, day: Day) -> date | datetime:
-    kind = bars.frame.schema[bars.date]
-    try:
-        value = datetime.fromisoformat(day) if isinstance(day, str) else day
-    except ValueError:
-        raise ArgumentError(f"{day!r} is not a date", hint="write dates as 2024-01-31") from None
-    if not isinstance(value, date):
-        raise ArgumentError(f"{day!r} is not a date", hint="give a date, a datetime or ISO text")
-    if kind == pl.Date:
-        return value.date() if isinstance(value, datetime) else value
-    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)

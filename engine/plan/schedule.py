@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from factorloom.engine.plan.plan import Finding, Plan, Stage, Step, findings
 
-__all__ = ["arrange"]
+__all__ = ["schedule"]
 
 
-def arrange(plan: Plan) -> Plan:
+def schedule(plan: Plan) -> Plan:
     return replace(plan, stages=tuple(replace(stage, steps=tuple(_ordered(stage))) for stage in plan.stages))
 
 

@@ -14,7 +14,7 @@ __all__ = ["share"]
 
 
 def share(plan: Plan) -> Plan:
-    aims = plan.aims.values()
-    nodes = dict.fromkeys(node for factor in aims for node in factor.walk())
-    numbers = {child for node in nodes for child in node.operands} | set(aims)
+    outputs = plan.outputs.values()
+    nodes = dict.fromkeys(node for factor in outputs for node in factor.walk())
+    numbers = {child for node in nodes for child in node.operands} | set(outputs)
     return replace(plan, nodes=tuple(node for node in nodes if node in numbers))

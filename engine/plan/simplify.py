@@ -24,7 +24,7 @@ def simplify(plan: Plan) -> Plan:
         for node in factor.walk():
             if node not in done:
                 done[node] = _settled(node.on(tuple(done[child] for child in node.inputs)))
-    return replace(plan, aims={name: done[factor] for name, factor in plan.wanted.items()})
+    return replace(plan, outputs={name: done[factor] for name, factor in plan.wanted.items()})
 
 
 def _settled(node: Factor) -> Factor:

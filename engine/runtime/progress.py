@@ -4,40 +4,53 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["progress"]
+from factorloom.engine.runtime.observer import Observer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+__all__ = ["Bar", "default_observer"]
 
 PATIENCE = 0.5
 """Seconds before a bar is drawn: short work stays quiet."""
 
 
-@contextmanager
-def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
-    """Draw a bar while the block runs; the block calls what it is given after every step.
+class Bar(Observer):
+    """An observer that draws a progress bar for every task that takes longer than a moment."""
 
-    >>> with progress("reading", total=2) as advance:
-    ...     advance()
-    ...     advance(1)
-    """
-    if not sys.stderr.isatty():
-        yield lambda steps=1: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Progress | None = None
+        self._started = 0.0
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(description, total=total)
-    started = time.monotonic()
+    @contextmanager
+    def task(self, name: str, parts: int) -> Iterator[None]:
+        """Draw a bar while the work goes on."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    def advance(steps: int = 1) -> None:
-        bar.advance(task, steps)
-        if not bar.live.is_started and time.monotonic() - started > PATIENCE:
-            bar.start()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar.add_task(name, total=parts)
+        self._started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._bar.stop()
 
-    try:
-        yield advance
-    finally:
-        bar.stop()
+    def advance(self) -> None:
+        """Move the bar on."""
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0])
+            if not self._bar.live.is_started and time.monotonic() - self._started > PATIENCE:
+                self._bar.start()
+        super().advance()
+
+
+def default_observer() -> Observer:
+    """A progress bar on a terminal, else silence."""
+    return Bar() if sys.stderr.isatty() else Observer()

@@ -1,14 +1,25 @@
-"""How many processors are used."""
+"""How many threads compute, and the one pool of them that the process has."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from typing import TypeVar
 
+from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import ArgumentError
 
-__all__ = ["configure", "processors"]
+__all__ = ["configure", "for_each", "processors"]
+
+Item = TypeVar("Item")
 
 _threads: int | None = None
+_pool: ThreadPoolExecutor | None = None
+_size = 0
+_lock = threading.Lock()
 
 
 def configure(*, threads: int | None = None) -> None:
@@ -25,7 +36,52 @@ def configure(*, threads: int | None = None) -> None:
 
 
 def processors() -> int:
-    """The threads that were asked for, or the processors that the process may run on."""
+    """The threads that `configure` allows, or the processors that the process may run on."""
     if _threads is not None:
         return _threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def for_each(work: Callable[[Item], None], items: Iterable[Item], observer: Observer) -> None:
+    """Do the same work for every item, on up to `processors()` threads of the pool that all callers share.
+
+    Callers take turns item by item. Where an item fails, or the caller is interrupted or cancelled, no further item
+    begins, and this returns when none is running any more.
+    """
+    waiting = iter(items)
+    running: set[Future[None]] = set()
+    try:
+        running |= {_submit(work, item) for item in islice(waiting, processors())}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+                observer.advance()
+            running |= {_submit(work, item) for item in islice(waiting, len(done))}
+    except BaseException:
+        observer.cancel()
+        raise
+    finally:
+        wait([future for future in running if not future.cancel()])
+
+
+def _submit(work: Callable[[Item], None], item: Item) -> Future[None]:
+    """Hand work to the pool, which has as many threads as any caller was ever allowed."""
+    global _pool, _size
+    with _lock:
+        if _pool is None or _size < processors():
+            if _pool is not None:
+                _pool.shutdown(wait=False)
+            _size = processors()
+            _pool = ThreadPoolExecutor(_size, thread_name_prefix="factorloom")
+        return _pool.submit(work, item)
+
+
+def _forget() -> None:
+    """The threads of a process do not live on in its forked child."""
+    global _pool, _lock
+    _pool, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

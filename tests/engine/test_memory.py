@@ -72,11 +72,11 @@ factors = {f"mean {n}": fl.ts_mean(fl.returns, n) for n in range(2, 34)}
 factors |= {f"rank {n}": fl.ts_mean(fl.cs_rank(fl.ts_delta(fl.close, n)), 5) for n in range(1, 9)}
 sink = sys.argv[1] or None
 small, large = (fl.Panel.from_frame(simulate(symbols=n, years=5)) for n in (3, 500))
-small.compute(factors, sink=sink)
+small.write(sink, factors) if sink else small.compute(factors)
 large.frame["close"].sum()
 before = held("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
-large.compute(factors, sink=sink)
+large.write(sink, factors) if sink else large.compute(factors)
 print(held("VmHWM") - before, large.explain(factors, blocks=sink is not None).splitlines()[-1])
 """
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
-from factorloom.engine.executor.native import executor as tile
+from factorloom.engine.executor.native import tile
 from factorloom.expressions.errors import ArgumentError, BarsError
 from tests.oracle import assert_same, to_array
 from tests.strategies import COLUMNS, factors, panels
@@ -122,37 +122,37 @@ def test_one_thread_gives_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", ["values.parquet", "values"])
-def test_a_sink_holds_what_compute_gives(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_holds_what_compute_gives(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tile, "BLOCK_ROWS", 3)
     monkeypatch.setattr(tile, "TILE_ROWS", 3)
     panel, target = fl.example(), tmp_path / name
     for dates in (None, "2024-01-04"):
-        scanned = panel.compute(MIXED, sink=target, dates=dates)
+        scanned = panel.write(target, MIXED, dates=dates)
         assert scanned.collect().equals(panel.compute(MIXED, dates=dates))
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_sink_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     panel = fl.example()
     for name in ("values.parquet", "values"):
-        panel.compute(gap=fl.close, sink=tmp_path / name)
+        panel.write(tmp_path / name, gap=fl.close)
     monkeypatch.setattr(pl.DataFrame, "to_arrow", lambda self: 1 / 0)
     monkeypatch.setattr(pl.DataFrame, "write_parquet", lambda self, *_, **__: 1 / 0)
     for name in ("values.parquet", "values"):
         with pytest.raises(ZeroDivisionError):
-            panel.compute(gap=fl.open_, sink=tmp_path / name)
+            panel.write(tmp_path / name, gap=fl.open_)
     assert pl.read_parquet(tmp_path / "values.parquet")["gap"].equals(panel.frame["close"])
     assert pl.read_parquet(tmp_path / "values" / "*.parquet")["gap"].equals(panel.frame["close"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["values", "values.parquet"]
 
 
-def test_a_sink_never_replaces_what_is_not_a_sink(tmp_path: Path) -> None:
+def test_a_write_never_replaces_other_files(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("mine")
     with pytest.raises(ArgumentError, match="holds other things than Parquet files"):
-        fl.example().compute(gap=fl.close, sink=tmp_path / "notes")
+        fl.example().write(tmp_path / "notes", gap=fl.close)
     with pytest.raises(ArgumentError, match="there is no folder"):
-        fl.example().compute(gap=fl.close, sink=tmp_path / "nowhere" / "a.parquet")
+        fl.example().write(tmp_path / "nowhere" / "a.parquet", gap=fl.close)
     assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle, islice
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,9 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.plan.cut import cut
 from factorloom.engine.plan.passes import PASSES, make_plan
-from factorloom.engine.plan.plan import Finding, Plan, findings
+from factorloom.engine.plan.plan import Emit, Finding, Keep, Load, Orientation, Plan, Run, findings
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
-from factorloom.expressions.axis import Axis
 from tests.strategies import factors
 
 SIMPLER = {
@@ -41,13 +41,13 @@ AS_THEY_ARE += ["cs_rank(-cs_rank(close))", "group_rank(group_rank(close, sector
 
 @pytest.mark.parametrize(("text", "simpler"), SIMPLER.items())
 def test_simplify_rewrites_what_has_the_same_value(text: str, simpler: str) -> None:
-    assert make_plan({"x": fl.parse(text)}, until=simplify).aims["x"] is fl.parse(simpler)
+    assert make_plan({"x": fl.parse(text)}, until=simplify).outputs["x"] is fl.parse(simpler)
 
 
 @pytest.mark.parametrize("text", AS_THEY_ARE)
 def test_simplify_leaves_alone_what_may_differ(text: str) -> None:
     """`-0.0 + 0` is `0.0`, `missing * 0` is missing, and a delay that is led again has lost its last bars."""
-    assert make_plan({"x": fl.parse(text)}, until=simplify).aims["x"] is fl.parse(text)
+    assert make_plan({"x": fl.parse(text)}, until=simplify).outputs["x"] is fl.parse(text)
 
 
 def test_share_lists_every_node_once_inputs_first() -> None:
@@ -77,32 +77,42 @@ STAGES = {
 def test_cut_gives_stages_of_one_axis_and_few_turns(text: str, stages: list[list[str]]) -> None:
     plan = make_plan({"x": fl.parse(text)}, until=cut)
     assert [[str(node) for node in stage.nodes] for stage in plan.stages] == stages
-    assert [stage.axis for stage in plan.stages] == [(Axis.TIME, Axis.CROSS)[n % 2] for n in range(len(stages))]
+    assert [stage.orientation for stage in plan.stages] == list(islice(cycle(Orientation), len(stages)))
 
 
 @given(st.lists(factors(), min_size=1, max_size=4), st.booleans())
 def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> None:
-    """Every step finds what it reads, every result leaves once, and nothing is kept that nobody reads."""
+    """Every instruction finds what it reads, every output leaves once, and nothing is kept that nobody reads."""
     plan = make_plan({str(number): factor for number, factor in enumerate(wanted)}, streamed=streamed)
-    given_by: list[fl.Factor] = []
-    kept: set[fl.Factor] = set()
+    constants = {node for node in plan.nodes if node.operator.name == "lit"}
+    emitted: list[fl.Factor] = []
+    kept: dict[fl.Factor, Orientation] = {}
     for number, stage in enumerate(plan.stages):
-        columns = {node for node in stage.reads if node.operator.name == "col"}
-        assert set(stage.reads) - columns <= kept
-        known: set[object] = {*stage.reads, *(node for node in plan.nodes if node.operator.name == "lit")}
-        for step in stage.steps:
-            needed = set(step.inputs) if isinstance(step, Finding) else {*step.operands, *findings(step)}
-            assert needed <= known
-            known.add(step)
-        assert {*stage.keeps, *stage.results} <= known
+        known: set[object] = {*constants}
+        for item in stage.instructions:
+            match item:
+                case Load(node, layout):
+                    is_column = node.operator.name == "col" and layout is Orientation.SYMBOL
+                    assert is_column or kept[node] is layout
+                    assert stage.orientation is Orientation.SYMBOL or layout is Orientation.DATE
+                    known.add(node)
+                case Run(step):
+                    needed = set(step.inputs) if isinstance(step, Finding) else {*step.operands, *findings(step)}
+                    assert needed <= known
+                    known.add(step)
+                case Keep(node, layout):
+                    assert node in known
+                    assert stage.orientation is Orientation.SYMBOL or layout is Orientation.DATE
+                    assert any(node in {load.node for load in rest.loads} for rest in plan.stages[number + 1 :])
+                    kept[node] = layout
+                case Emit(node):
+                    assert node in known
+                    assert stage.orientation is Orientation.SYMBOL
+                    assert not streamed or number == len(plan.stages) - 1
+                    emitted.append(node)
         assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, Finding)}
-        later = {node for rest in plan.stages[number + 1 :] for node in rest.reads}
-        assert set(stage.keeps) <= later
-        kept |= set(stage.keeps)
-        given_by += stage.results
-        assert stage.axis is Axis.TIME or not stage.results
-        assert not streamed or not stage.results or number == len(plan.stages) - 1
-    assert sorted(map(id, given_by)) == sorted(map(id, dict.fromkeys(plan.aims.values())))
+        assert stage.steps == tuple(item.step for item in stage.instructions if isinstance(item, Run))
+    assert sorted(map(id, emitted)) == sorted(map(id, dict.fromkeys(plan.outputs.values())))
 
 
 def test_a_summary_runs_once_for_all_that_read_it() -> None:

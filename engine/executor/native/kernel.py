@@ -21,12 +21,12 @@ from numba.core.errors import NumbaError
 
 from factorloom.engine.plan.plan import Finding, Plan, Step, findings
 from factorloom.engine.runtime.jit import compile_driver
-from factorloom.engine.runtime.progress import progress
+from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["Launch", "Read", "count", "has_kernel", "launch", "prepare", "runs"]
+__all__ = ["Launch", "Read", "has_kernel", "launch", "prepare"]
 
 log = logging.getLogger(__name__)
 
@@ -97,33 +97,20 @@ class _Shape:
 
 _READY: dict[_Shape, Any] = {}
 _LOCK = threading.RLock()
-_launched = 0
 
 
-def runs() -> int:
-    """How many kernels have run in this process: one for every step and tile."""
-    return _launched
-
-
-def count(launched: int) -> None:
-    """Add to the number of kernels that have run."""
-    global _launched
-    with _LOCK:
-        _launched += launched
-
-
-def prepare(plan: Plan) -> None:
-    """Compile what is not compiled yet, or load it from disk, with a progress bar: the first run takes a while."""
+def prepare(plan: Plan, observer: Observer) -> None:
+    """Compile what is not compiled yet, or load it from disk: the first run takes a while."""
     steps = (step for stage in plan.stages for step in stage.steps)
     shapes = {_shape(step, _arguments(step)) for step in steps if has_kernel(step)}
     missing = sorted(shapes - _READY.keys(), key=lambda shape: shape.name)
     if not missing:
         return
     log.info("preparing %d kernels: compiled when first used, then kept on disk", len(missing))
-    with _LOCK, progress("preparing kernels", len(missing)) as advance:
+    with _LOCK, observer.task("preparing kernels", len(missing)):
         for shape in missing:
             _compiled(shape)
-            advance()
+            observer.advance()
 
 
 def launch(step: Step) -> Launch | None:

@@ -1,4 +1,4 @@
-"""A stage as a program: which loop runs on which arrays, worked out once and run on every tile.
+"""A stage as a program: which loop runs on which arrays, put together once and run on every tile.
 
 Every value has a slot. A slot is bound to a stretch of a whole array (a column, a value between stages, a result), or
 it is a register: scratch memory of a thread that many values use one after another. The environment of a tile holds
@@ -8,22 +8,25 @@ the address of every slot. Loops that follow one another are called by compiled 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from factorloom.engine.bars.layout import Array, GroupRuns, Index, Tiles
+from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
 from factorloom.engine.executor.native.result import Column
-from factorloom.engine.plan.plan import Finding, Step
+from factorloom.engine.executor.native.tile import Tiles
+from factorloom.engine.plan.plan import Emit, Finding, Keep, Load, Orientation, Run, Stage, Step
+from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operator import LIT
+from factorloom.expressions.operator import COL, LIT
 
 __all__ = ["Program", "Scratch"]
 
@@ -70,29 +73,68 @@ Value: TypeAlias = Read | tuple[Factor, Factor] | str
 
 
 class Program:
-    """The instructions of a stage, built by adding steps; `finish` then lets slots share registers."""
+    """What a stage does, as calls on slots; slots share registers.
 
-    def __init__(self, places: Index, groups: Mapping[str, GroupRuns]) -> None:
-        self._places, self._groups = places, groups
+    Parameters
+    ----------
+    stage, bars
+    kept
+        The array of every value that the stage loads or keeps, by node; columns of the panel excepted.
+    columns
+        The output column of every value that it emits.
+    """
+
+    def __init__(
+        self, stage: Stage, bars: Bars, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]
+    ) -> None:
+        self._stage, self._bars = stage, bars
         self._slots: dict[Value, int] = {}
         self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
         self._constants: dict[int, float] = {}
-        self._registers: dict[int, int] = {}
-        self._instructions: list[_Call | _Formula] = []
-        self._parts: list[_Calls | _Formula] = []
-        self._steps: Index = np.empty(0, np.int64)
+        self._calls: list[_Call | _Formula] = []
+        self._bind_outputs(kept, columns)
+        for item in stage.instructions:
+            match item:
+                case Load(node, layout):
+                    self._load(node, layout, kept)
+                case Run(step):
+                    self._run(step)
+                case Keep(node, layout):
+                    self._keep(node, layout, kept[node])
+                case Emit(node):
+                    self._emit(node, columns[node])
+        self._registers = self._registers_of_slots()
+        self._parts = list(self._joined_parts())
+        self._steps = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
+        for slot, (array, start) in self._bound.items():
+            self._steps[slot] = 0 if start is None else array.itemsize
 
-    def bind(self, node: Factor, array: Array, start: int = 0) -> None:
-        """Let the value of a node be a stretch of a larger array, which begins at row `start`."""
-        self._bound[self._slot(node)] = array, start
+    def _bind_outputs(self, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]) -> None:
+        """Let what is made here be written where it is wanted, if it is wanted as it is."""
+        nodes = set(self._stage.nodes)
+        for node in self._stage.emits:
+            if node in nodes and columns[node].values.dtype == np.float64:
+                self._bound[self._slot(node)] = columns[node].values, columns[node].start
+        for item in self._stage.keeps:
+            if item.node in nodes and item.layout is self._stage.orientation:
+                self._bound[self._slot(item.node)] = kept[item.node], 0
 
-    def add(self, step: Step) -> None:
+    def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Array]) -> None:
+        """Let a node be a stretch of a column, or of a kept value; or fetch it from the order of dates."""
+        is_panel = node.operator is COL and layout is Orientation.SYMBOL
+        array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
+        if layout is self._stage.orientation:
+            self._bound[self._slot(node)] = array, 0
+        else:
+            self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
+
+    def _run(self, step: Step) -> None:
         """Run an operator or a summary."""
         key = step.key if isinstance(step, Finding) else _key(step)
         call = launch(step)
         if call is None:
             assert isinstance(step, Factor)
-            self._instructions.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
+            self._calls.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
             return
         takes = self._reads(call.reads, key)
         if isinstance(step, Finding):
@@ -103,15 +145,12 @@ class Program:
         if isinstance(step, Factor) and key is not None:
             self._call(transfer.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
 
-    def turn_in(self, node: Factor, source: Array) -> None:
-        """Read a value that lies in the order of dates."""
-        self._call(transfer.gather, (self._whole(source), self._turned(), self._slot(node)))
+    def _keep(self, node: Factor, layout: Orientation, target: Array) -> None:
+        """Leave a value for later stages, unless it was made where it is kept."""
+        if layout is not self._stage.orientation:
+            self._call(transfer.store_by_date, (self._read(node, None), self._places(), self._whole(target)))
 
-    def turn_out(self, node: Factor, target: Array) -> None:
-        """Leave a value behind in the order of dates."""
-        self._call(transfer.scatter, (self._read(node, None), self._turned(), self._whole(target)))
-
-    def give(self, node: Factor, column: Column) -> None:
+    def _emit(self, node: Factor, column: Column) -> None:
         """Leave a value in a column of the result, and mark what is present."""
         slot = self._read(node, None)
         if self._bound.get(slot, (None,))[0] is not column.values:
@@ -120,17 +159,17 @@ class Program:
             self._call(transfer.move if column.values.dtype == np.float64 else transfer.narrow, (slot, target))
         self._call(transfer.seal, (slot, self._whole(column.bits), self._whole(column.missing)), (column.start,))
 
-    def finish(self) -> None:
-        """Give every slot that needs one a register, used again after its last use."""
+    def _registers_of_slots(self) -> dict[int, int]:
+        """A register for every slot that needs one, used again after the slot's last use."""
         lasting = self._bound.keys() | self._constants.keys()
-        self._registers = _shared([[slot for slot in step.slots if slot not in lasting] for step in self._instructions])
-        for _, steps in itertools.groupby(self._instructions, lambda step: getattr(step, "column", step)):
+        return _shared([[slot for slot in step.slots if slot not in lasting] for step in self._calls])
+
+    def _joined_parts(self) -> Iterator[_Calls | _Formula]:
+        """Calls that follow one another joined into one."""
+        for _, steps in itertools.groupby(self._calls, lambda step: getattr(step, "column", step)):
             part = list(steps)
             calls = [step for step in part if isinstance(step, _Call)]
-            self._parts += [_joined(calls)] if calls else [step for step in part if isinstance(step, _Formula)]
-        self._steps = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
-        for slot, (array, start) in self._bound.items():
-            self._steps[slot] = 0 if start is None else array.itemsize
+            yield from [_joined(calls)] if calls else [step for step in part if isinstance(step, _Formula)]
 
     @property
     def width(self) -> int:
@@ -149,11 +188,12 @@ class Program:
             addresses[slot] = array.ctypes.data
         return Scratch(arrays, addresses)
 
-    def run(self, tiles: Tiles, first: int, last: int, scratch: Scratch) -> None:
+    def run(self, tiles: Tiles, first: int, last: int, scratch: Scratch, observer: Observer) -> None:
         """Run all instructions on some of the tiles: at once if all are calls, else on one tile after another."""
         step = 1 if len(self._parts) > 1 else last - first
         for tile in range(first, last, step):
             for part in self._parts:
+                observer.check()
                 if isinstance(part, _Formula):
                     rows = slice(int(tiles.bounds[tile]), int(tiles.bounds[tile + 1]))
                     *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
@@ -177,10 +217,10 @@ class Program:
         self._bound[slot] = array, None
         return slot
 
-    def _turned(self) -> int:
+    def _places(self) -> int:
         """The slot of where the rows lie in the order of dates."""
         slot = self._slot("places")
-        self._bound[slot] = self._places, 0
+        self._bound[slot] = self._bars.places, 0
         return slot
 
     def _reads(self, values: Iterable[Read], key: Factor | None) -> list[int]:
@@ -200,12 +240,12 @@ class Program:
 
     def _grouping(self, key: Factor) -> int:
         """The slot of the rows of all groups."""
-        return self._whole(self._groups[_column(key)].places)
+        return self._whole(self._bars.by_group(_column(key)).places)
 
     def _call(
         self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
     ) -> None:
-        self._instructions.append(_Call(driver, slots, numbers, None if key is None else _column(key)))
+        self._calls.append(_Call(driver, slots, numbers, None if key is None else _column(key)))
 
 
 def _shared(touched: Sequence[Sequence[int]]) -> dict[int, int]:

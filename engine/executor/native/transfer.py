@@ -18,14 +18,14 @@ __all__ = [
     "collect",
     "cursor",
     "cuts_of",
-    "gather",
+    "load_by_date",
     "move",
     "narrow",
     "places_of",
-    "scatter",
     "seal",
     "seal_edges",
     "spread",
+    "store_by_date",
 ]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
@@ -72,7 +72,7 @@ def _seal(x: Array, start: int, bits: Bits) -> int:
 
 
 @driver
-def gather(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = source[places[i]]`; takes source, places, out."""
     size = offsets[last] - offsets[first]
     source, places, out = (
@@ -85,7 +85,7 @@ def gather(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
 
 
 @driver
-def scatter(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`target[places[i]] = x[i]`; takes x, places, target."""
     size = offsets[last] - offsets[first]
     x, places, target = (
