@@ -10,12 +10,13 @@
 - `loop/`: the loops that several of them share.
 """
 
+from typing import TYPE_CHECKING
+
 from factorloom.expressions.operators import cell, cross, time
 from factorloom.expressions.operators.cell import *
 from factorloom.expressions.operators.cross import *
 from factorloom.expressions.operators.time import *
 
-__all__: list[str] = []
-__all__ += cell.__all__
-__all__ += time.__all__
-__all__ += cross.__all__
+# Type checkers cannot read a computed list: to them, what is imported by a star is public.
+if not TYPE_CHECKING:
+    __all__ = [*cell.__all__, *time.__all__, *cross.__all__]

@@ -1,5 +1,7 @@
 """Operators on the bar's own values."""
 
+from typing import TYPE_CHECKING
+
 from factorloom.expressions.operators.cell import (
     arithmetic,
     comparison,
@@ -15,10 +17,13 @@ from factorloom.expressions.operators.cell.logic import *
 from factorloom.expressions.operators.cell.reduction import *
 from factorloom.expressions.operators.cell.rounding import *
 
-__all__: list[str] = []
-__all__ += arithmetic.__all__
-__all__ += function.__all__
-__all__ += rounding.__all__
-__all__ += comparison.__all__
-__all__ += logic.__all__
-__all__ += reduction.__all__
+# Type checkers cannot read a computed list: to them, what is imported by a star is public.
+if not TYPE_CHECKING:
+    __all__ = [
+        *arithmetic.__all__,
+        *function.__all__,
+        *rounding.__all__,
+        *comparison.__all__,
+        *logic.__all__,
+        *reduction.__all__,
+    ]

@@ -1,5 +1,7 @@
 """Operators along the bars of one symbol."""
 
+from typing import TYPE_CHECKING
+
 from factorloom.expressions.operators.time import (
     adaptive,
     cumulative,
@@ -33,19 +35,22 @@ from factorloom.expressions.operators.time.standard import *
 from factorloom.expressions.operators.time.transform import *
 from factorloom.expressions.operators.time.weighted import *
 
-__all__: list[str] = []
-__all__ += shift.__all__
-__all__ += moment.__all__
-__all__ += standard.__all__
-__all__ += weighted.__all__
-__all__ += extreme.__all__
-__all__ += order.__all__
-__all__ += quantile.__all__
-__all__ += path.__all__
-__all__ += pair.__all__
-__all__ += regression.__all__
-__all__ += recursive.__all__
-__all__ += oscillator.__all__
-__all__ += cumulative.__all__
-__all__ += adaptive.__all__
-__all__ += transform.__all__
+# Type checkers cannot read a computed list: to them, what is imported by a star is public.
+if not TYPE_CHECKING:
+    __all__ = [
+        *shift.__all__,
+        *moment.__all__,
+        *standard.__all__,
+        *weighted.__all__,
+        *extreme.__all__,
+        *order.__all__,
+        *quantile.__all__,
+        *path.__all__,
+        *pair.__all__,
+        *regression.__all__,
+        *recursive.__all__,
+        *oscillator.__all__,
+        *cumulative.__all__,
+        *adaptive.__all__,
+        *transform.__all__,
+    ]
