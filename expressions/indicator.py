@@ -22,7 +22,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import OPERATORS, Factor, Input
 from factorloom.expressions.frozen import fingerprint, freeze
-from factorloom.expressions.operator import Bars, Operator, Summary
+from factorloom.expressions.operator import Bars, Operator, Statistic
 from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
 from factorloom.expressions.trial import try_on, try_out
 
@@ -46,21 +46,25 @@ class Indicator(Operator[...]):
         What the loop fills.
     """
 
-    def __init__(self, loop: FunctionType, found: Summary, place: int, lookback: Bars | None, unbounded: bool) -> None:
-        assert isinstance(found.form, FunctionType)
-        self._loop, self._place = found.form, place
-        self.family, self.module, self.outputs = loop.__name__, loop.__module__, found.outputs
-        version = fingerprint(found.form) + (fingerprint(lookback) if isinstance(lookback, FunctionType) else "")
-        is_one = len(found.outputs) == 1
-        name = self.family if is_one else f"{self.family}_{found.outputs[place]}"
-        super().__init__(_facade(loop, found, name), Axis.TIME, lookback=lookback, unbounded=unbounded, version=version)
-        self._arguments = found.arguments
+    def __init__(
+        self, loop: FunctionType, shared: Statistic, place: int, lookback: Bars | None, unbounded: bool
+    ) -> None:
+        assert isinstance(shared.loop, FunctionType)
+        self._loop, self._place = shared.loop, place
+        self.family, self.module, self.outputs = loop.__name__, loop.__module__, shared.outputs
+        version = fingerprint(shared.loop) + (fingerprint(lookback) if isinstance(lookback, FunctionType) else "")
+        is_one = len(shared.outputs) == 1
+        name = self.family if is_one else f"{self.family}_{shared.outputs[place]}"
+        super().__init__(
+            _facade(loop, shared, name), Axis.TIME, lookback=lookback, unbounded=unbounded, version=version
+        )
+        self._arguments = shared.arguments
         self.meaning(self._last)
         self.polars(self._lazy)
         if is_one:
-            self.kernel(found.form)
+            self.kernel(shared.loop)
         else:
-            self.kernel_from(found)(_copy(found.outputs[place]))
+            self.kernel_from(shared)(_copy(shared.outputs[place]))
 
     def run(self, inputs: Sequence[Array], values: Mapping[str, Value], fill: float = np.nan) -> tuple[Array, ...]:
         """All outputs of the plain loop, in arrays that held `fill` before."""
@@ -182,8 +186,8 @@ def _made(loop: Loop, lookback: Bars | None, unbounded: bool, outputs: tuple[str
             hint="write lookback=lambda window, **_: window - 1, or unbounded=True where all history counts",
         )
     outputs = outputs or ("out",)
-    found = Summary(freeze(loop), _arguments(loop, outputs), outputs)
-    return [Indicator(loop, found, place, lookback, unbounded) for place in range(len(outputs))]
+    shared = Statistic(freeze(loop), _arguments(loop, outputs), outputs)
+    return [Indicator(loop, shared, place, lookback, unbounded) for place in range(len(outputs))]
 
 
 def check_indicator(indicator: Indicator | Indicators, *inputs: Any, **parameters: Any) -> None:
@@ -239,7 +243,7 @@ def _arguments(loop: FunctionType, outputs: tuple[str, ...]) -> tuple[str, ...]:
     return names[: -len(outputs)]
 
 
-def _facade(loop: FunctionType, found: Summary, name: str) -> Callable[..., Any]:
+def _facade(loop: FunctionType, shared: Statistic, name: str) -> Callable[..., Any]:
     """What the operator looks like to its callers: the arguments of the loop without its outputs."""
 
     def facade(*args: object, **kwargs: object) -> None:
@@ -247,7 +251,7 @@ def _facade(loop: FunctionType, found: Summary, name: str) -> Callable[..., Any]
 
     hints = _annotations(loop)
     declared = inspect.signature(loop).parameters
-    kinds = {argument: _annotation(loop, argument, hints.get(argument)) for argument in found.arguments}
+    kinds = {argument: _annotation(loop, argument, hints.get(argument)) for argument in shared.arguments}
     if Input not in kinds.values():
         raise IndicatorError(f"indicator {loop.__name__} has no input", hint="arguments without annotation are inputs")
     facade.__name__ = facade.__qualname__ = name
@@ -291,11 +295,11 @@ def _without_alias(hint: Any) -> Any:
 
 
 def _copy(output: str) -> Loop:
-    """The kernel of one output: what the loop has found."""
+    """The kernel of one output: a copy of what the shared loop has filled."""
 
-    def copy(found: Array, out: Array) -> None:
+    def copy(filled: Array, out: Array) -> None:
         for i in range(out.size):
-            out[i] = found[i]
+            out[i] = filled[i]
 
     copy.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in (output, "out")]

@@ -9,9 +9,9 @@ parameters (any annotated `Kind`), and whose body is only its documentation. Its
 
 Meaning and Polars form take the inputs in order, and by name whichever parameters they ask for; inputs after a
 variadic one come by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs
-(a variadic one as a tuple) or parameters, and `out` last; `kernel_from(summary)` lets it also name what a `Summary`
-has found out about the same inputs, once for all operators that ask. An operator whose body returns a factor is
-shorthand for it, and needs no forms.
+(a variadic one as a tuple) or parameters, and `out` last; `kernel_from(statistic)` lets it also name the outputs of a
+`Statistic` of the same inputs, which is computed once for all operators that read it. An operator whose body returns a
+factor is shorthand for it, and needs no forms.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from factorloom.expressions.factor import OPERATORS, Factor, intern
 from factorloom.expressions.parameter import Kind, Literal, Name, Value
 from factorloom.expressions.render import render_call
 
-__all__ = ["COL", "LIT", "Operator", "Summary", "col", "find", "grouped", "lit", "operator", "summary"]
+__all__ = ["COL", "LIT", "Operator", "Statistic", "col", "find", "grouped", "lit", "operator", "statistic"]
 
 P = ParamSpec("P")
 Form = TypeVar("Form", bound=Callable[..., Any])
@@ -40,37 +40,37 @@ Bars: TypeAlias = Callable[..., int]
 
 
 @dataclass(frozen=True)
-class Summary:
-    """A plain loop whose findings several kernels read: sums behind mean and deviation, the order behind ranks.
+class Statistic:
+    """A plain loop whose results several kernels read: sums behind mean and deviation, the order behind ranks.
 
     Attributes
     ----------
-    form
+    loop
         Takes inputs and parameters under the names that operators give them, then fills one array per output.
     arguments, outputs : tuple of str
         What it takes, and what it fills, in the order of its signature.
     every : str or None
-        A parameter of which it takes all values that operators ask for, as a tuple, to fill a tuple of outputs.
+        A parameter of which it takes the values of all operators that read it, as a tuple, to fill a tuple of outputs.
     """
 
-    form: Callable[..., None]
+    loop: Callable[..., None]
     arguments: tuple[str, ...]
     outputs: tuple[str, ...]
     every: str | None = None
 
     @property
     def name(self) -> str:
-        return self.form.__name__
+        return self.loop.__name__
 
 
-def summary(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Summary]:
-    """Declare a plain loop as a summary that fills these outputs, its last arguments."""
+def statistic(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Statistic]:
+    """Declare a plain loop as a statistic that fills these outputs, its last arguments."""
 
-    def declare(form: Callable[..., None]) -> Summary:
-        names = tuple(inspect.signature(form).parameters)
-        assert names[-len(outputs) :] == outputs, f"{form.__name__} must take {outputs} last"
-        assert every is None or (every in names and len(outputs) == 1), f"{form.__name__} must take {every}"
-        return Summary(form, names[: -len(outputs)], outputs, every)
+    def declare(loop: Callable[..., None]) -> Statistic:
+        names = tuple(inspect.signature(loop).parameters)
+        assert names[-len(outputs) :] == outputs, f"{loop.__name__} must take {outputs} last"
+        assert every is None or (every in names and len(outputs) == 1), f"{loop.__name__} must take {every}"
+        return Statistic(loop, names[: -len(outputs)], outputs, every)
 
     return declare
 
@@ -91,7 +91,7 @@ class Operator(Generic[P]):
         The parameters and what they accept.
     meaning_form, polars_form, kernel_form
         The attached forms; cell-wise operators need no kernel.
-    summaries : tuple of Summary
+    statistics : tuple of Statistic
         What the kernel reads besides the inputs.
     """
 
@@ -119,7 +119,7 @@ class Operator(Generic[P]):
         self.meaning_form: Callable[..., Any] | None = None
         self.polars_form: Callable[..., Any] | None = None
         self.kernel_form: Callable[..., Any] | None = None
-        self.summaries: tuple[Summary, ...] = ()
+        self.statistics: tuple[Statistic, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Factor:
         try:
@@ -148,10 +148,10 @@ class Operator(Generic[P]):
         self.kernel_form = form
         return form
 
-    def kernel_from(self, *summaries: Summary) -> Callable[[Form], Form]:
-        """The kernel, which may also name the outputs of these summaries."""
-        assert all(self.variadic not in summary.arguments for summary in summaries), "a summary takes single inputs"
-        self.summaries = summaries
+    def kernel_from(self, *statistics: Statistic) -> Callable[[Form], Form]:
+        """The kernel, which may also name the outputs of these statistics."""
+        assert all(self.variadic not in each.arguments for each in statistics), "a statistic takes single inputs"
+        self.statistics = statistics
         return self.kernel
 
     def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
@@ -268,7 +268,7 @@ def grouped(cross: Operator[...]) -> Callable[[Callable[P, Factor]], Operator[P]
     def register(function: Callable[P, Factor]) -> Operator[P]:
         made = operator(Axis.GROUP, version=cross.version)(function)
         made.meaning_form, made.polars_form = cross.meaning_form, cross.polars_form
-        made.kernel_form, made.summaries = cross.kernel_form, cross.summaries
+        made.kernel_form, made.statistics = cross.kernel_form, cross.statistics
         return made
 
     return register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.plan.plan import Finding, Plan, Stage, Step, findings
+from factorloom.engine.plan.plan import Plan, SharedStatistic, Stage, Step, shared_statistics
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -22,8 +22,8 @@ def explain(plan: Plan, bars: Bars, item: int, held: int, tile_rows: int) -> str
     `item` is the size of a value of the result, `held` the number of rows for which results are held at once.
     """
     names: dict[Step, str] = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
-    found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, Finding))
-    names |= {finding: f"s{number}" for number, finding in enumerate(found, start=1)}
+    found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, SharedStatistic))
+    names |= {shared: f"s{number}" for number, shared in enumerate(found, start=1)}
     lines = [_summary(plan)]
     for number, stage in enumerate(plan.stages, start=1):
         lines.append(f"stage {number}, {DIRECTION[stage.axis]}: reads {_listed(stage.reads, names)}")
@@ -61,28 +61,28 @@ def _summary(plan: Plan) -> str:
     factors, stages = len(plan.wanted), len(plan.stages)
     apart = sum(sum(1 for node in factor.walk() if node.operator not in (COL, LIT)) for factor in plan.wanted.values())
     work = len(plan.computed)
-    asked = [finding for stage in plan.stages for node in stage.nodes for finding in findings(node)]
-    summaries = f" and {_counted(len(set(asked)), 'summary')} (read {_counted(len(asked), 'time')})" if asked else ""
+    read = [shared for stage in plan.stages for node in stage.nodes for shared in shared_statistics(node)]
+    statistics = f" and {_counted(len(set(read)), 'statistic')} (read {_counted(len(read), 'time')})" if read else ""
     lookback = max(factor.lookback for factor in plan.wanted.values())
     memory = ", unbounded memory" if any(factor.unbounded for factor in plan.wanted.values()) else ""
     ahead = max(factor.lookahead for factor in plan.wanted.values())
     ahead_text = f", look-ahead {_counted(ahead, 'bar')}" if ahead else ""
     return (
-        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({apart - work} shared){summaries}, "
+        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({apart - work} shared){statistics}, "
         f"lookback {_counted(lookback, 'bar')}{ahead_text}{memory}, {_counted(stages, 'stage')}"
     )
 
 
 def _step(plan: Plan, stage: Stage, step: Step, names: dict[Step, str]) -> str:
-    if isinstance(step, Finding):
+    if isinstance(step, SharedStatistic):
         given = ", ".join(
             _named(value, names) if isinstance(value, Factor) else str(value)
             for value in step.arguments
             if not isinstance(value, tuple)
         )
-        return f"  {names[step]} = {step.summary.name}({given}): {', '.join(step.outputs)}"
+        return f"  {names[step]} = {step.statistic.name}({given}): {', '.join(step.outputs)}"
     shallow = render(step, names={child: names[child] for child in step.inputs if child in names})
-    read = [names[finding] for finding in findings(step)]
+    read = [names[shared] for shared in shared_statistics(step)]
     text = f"{shallow} from {', '.join(read)}" if read else shallow
     return f"  {names[step]} = {text:<40} {_goes(plan, stage, step)}".rstrip()
 
@@ -107,5 +107,4 @@ def _listed(nodes: tuple[Factor, ...], names: dict[Step, str]) -> str:
 
 
 def _counted(number: int, word: str) -> str:
-    plural = word[:-1] + "ies" if word.endswith("y") else word + "s"
-    return f"{number:,} {word if number == 1 else plural}"
+    return f"{number:,} {word if number == 1 else word + 's'}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.plan.cut import cut
 from factorloom.engine.plan.passes import PASSES, make_plan
-from factorloom.engine.plan.plan import Finding, Plan, findings
+from factorloom.engine.plan.plan import Plan, SharedStatistic, shared_statistics
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
 from factorloom.expressions.axis import Axis
@@ -91,11 +91,13 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
         assert set(stage.reads) - columns <= kept
         known: set[object] = {*stage.reads, *(node for node in plan.nodes if node.operator.name == "lit")}
         for step in stage.steps:
-            needed = set(step.inputs) if isinstance(step, Finding) else {*step.operands, *findings(step)}
+            needed = (
+                set(step.inputs) if isinstance(step, SharedStatistic) else {*step.operands, *shared_statistics(step)}
+            )
             assert needed <= known
             known.add(step)
         assert {*stage.keeps, *stage.results} <= known
-        assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, Finding)}
+        assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, SharedStatistic)}
         later = {node for rest in plan.stages[number + 1 :] for node in rest.reads}
         assert set(stage.keeps) <= later
         kept |= set(stage.keeps)
@@ -105,11 +107,11 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
     assert sorted(map(id, given_by)) == sorted(map(id, dict.fromkeys(plan.aims.values())))
 
 
-def test_a_summary_runs_once_for_all_that_read_it() -> None:
+def test_a_statistic_runs_once_for_all_that_read_it() -> None:
     plan = make_plan({"a": fl.ts_mean(fl.close, 5), "b": fl.ts_std(fl.close, 5), "c": fl.ts_zscore(fl.close, 5)})
     steps = plan.stages[0].steps
-    assert [type(step) for step in steps].count(Finding) == 1
-    assert isinstance(steps[0], Finding)
+    assert [type(step) for step in steps].count(SharedStatistic) == 1
+    assert isinstance(steps[0], SharedStatistic)
 
 
 def test_a_plan_can_be_stopped_after_any_pass() -> None:

@@ -20,7 +20,7 @@ from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
 from factorloom.engine.executor.native.result import Column
-from factorloom.engine.plan.plan import Finding, Step
+from factorloom.engine.plan.plan import SharedStatistic, Step
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import LIT
@@ -66,7 +66,7 @@ class Scratch:
 
 
 Value: TypeAlias = Read | tuple[Factor, Factor] | str
-"""What a slot holds: a node, an output of a summary, a node in the order of a category column, or another array."""
+"""What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
 
 
 class Program:
@@ -87,15 +87,15 @@ class Program:
         self._bound[self._slot(node)] = array, start
 
     def add(self, step: Step) -> None:
-        """Run an operator or a summary."""
-        key = step.key if isinstance(step, Finding) else _key(step)
+        """Run an operator or a statistic."""
+        key = step.key if isinstance(step, SharedStatistic) else _key(step)
         call = launch(step)
         if call is None:
             assert isinstance(step, Factor)
             self._instructions.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
             return
         takes = self._reads(call.reads, key)
-        if isinstance(step, Finding):
+        if isinstance(step, SharedStatistic):
             gives = [self._slot((step, name)) for name in step.outputs]
         else:
             gives = [self._slot(_grouped(step, key))]
