@@ -22,7 +22,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import OPERATORS, Factor, Input
 from factorloom.expressions.frozen import fingerprint, freeze
-from factorloom.expressions.operator import Bars, Operator, Statistic
+from factorloom.expressions.operator import BarCount, Operator, Statistic
 from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
 from factorloom.expressions.trial import try_on, try_out
 
@@ -47,7 +47,7 @@ class Indicator(Operator[...]):
     """
 
     def __init__(
-        self, loop: FunctionType, shared: Statistic, place: int, lookback: Bars | None, unbounded: bool
+        self, loop: FunctionType, shared: Statistic, place: int, lookback: BarCount | None, unbounded: bool
     ) -> None:
         assert isinstance(shared.loop, FunctionType)
         self._loop, self._place = shared.loop, place
@@ -110,13 +110,13 @@ class Indicators:
 
 
 @overload
-def indicator(*, lookback: Bars | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]: ...
+def indicator(*, lookback: BarCount | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]: ...
 @overload
 def indicator(
-    *, lookback: Bars | None = None, unbounded: bool = False, outputs: Sequence[str]
+    *, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str]
 ) -> Callable[[Loop], Indicators]: ...
 def indicator(
-    *, lookback: Bars | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
+    *, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
 ) -> Callable[[Loop], Indicator | Indicators]:
     """Make an operator of a plain loop over the bars of one symbol.
 
@@ -166,7 +166,7 @@ def indicator(
     return declare
 
 
-def builtin(*, lookback: Bars | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]:
+def builtin(*, lookback: BarCount | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]:
     """An indicator of Factorloom itself: its tests try it out, so that importing it does not."""
 
     def declare(loop: Loop) -> Indicator:
@@ -177,7 +177,7 @@ def builtin(*, lookback: Bars | None = None, unbounded: bool = False) -> Callabl
     return declare
 
 
-def _made(loop: Loop, lookback: Bars | None, unbounded: bool, outputs: tuple[str, ...]) -> list[Indicator]:
+def _made(loop: Loop, lookback: BarCount | None, unbounded: bool, outputs: tuple[str, ...]) -> list[Indicator]:
     """The operators of a loop, one for each output."""
     assert isinstance(loop, FunctionType)
     if lookback is None and not unbounded:

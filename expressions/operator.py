@@ -36,7 +36,7 @@ __all__ = ["COL", "LIT", "Operator", "Statistic", "col", "find", "grouped", "lit
 
 P = ParamSpec("P")
 Form = TypeVar("Form", bound=Callable[..., Any])
-Bars: TypeAlias = Callable[..., int]
+BarCount: TypeAlias = Callable[..., int]
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Operator(Generic[P]):
         function: Callable[P, Factor],
         axis: Axis,
         *,
-        lookback: Bars | None = None,
-        lookahead: Bars | None = None,
+        lookback: BarCount | None = None,
+        lookahead: BarCount | None = None,
         unbounded: bool = False,
         version: int | str = 1,
     ) -> None:
@@ -201,7 +201,7 @@ class Operator(Generic[P]):
         return dict(zip(self.kinds, parameters, strict=True))
 
     def reach(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
-        """Bars before and after the current one that this operator alone reads; negative after means: only older."""
+        """BarCount before and after the current one that this operator alone reads; negative after means: only older."""
         before = self._lookback(**parameters) if self._lookback else 0
         after = self._lookahead(**parameters) if self._lookahead else 0
         return before, after
@@ -243,8 +243,8 @@ class Operator(Generic[P]):
 def operator(
     axis: Axis,
     *,
-    lookback: Bars | None = None,
-    lookahead: Bars | None = None,
+    lookback: BarCount | None = None,
+    lookahead: BarCount | None = None,
     unbounded: bool = False,
     version: int | str = 1,
 ) -> Callable[[Callable[P, Factor]], Operator[P]]:
