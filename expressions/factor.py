@@ -276,7 +276,7 @@ def _node(
     values: Mapping[str, Value],
     digest: str,
 ) -> Factor:
-    before, after = made_by.reach(values)
+    before, after = made_by.span(values)
     names = {str(values["name"])} if made_by.name == "col" else set().union(*(child.columns for child in inputs))
     fields = {
         "operator": made_by,

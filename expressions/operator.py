@@ -200,8 +200,8 @@ class Operator(Generic[P]):
         """The parameters of a node by name."""
         return dict(zip(self.kinds, parameters, strict=True))
 
-    def reach(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
-        """BarCount before and after the current one that this operator alone reads; negative after means: only older."""
+    def span(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
+        """Bars that this operator alone reads before and after the current one; after is negative where all are older."""
         before = self._lookback(**parameters) if self._lookback else 0
         after = self._lookahead(**parameters) if self._lookahead else 0
         return before, after

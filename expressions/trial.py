@@ -83,7 +83,7 @@ def _try_shortened(
 def _try_later(
     indicator: Indicator, inputs: Sequence[Array], values: Mapping[str, Value], whole: Sequence[Array]
 ) -> None:
-    lookback = indicator.reach(values)[0]
+    lookback = indicator.span(values)[0]
     for start in _cuts(inputs[0].size - lookback):
         part = _run(indicator, [x[start:] for x in inputs], values)
         for output, short, long in zip(indicator.outputs, part, whole, strict=True):
@@ -98,7 +98,7 @@ def _try_later(
 
 def _lookback(indicator: Indicator, values: Mapping[str, Value]) -> int:
     try:
-        return operator.index(indicator.reach(values)[0])
+        return operator.index(indicator.span(values)[0])
     except TypeError as error:
         hint = "it is given every parameter by name, and gives a whole number: lambda window, **_: window - 1"
         raise IndicatorError(f"lookback of indicator {indicator.family}: {error}", hint=hint) from None

@@ -91,12 +91,12 @@ class Stage:
     keeps: tuple[Factor, ...] = ()
     results: tuple[Factor, ...] = ()
 
-    def reach(self) -> tuple[float, float]:
+    def span(self) -> tuple[float, float]:
         """Bars before and after the current one that the stage reads; infinite for unbounded memory."""
         before: dict[Factor, float] = {}
         after: dict[Factor, float] = {}
         for node in self.nodes:
-            own = node.operator.reach(node.operator.named(node.parameters))
+            own = node.operator.span(node.operator.named(node.parameters))
             past = math.inf if node.operator.unbounded else own[0]
             before[node] = past + max((before.get(child, 0) for child in node.operands), default=0)
             after[node] = max(0, own[1]) + max((after.get(child, 0) for child in node.operands), default=0)

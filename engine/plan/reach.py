@@ -28,7 +28,7 @@ def needed(plan: Plan, bars: Bars, selected: Mask) -> Mask:
         if stage.axis is Axis.CROSS:
             first, last = _whole_dates(first, last, bars)
         else:
-            before, after = stage.reach()
+            before, after = stage.span()
             there = first < last
             start, stop = bars.by_symbol[:-1], bars.by_symbol[1:]
             first = np.where(there, np.maximum(start, first - min(before, bars.rows)), first).astype(np.int64)

@@ -119,10 +119,10 @@ def test_a_plan_can_be_stopped_after_any_pass() -> None:
         assert isinstance(make_plan({"x": fl.parse("cs_rank(ts_mean(close * 1, 5))")}, until=step), Plan)
 
 
-def test_reach_adds_up_within_a_stage() -> None:
+def test_spans_add_up_within_a_stage() -> None:
     plan = make_plan(
         {"x": fl.parse("cs_rank(ts_mean(ts_delay(close, 3), 5)) + ts_lead(close, 2)"), "y": fl.ts_ema(fl.close, 3)}
     )
-    assert [stage.reach() for stage in plan.stages] == [(math.inf, 2), (0, 0), (0, 0)]
+    assert [stage.span() for stage in plan.stages] == [(math.inf, 2), (0, 0), (0, 0)]
     plan = make_plan({"x": fl.parse("cs_rank(ts_mean(ts_delay(close, 3), 5))")})
-    assert [stage.reach() for stage in plan.stages] == [(7, 0), (0, 0), (0, 0)]
+    assert [stage.span() for stage in plan.stages] == [(7, 0), (0, 0), (0, 0)]
