@@ -21,8 +21,9 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import OPERATORS, Factor, Input
+from factorloom.expressions.form import Statistic
 from factorloom.expressions.frozen import fingerprint, freeze
-from factorloom.expressions.operator import BarCount, Operator, Statistic
+from factorloom.expressions.operator import BarCount, Operator
 from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
 from factorloom.expressions.trial import try_on, try_out
 
@@ -75,9 +76,9 @@ class Indicator(Operator[...]):
             self._loop(*(given[name] for name in self._arguments), *outputs)
         return outputs
 
-    def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
+    def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
         """What a form gives for these inputs and all parameters."""
-        return form(inputs, self.named(parameters))
+        return self.forms[form].function(inputs, self.named(parameters))
 
     def _last(self, inputs: Sequence[Array], values: Mapping[str, Value]) -> float:
         return float(self.run(inputs, values)[self._place][-1])

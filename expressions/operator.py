@@ -1,17 +1,8 @@
 """What stands behind the nodes: operators, and how they are declared.
 
 An `Operator` is born from a function whose signature declares inputs (`Input`, or `Key` for a category) and
-parameters (any annotated `Kind`), and whose body is only its documentation. Its forms are then attached below it:
-
-- `meaning`: NumPy on ONE window or ONE cross-section (whole columns for cell-wise operators): the definition;
-- `polars`: the same as a Polars expression inside its symbol or date;
-- `kernel`: a plain loop over one symbol's bars, or one cross-section, that writes `out`.
-
-Meaning and Polars form take the inputs in order, and by name whichever parameters they ask for; inputs after a
-variadic one come by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs
-(a variadic one as a tuple) or parameters, and `out` last; `kernel_from(statistic)` lets it also name the outputs of a
-`Statistic` of the same inputs, which is computed once for all operators that read it. An operator whose body returns a
-factor is shorthand for it, and needs no forms.
+parameters (any annotated `Kind`), and whose body is only its documentation. Its forms (see `form.py`) are then attached
+below it. An operator whose body returns a factor is shorthand for it, and needs no forms.
 """
 
 from __future__ import annotations
@@ -20,59 +11,21 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Real
 from typing import Annotated, Any, Generic, ParamSpec, TypeAlias, TypeVar, get_args, get_type_hints
-
-import numpy as np
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, FactorloomError, UnknownOperatorError, suggest
 from factorloom.expressions.factor import OPERATORS, Factor, intern
+from factorloom.expressions.form import Form, Statistic
 from factorloom.expressions.parameter import Kind, Literal, Name, Value
 from factorloom.expressions.render import render_call
 
-__all__ = ["COL", "LIT", "Operator", "Statistic", "col", "find", "grouped", "lit", "operator", "statistic"]
+__all__ = ["COL", "LIT", "Operator", "col", "find", "grouped", "lit", "operator"]
 
 P = ParamSpec("P")
-Form = TypeVar("Form", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 BarCount: TypeAlias = Callable[..., int]
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A plain loop whose results several kernels read: sums behind mean and deviation, the order behind ranks.
-
-    Attributes
-    ----------
-    loop
-        Takes inputs and parameters under the names that operators give them, then fills one array per output.
-    arguments, outputs : tuple of str
-        What it takes, and what it fills, in the order of its signature.
-    every : str or None
-        A parameter of which it takes the values of all operators that read it, as a tuple, to fill a tuple of outputs.
-    """
-
-    loop: Callable[..., None]
-    arguments: tuple[str, ...]
-    outputs: tuple[str, ...]
-    every: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.loop.__name__
-
-
-def statistic(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Statistic]:
-    """Declare a plain loop as a statistic that fills these outputs, its last arguments."""
-
-    def declare(loop: Callable[..., None]) -> Statistic:
-        names = tuple(inspect.signature(loop).parameters)
-        assert names[-len(outputs) :] == outputs, f"{loop.__name__} must take {outputs} last"
-        assert every is None or (every in names and len(outputs) == 1), f"{loop.__name__} must take {every}"
-        return Statistic(loop, names[: -len(outputs)], outputs, every)
-
-    return declare
 
 
 class Operator(Generic[P]):
@@ -89,10 +42,8 @@ class Operator(Generic[P]):
         The one among them that takes any number of factors (`*exposures`).
     kinds : mapping of str to Kind
         The parameters and what they accept.
-    meaning_form, polars_form, kernel_form
-        The attached forms; cell-wise operators need no kernel.
-    statistics : tuple of Statistic
-        What the kernel reads besides the inputs.
+    forms : dict of str to Form
+        `meaning`, `polars` and `kernel`; cell-wise operators need no kernel.
     """
 
     def __init__(
@@ -116,10 +67,7 @@ class Operator(Generic[P]):
         self.inputs, self.kinds = _declared(function)
         self.variadic = next((p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
         self._body = function
-        self.meaning_form: Callable[..., Any] | None = None
-        self.polars_form: Callable[..., Any] | None = None
-        self.kernel_form: Callable[..., Any] | None = None
-        self.statistics: tuple[Statistic, ...] = ()
+        self.forms: dict[str, Form] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Factor:
         try:
@@ -136,31 +84,40 @@ class Operator(Generic[P]):
         """The first sentence of the documentation."""
         return (self.__doc__ or "").strip().partition("\n")[0]
 
-    def meaning(self, form: Form) -> Form:
-        self.meaning_form = form
-        return form
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What the kernel reads besides inputs and parameters."""
+        return self.forms["kernel"].statistics if "kernel" in self.forms else ()
 
-    def polars(self, form: Form) -> Form:
-        self.polars_form = form
-        return form
+    def meaning(self, function: Function) -> Function:
+        """Attach the meaning."""
+        return self._attach("meaning", function)
 
-    def kernel(self, form: Form) -> Form:
-        self.kernel_form = form
-        return form
+    def polars(self, function: Function) -> Function:
+        """Attach the Polars form."""
+        return self._attach("polars", function)
 
-    def kernel_from(self, *statistics: Statistic) -> Callable[[Form], Form]:
-        """The kernel, which may also name the outputs of these statistics."""
+    def kernel(self, function: Function) -> Function:
+        """Attach the kernel."""
+        return self._attach("kernel", function)
+
+    def kernel_from(self, *statistics: Statistic) -> Callable[[Function], Function]:
+        """Attach the kernel, which may also name the outputs of these statistics."""
         assert all(self.variadic not in each.arguments for each in statistics), "a statistic takes single inputs"
-        self.statistics = statistics
-        return self.kernel
+        return lambda function: self._attach("kernel", function, statistics)
 
-    def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
+    def _attach(self, name: str, function: Function, statistics: tuple[Statistic, ...] = ()) -> Function:
+        self.forms[name] = Form(function, statistics)
+        return function
+
+    def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
         """What a form gives for these inputs, less the category, and the parameters that it names."""
+        function, names = self.forms[form].function, self.forms[form].names
         given = list(zip(self.input_names(len(inputs) + (self.axis is Axis.GROUP)), inputs, strict=False))
         named: dict[str, object] = {name: value for name, value in given if self._is_keyword(name)}
         placed = [value for name, value in given if name not in named]
-        named |= {name: value for name, value in self.named(parameters).items() if name in _asked(form)}
-        return form(*placed, **named)
+        named |= {name: value for name, value in self.named(parameters).items() if name in names}
+        return function(*placed, **named)
 
     def build(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Factor:
         """The node for these arguments; an error carries the name of the argument at fault."""
@@ -201,7 +158,7 @@ class Operator(Generic[P]):
         return dict(zip(self.kinds, parameters, strict=True))
 
     def span(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
-        """Bars that this operator alone reads before and after the current one; after is negative where all are older."""
+        """Bars that this operator alone reads before and after the current one; a negative after: only older bars."""
         before = self._lookback(**parameters) if self._lookback else 0
         after = self._lookahead(**parameters) if self._lookahead else 0
         return before, after
@@ -267,8 +224,7 @@ def grouped(cross: Operator[...]) -> Callable[[Callable[P, Factor]], Operator[P]
 
     def register(function: Callable[P, Factor]) -> Operator[P]:
         made = operator(Axis.GROUP, version=cross.version)(function)
-        made.meaning_form, made.polars_form = cross.meaning_form, cross.polars_form
-        made.kernel_form, made.statistics = cross.kernel_form, cross.statistics
+        made.forms.update(cross.forms)
         return made
 
     return register
@@ -294,12 +250,6 @@ def _declared(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, 
         else:
             kinds[name] = kind
     return tuple(inputs), kinds
-
-
-@functools.cache
-def _asked(form: Callable[..., Any]) -> frozenset[str]:
-    """What a form names; a function of NumPy names nothing of ours."""
-    return frozenset() if isinstance(form, np.ufunc) else frozenset(inspect.signature(form).parameters)
 
 
 def _shown(value: object) -> str:

@@ -78,9 +78,7 @@ def _moving(node: Factor, inputs: list[Array]) -> Array:
 
 
 def _meaning(node: Factor) -> Callable[..., Any]:
-    form = node.operator.meaning_form
-    assert form is not None
-    return lambda *inputs: node.operator.call(form, inputs, node.parameters)
+    return lambda *inputs: node.operator.call("meaning", inputs, node.parameters)
 
 
 def _finite(values: Array) -> Array:

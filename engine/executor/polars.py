@@ -46,10 +46,8 @@ def _expression(node: Factor, names: dict[Factor, str]) -> pl.Expr:
         return pl.col(str(node.parameters[0]))
     if node.operator is LIT:
         return pl.lit(node.parameters[0], dtype=pl.Float64)
-    form = node.operator.polars_form
-    assert form is not None
     inputs = [pl.col(names[child]) for child in node.operands]
-    return node.operator.call(form, inputs, node.parameters)  # type: ignore[no-any-return]
+    return node.operator.call("polars", inputs, node.parameters)  # type: ignore[no-any-return]
 
 
 def _over(node: Factor, expression: pl.Expr, bars: Bars) -> pl.Expr:

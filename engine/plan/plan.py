@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operator import COL, LIT, Statistic
+from factorloom.expressions.form import Statistic
+from factorloom.expressions.operator import COL, LIT
 
 __all__ = ["Plan", "SharedStatistic", "Stage", "Step", "shared_statistics"]
 

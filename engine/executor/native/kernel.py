@@ -6,8 +6,6 @@ every result of an operator that is not finite missing.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import itertools
 import logging
 import threading
@@ -147,8 +145,10 @@ def has_kernel(step: Step) -> bool:
 def _function(step: Step) -> Callable[..., Any] | None:
     if isinstance(step, SharedStatistic):
         return step.statistic.loop
-    meaning = step.operator.meaning_form
-    return step.operator.kernel_form or (meaning if meaning in ARITHMETIC else None)
+    forms = step.operator.forms
+    if "kernel" in forms:
+        return forms["kernel"].function
+    return forms["meaning"].function if forms["meaning"].function in ARITHMETIC else None
 
 
 def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
@@ -157,7 +157,7 @@ def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
         given = zip(step.statistic.arguments, step.arguments, strict=True)
         return [(name, list(value) if isinstance(value, tuple) else [value]) for name, value in given]
     op = step.operator
-    if op.kernel_form is None:
+    if "kernel" not in op.forms:
         return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
     known: dict[str, list[Any]] = {}
     for name, value in op.named(step.parameters).items():
@@ -168,13 +168,7 @@ def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
         known.update(
             {name: [(shared, out)] for name, out in zip(shared.statistic.outputs, shared.outputs, strict=True)}
         )
-    return [(name, known.get(name, [])) for name in _taken(op.kernel_form)]
-
-
-@functools.cache
-def _taken(kernel: Callable[..., None]) -> tuple[str, ...]:
-    """The names of what a kernel reads: all that it takes but the last."""
-    return tuple(inspect.signature(kernel).parameters)[:-1]
+    return [(name, known.get(name, [])) for name in op.forms["kernel"].names[:-1]]
 
 
 def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:

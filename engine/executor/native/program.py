@@ -233,12 +233,11 @@ def _joined(calls: Sequence[_Call]) -> _Calls:
 
 def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
     """The meaning of a cell-wise operator, in place where it is a ufunc."""
-    form = node.operator.meaning_form
-    assert form is not None
-    if isinstance(form, np.ufunc):
-        form(*takes, out=gives)
+    function = node.operator.forms["meaning"].function
+    if isinstance(function, np.ufunc):
+        function(*takes, out=gives)
     else:
-        gives[:] = node.operator.call(form, takes, node.parameters)
+        gives[:] = node.operator.call("meaning", takes, node.parameters)
     transfer.clean(gives)
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorloom.expressions.operator import statistic
+from factorloom.expressions.form import statistic
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["comoments", "moments", "products", "shape", "shared_comoments", "sums"]

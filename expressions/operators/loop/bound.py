@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorloom.expressions.operator import statistic
+from factorloom.expressions.form import statistic
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["TIES", "counts", "highs", "lows", "widen_ago"]

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from factorloom.expressions.operator import statistic
+from factorloom.expressions.form import statistic
 from factorloom.expressions.operators.loop.sort import rank_section
 
 __all__ = [

@@ -16,7 +16,8 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
-from factorloom.expressions.operator import operator, statistic
+from factorloom.expressions.form import statistic
+from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import counts
 from factorloom.expressions.operators.loop.window import (
     Array,
