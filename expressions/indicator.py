@@ -12,7 +12,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints, overload
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,14 @@ import polars as pl
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import IndicatorError
-from factorloom.expressions.factor import OPERATORS, Factor, Input
+from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.form import Statistic
 from factorloom.expressions.frozen import fingerprint, freeze
-from factorloom.expressions.operator import BarCount, Operator
+from factorloom.expressions.operator import Operator
 from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
-from factorloom.expressions.trial import try_on, try_out
+from factorloom.expressions.registry import OPERATORS, BarCount, Definition
 
-__all__ = ["Indicator", "Indicators", "check_indicator", "indicator"]
+__all__ = ["Indicator", "Indicators", "Loop", "add_indicators", "builtin", "make_indicators"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Loop: TypeAlias = Callable[..., None]
@@ -110,75 +110,20 @@ class Indicators:
         return f"<Indicators {', '.join(op.name for op in self.operators)}>"
 
 
-@overload
-def indicator(*, lookback: BarCount | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]: ...
-@overload
-def indicator(
-    *, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str]
-) -> Callable[[Loop], Indicators]: ...
-def indicator(
-    *, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
-) -> Callable[[Loop], Indicator | Indicators]:
-    """Make an operator of a plain loop over the bars of one symbol.
-
-    The arguments of the loop are inputs (arrays of Float64, NaN where missing), parameters (annotated as `fl.Window`,
-    `fl.Periods`, `int`, `float` or `bool`), and `out` last, to be filled on every bar. Numba compiles the loop, so it
-    is written in the part of Python and NumPy that Numba knows. A result that is not finite becomes missing.
-
-    Parameters
-    ----------
-    lookback
-        Gives the bars before the current one that a value needs, from the parameters by name.
-    unbounded
-        Whether a value remembers the whole history; `lookback` is then the warm-up, and may be left out.
-    outputs
-        The names of several outputs, which then take the place of `out`. Each becomes an operator `<loop>_<output>`,
-        and the loop runs once for all of them.
-
-    Raises
-    ------
-    IndicatorError
-        Where the loop is not well declared, has the name of another operator, fails on a trial in plain Python,
-        leaves bars unwritten, or needs older bars than it says.
-    LookaheadError
-        Where a value of the trial changes when later bars are added.
-
-    Examples
-    --------
-    >>> import numpy as np, factorloom as fl
-    >>> @fl.indicator(lookback=lambda periods: periods)
-    ... def rise(x, periods: fl.Periods, out):
-    ...     "The change over some bars."
-    ...     for i in range(x.size):
-    ...         out[i] = x[i] - x[i - periods] if i >= periods else np.nan
-    >>> print(fl.example().show(rise(fl.close, 1)))
-    date           A     B    C
-    2024-01-02     -     -    -
-    2024-01-03   1.0  -1.0    -
-    2024-01-04   1.0   3.0  2.0
-    """
-
-    def declare(loop: Loop) -> Indicator | Indicators:
-        made = _made(loop, lookback, unbounded, tuple(outputs))
-        try_out(made[0])
-        _register(made)
-        return Indicators(made) if outputs else made[0]
-
-    return declare
-
-
 def builtin(*, lookback: BarCount | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]:
     """An indicator of Factorloom itself: its tests try it out, so that importing it does not."""
 
     def declare(loop: Loop) -> Indicator:
-        (made,) = _made(loop, lookback, unbounded, ())
-        _register([made])
+        (made,) = make_indicators(loop, lookback, unbounded, ())
+        add_indicators([made])
         return made
 
     return declare
 
 
-def _made(loop: Loop, lookback: BarCount | None, unbounded: bool, outputs: tuple[str, ...]) -> list[Indicator]:
+def make_indicators(
+    loop: Loop, lookback: BarCount | None, unbounded: bool, outputs: tuple[str, ...]
+) -> list[Indicator]:
     """The operators of a loop, one for each output."""
     assert isinstance(loop, FunctionType)
     if lookback is None and not unbounded:
@@ -191,28 +136,7 @@ def _made(loop: Loop, lookback: BarCount | None, unbounded: bool, outputs: tuple
     return [Indicator(loop, shared, place, lookback, unbounded) for place in range(len(outputs))]
 
 
-def check_indicator(indicator: Indicator | Indicators, *inputs: Any, **parameters: Any) -> None:
-    """Try an indicator out on one symbol's bars, as is done on random walks when it is declared.
-
-    Parameters
-    ----------
-    inputs
-        One series of numbers per input, oldest first.
-    parameters
-        By name; the others are at their defaults.
-
-    Raises
-    ------
-    IndicatorError, LookaheadError
-        As `indicator` does.
-    """
-    tried = indicator.operators[0] if isinstance(indicator, Indicators) else indicator
-    node = tried(*[0.0] * len(inputs), **parameters)
-    arrays = [np.asarray(x, dtype=np.float64) for x in inputs]
-    try_on(tried, arrays, tried.named(node.parameters))
-
-
-def _register(made: Sequence[Indicator]) -> None:
+def add_indicators(made: Sequence[Indicator]) -> None:
     """Add to the language; what this loop defined before is replaced."""
     old = {op.name for op in OPERATORS.values() if _is_same(op, made[0])}
     for op in made:
@@ -225,7 +149,7 @@ def _register(made: Sequence[Indicator]) -> None:
     OPERATORS.update({op.name: op for op in made})
 
 
-def _is_same(op: Operator[...], other: Indicator) -> bool:
+def _is_same(op: Definition, other: Indicator) -> bool:
     return isinstance(op, Indicator) and (op.family, op.module) == (other.family, other.module)
 
 

@@ -27,13 +27,14 @@ from factorloom.expressions.column import (
     volume as volume,
     vwap as vwap,
 )
+from factorloom.expressions.declaration import indicator as indicator
 from factorloom.expressions.errors import FactorloomError as FactorloomError
 from factorloom.expressions.factor import Factor as Factor
-from factorloom.expressions.indicator import check_indicator as check_indicator, indicator as indicator
 from factorloom.expressions.operator import Operator as Operator, col as col, lit as lit
 from factorloom.expressions.operators import *
 from factorloom.expressions.parameter import MinSamples as MinSamples, Periods as Periods, Window as Window
 from factorloom.expressions.parse import operators as operators, parse as parse
+from factorloom.expressions.trial import check_indicator as check_indicator
 
 if TYPE_CHECKING:
     from factorloom.engine.panel import Panel as Panel, example as example
