@@ -8,7 +8,7 @@
 2. `plan.py`: the factors become a `Plan` by the passes of `passes/`, one file each, in the order of `PASSES`:
    `simplify` rewrites what has a cheaper form, `share` lists every distinct node once, inputs first, `cut` puts each
    into a stage with a single axis, symbol by symbol or date by date, `arrange` puts the steps of a stage in order, with
-   the summaries that operators share, and `allot` says what each stage reads and leaves behind. `explain.py` tells it.
+   the statistics that operators share, and `allot` says what each stage reads and leaves behind. `explain.py` tells it.
 3. An executor runs the plan stage by stage. `tile.py`, the default, hands tiles (the history of some symbols, or all
    symbols on some dates) to threads. `program.py` works out once per stage which loop runs on which arrays; `kernel.py`
    makes drivers of the operators' loops, `compile.py` compiles them, and `native.py` calls them one after another

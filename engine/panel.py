@@ -239,7 +239,7 @@ class Panel(Bars):
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
-        1 factor, 2 operations (0 shared) and 2 summaries (read 2 times), lookback 1 bar, 3 stages
+        1 factor, 2 operations (0 shared) and 2 statistics (read 2 times), lookback 1 bar, 3 stages
         stage 1, symbol by symbol: reads close
           close                                         -> kept by date
         stage 2, date by date: reads close

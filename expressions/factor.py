@@ -11,23 +11,18 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, UnknownOperatorError
 from factorloom.expressions.parameter import Value
+from factorloom.expressions.registry import OPERATORS, Definition, Node
 from factorloom.expressions.render import MAX_SIZE, render
 
-if TYPE_CHECKING:
-    from factorloom.expressions.operator import Operator
-
-__all__ = ["OPERATORS", "Factor", "Input", "Key", "intern"]
-
-OPERATORS: dict[str, Operator[...]] = {}
-"""Every operator by its name in text, in the order of definition; filled by `operator.py`."""
+__all__ = ["Factor", "Input", "Key", "intern"]
 
 
-class Factor:
+class Factor(Node):
     """A lazy expression that gives one Float64 per bar.
 
     Factors are made by operators and Python arithmetic, never by calling this class. They are immutable and
@@ -64,24 +59,9 @@ class Factor:
     True
     """
 
-    __slots__ = (
-        "__weakref__",
-        "axis",
-        "columns",
-        "depth",
-        "digest",
-        "inputs",
-        "lookahead",
-        "lookback",
-        "operator",
-        "parameters",
-        "size",
-        "unbounded",
-    )
+    __slots__ = ("axis", "columns", "depth", "digest", "lookahead", "lookback", "unbounded")
 
-    operator: Operator[...]
     inputs: tuple[Factor, ...]
-    parameters: tuple[Value, ...]
     digest: str
     axis: Axis
     lookback: int
@@ -89,7 +69,6 @@ class Factor:
     unbounded: bool
     columns: tuple[str, ...]
     depth: int
-    size: int
 
     def __init__(self, *_: object) -> None:
         raise ArgumentError("a Factor is not made by hand", hint="use fl.col, fl.parse or an operator")
@@ -258,7 +237,7 @@ _INTERNED: weakref.WeakValueDictionary[str, Factor] = weakref.WeakValueDictionar
 _LOCK = threading.Lock()
 
 
-def intern(made_by: Operator[...], inputs: tuple[Factor, ...], values: Mapping[str, Value]) -> Factor:
+def intern(made_by: Definition, inputs: tuple[Factor, ...], values: Mapping[str, Value]) -> Factor:
     """The one node with this content."""
     parameters = tuple(values.values())
     digest = _digest(made_by, inputs, parameters)
@@ -270,13 +249,13 @@ def intern(made_by: Operator[...], inputs: tuple[Factor, ...], values: Mapping[s
 
 
 def _node(
-    made_by: Operator[...],
+    made_by: Definition,
     inputs: tuple[Factor, ...],
     parameters: tuple[Value, ...],
     values: Mapping[str, Value],
     digest: str,
 ) -> Factor:
-    before, after = made_by.reach(values)
+    before, after = made_by.span(values)
     names = {str(values["name"])} if made_by.name == "col" else set().union(*(child.columns for child in inputs))
     fields = {
         "operator": made_by,
@@ -297,7 +276,7 @@ def _node(
     return node
 
 
-def _digest(made_by: Operator[...], inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> str:
+def _digest(made_by: Definition, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> str:
     content = hashlib.blake2b(f"{made_by.name}@{made_by.version}".encode(), digest_size=16)
     for value in parameters:
         packed = struct.pack("<d", value) if isinstance(value, float) else str(value).encode(errors="surrogatepass")
@@ -317,4 +296,5 @@ def _restore(name: str, inputs: tuple[Factor, ...], parameters: tuple[Value, ...
 
 
 def _infix(name: str, *inputs: object) -> Factor:
-    return OPERATORS[name](*inputs)
+    factor: Factor = OPERATORS[name](*inputs)
+    return factor

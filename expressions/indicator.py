@@ -12,7 +12,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints, overload
+from typing import Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,14 @@ import polars as pl
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import IndicatorError
-from factorloom.expressions.factor import OPERATORS, Factor, Input
+from factorloom.expressions.factor import Factor, Input
+from factorloom.expressions.form import Statistic
 from factorloom.expressions.frozen import fingerprint, freeze
-from factorloom.expressions.operator import Bars, Operator, Summary
+from factorloom.expressions.operator import Operator
 from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
-from factorloom.expressions.trial import try_on, try_out
+from factorloom.expressions.registry import OPERATORS, BarCount, Definition
 
-__all__ = ["Indicator", "Indicators", "check_indicator", "indicator"]
+__all__ = ["Indicator", "Indicators", "Loop", "add_indicators", "builtin", "make_indicators"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Loop: TypeAlias = Callable[..., None]
@@ -46,21 +47,25 @@ class Indicator(Operator[...]):
         What the loop fills.
     """
 
-    def __init__(self, loop: FunctionType, found: Summary, place: int, lookback: Bars | None, unbounded: bool) -> None:
-        assert isinstance(found.form, FunctionType)
-        self._loop, self._place = found.form, place
-        self.family, self.module, self.outputs = loop.__name__, loop.__module__, found.outputs
-        version = fingerprint(found.form) + (fingerprint(lookback) if isinstance(lookback, FunctionType) else "")
-        is_one = len(found.outputs) == 1
-        name = self.family if is_one else f"{self.family}_{found.outputs[place]}"
-        super().__init__(_facade(loop, found, name), Axis.TIME, lookback=lookback, unbounded=unbounded, version=version)
-        self._arguments = found.arguments
+    def __init__(
+        self, loop: FunctionType, shared: Statistic, place: int, lookback: BarCount | None, unbounded: bool
+    ) -> None:
+        assert isinstance(shared.loop, FunctionType)
+        self._loop, self._place = shared.loop, place
+        self.family, self.module, self.outputs = loop.__name__, loop.__module__, shared.outputs
+        version = fingerprint(shared.loop) + (fingerprint(lookback) if isinstance(lookback, FunctionType) else "")
+        is_one = len(shared.outputs) == 1
+        name = self.family if is_one else f"{self.family}_{shared.outputs[place]}"
+        super().__init__(
+            _facade(loop, shared, name), Axis.TIME, lookback=lookback, unbounded=unbounded, version=version
+        )
+        self._arguments = shared.arguments
         self.meaning(self._last)
         self.polars(self._lazy)
         if is_one:
-            self.kernel(found.form)
+            self.kernel(shared.loop)
         else:
-            self.kernel_from(found)(_copy(found.outputs[place]))
+            self.kernel_from(shared)(_copy(shared.outputs[place]))
 
     def run(self, inputs: Sequence[Array], values: Mapping[str, Value], fill: float = np.nan) -> tuple[Array, ...]:
         """All outputs of the plain loop, in arrays that held `fill` before."""
@@ -71,9 +76,9 @@ class Indicator(Operator[...]):
             self._loop(*(given[name] for name in self._arguments), *outputs)
         return outputs
 
-    def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
+    def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
         """What a form gives for these inputs and all parameters."""
-        return form(inputs, self.named(parameters))
+        return self.forms[form].function(inputs, self.named(parameters))
 
     def _last(self, inputs: Sequence[Array], values: Mapping[str, Value]) -> float:
         return float(self.run(inputs, values)[self._place][-1])
@@ -105,75 +110,20 @@ class Indicators:
         return f"<Indicators {', '.join(op.name for op in self.operators)}>"
 
 
-@overload
-def indicator(*, lookback: Bars | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]: ...
-@overload
-def indicator(
-    *, lookback: Bars | None = None, unbounded: bool = False, outputs: Sequence[str]
-) -> Callable[[Loop], Indicators]: ...
-def indicator(
-    *, lookback: Bars | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
-) -> Callable[[Loop], Indicator | Indicators]:
-    """Make an operator of a plain loop over the bars of one symbol.
-
-    The arguments of the loop are inputs (arrays of Float64, NaN where missing), parameters (annotated as `fl.Window`,
-    `fl.Periods`, `int`, `float` or `bool`), and `out` last, to be filled on every bar. Numba compiles the loop, so it
-    is written in the part of Python and NumPy that Numba knows. A result that is not finite becomes missing.
-
-    Parameters
-    ----------
-    lookback
-        Gives the bars before the current one that a value needs, from the parameters by name.
-    unbounded
-        Whether a value remembers the whole history; `lookback` is then the warm-up, and may be left out.
-    outputs
-        The names of several outputs, which then take the place of `out`. Each becomes an operator `<loop>_<output>`,
-        and the loop runs once for all of them.
-
-    Raises
-    ------
-    IndicatorError
-        Where the loop is not well declared, has the name of another operator, fails on a trial in plain Python,
-        leaves bars unwritten, or needs older bars than it says.
-    LookaheadError
-        Where a value of the trial changes when later bars are added.
-
-    Examples
-    --------
-    >>> import numpy as np, factorloom as fl
-    >>> @fl.indicator(lookback=lambda periods: periods)
-    ... def rise(x, periods: fl.Periods, out):
-    ...     "The change over some bars."
-    ...     for i in range(x.size):
-    ...         out[i] = x[i] - x[i - periods] if i >= periods else np.nan
-    >>> print(fl.example().show(rise(fl.close, 1)))
-    date           A     B    C
-    2024-01-02     -     -    -
-    2024-01-03   1.0  -1.0    -
-    2024-01-04   1.0   3.0  2.0
-    """
-
-    def declare(loop: Loop) -> Indicator | Indicators:
-        made = _made(loop, lookback, unbounded, tuple(outputs))
-        try_out(made[0])
-        _register(made)
-        return Indicators(made) if outputs else made[0]
-
-    return declare
-
-
-def builtin(*, lookback: Bars | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]:
+def builtin(*, lookback: BarCount | None = None, unbounded: bool = False) -> Callable[[Loop], Indicator]:
     """An indicator of Factorloom itself: its tests try it out, so that importing it does not."""
 
     def declare(loop: Loop) -> Indicator:
-        (made,) = _made(loop, lookback, unbounded, ())
-        _register([made])
+        (made,) = make_indicators(loop, lookback, unbounded, ())
+        add_indicators([made])
         return made
 
     return declare
 
 
-def _made(loop: Loop, lookback: Bars | None, unbounded: bool, outputs: tuple[str, ...]) -> list[Indicator]:
+def make_indicators(
+    loop: Loop, lookback: BarCount | None, unbounded: bool, outputs: tuple[str, ...]
+) -> list[Indicator]:
     """The operators of a loop, one for each output."""
     assert isinstance(loop, FunctionType)
     if lookback is None and not unbounded:
@@ -182,32 +132,11 @@ def _made(loop: Loop, lookback: Bars | None, unbounded: bool, outputs: tuple[str
             hint="write lookback=lambda window, **_: window - 1, or unbounded=True where all history counts",
         )
     outputs = outputs or ("out",)
-    found = Summary(freeze(loop), _arguments(loop, outputs), outputs)
-    return [Indicator(loop, found, place, lookback, unbounded) for place in range(len(outputs))]
+    shared = Statistic(freeze(loop), _arguments(loop, outputs), outputs)
+    return [Indicator(loop, shared, place, lookback, unbounded) for place in range(len(outputs))]
 
 
-def check_indicator(indicator: Indicator | Indicators, *inputs: Any, **parameters: Any) -> None:
-    """Try an indicator out on one symbol's bars, as is done on random walks when it is declared.
-
-    Parameters
-    ----------
-    inputs
-        One series of numbers per input, oldest first.
-    parameters
-        By name; the others are at their defaults.
-
-    Raises
-    ------
-    IndicatorError, LookaheadError
-        As `indicator` does.
-    """
-    tried = indicator.operators[0] if isinstance(indicator, Indicators) else indicator
-    node = tried(*[0.0] * len(inputs), **parameters)
-    arrays = [np.asarray(x, dtype=np.float64) for x in inputs]
-    try_on(tried, arrays, tried.named(node.parameters))
-
-
-def _register(made: Sequence[Indicator]) -> None:
+def add_indicators(made: Sequence[Indicator]) -> None:
     """Add to the language; what this loop defined before is replaced."""
     old = {op.name for op in OPERATORS.values() if _is_same(op, made[0])}
     for op in made:
@@ -220,7 +149,7 @@ def _register(made: Sequence[Indicator]) -> None:
     OPERATORS.update({op.name: op for op in made})
 
 
-def _is_same(op: Operator[...], other: Indicator) -> bool:
+def _is_same(op: Definition, other: Indicator) -> bool:
     return isinstance(op, Indicator) and (op.family, op.module) == (other.family, other.module)
 
 
@@ -239,7 +168,7 @@ def _arguments(loop: FunctionType, outputs: tuple[str, ...]) -> tuple[str, ...]:
     return names[: -len(outputs)]
 
 
-def _facade(loop: FunctionType, found: Summary, name: str) -> Callable[..., Any]:
+def _facade(loop: FunctionType, shared: Statistic, name: str) -> Callable[..., Any]:
     """What the operator looks like to its callers: the arguments of the loop without its outputs."""
 
     def facade(*args: object, **kwargs: object) -> None:
@@ -247,7 +176,7 @@ def _facade(loop: FunctionType, found: Summary, name: str) -> Callable[..., Any]
 
     hints = _annotations(loop)
     declared = inspect.signature(loop).parameters
-    kinds = {argument: _annotation(loop, argument, hints.get(argument)) for argument in found.arguments}
+    kinds = {argument: _annotation(loop, argument, hints.get(argument)) for argument in shared.arguments}
     if Input not in kinds.values():
         raise IndicatorError(f"indicator {loop.__name__} has no input", hint="arguments without annotation are inputs")
     facade.__name__ = facade.__qualname__ = name
@@ -291,11 +220,11 @@ def _without_alias(hint: Any) -> Any:
 
 
 def _copy(output: str) -> Loop:
-    """The kernel of one output: what the loop has found."""
+    """The kernel of one output: a copy of what the shared loop has filled."""
 
-    def copy(found: Array, out: Array) -> None:
+    def copy(filled: Array, out: Array) -> None:
         for i in range(out.size):
-            out[i] = found[i]
+            out[i] = filled[i]
 
     copy.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in (output, "out")]

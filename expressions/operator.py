@@ -1,125 +1,37 @@
 """What stands behind the nodes: operators, and how they are declared.
 
 An `Operator` is born from a function whose signature declares inputs (`Input`, or `Key` for a category) and
-parameters (any annotated `Kind`), and whose body is only its documentation. Its forms are then attached below it:
-
-- `meaning`: NumPy on ONE window or ONE cross-section (whole columns for cell-wise operators): the definition;
-- `polars`: the same as a Polars expression inside its symbol or date;
-- `kernel`: a plain loop over one symbol's bars, or one cross-section, that writes `out`.
-
-Meaning and Polars form take the inputs in order, and by name whichever parameters they ask for; inputs after a
-variadic one come by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs
-(a variadic one as a tuple) or parameters, and `out` last; `kernel_from(summary)` lets it also name what a `Summary`
-has found out about the same inputs, once for all operators that ask. An operator whose body returns a factor is
-shorthand for it, and needs no forms.
+parameters (any annotated `Kind`), and whose body is only its documentation. Its forms (see `form.py`) are then attached
+below it. An operator whose body returns a factor is shorthand for it, and needs no forms.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from numbers import Real
-from typing import Annotated, Any, Generic, ParamSpec, TypeAlias, TypeVar, get_args, get_type_hints
-
-import numpy as np
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, FactorloomError, UnknownOperatorError, suggest
-from factorloom.expressions.factor import OPERATORS, Factor, intern
-from factorloom.expressions.parameter import Kind, Literal, Name, Value
+from factorloom.expressions.factor import Factor, intern
+from factorloom.expressions.form import Form, Statistic
+from factorloom.expressions.parameter import Literal, Name, Value
+from factorloom.expressions.registry import OPERATORS, BarCount, Definition, register
 from factorloom.expressions.render import render_call
 
-__all__ = ["COL", "LIT", "Operator", "Summary", "col", "find", "grouped", "lit", "operator", "summary"]
+__all__ = ["COL", "LIT", "Operator", "col", "find", "grouped", "lit", "operator"]
 
 P = ParamSpec("P")
-Form = TypeVar("Form", bound=Callable[..., Any])
-Bars: TypeAlias = Callable[..., int]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True)
-class Summary:
-    """A plain loop whose findings several kernels read: sums behind mean and deviation, the order behind ranks.
-
-    Attributes
-    ----------
-    form
-        Takes inputs and parameters under the names that operators give them, then fills one array per output.
-    arguments, outputs : tuple of str
-        What it takes, and what it fills, in the order of its signature.
-    every : str or None
-        A parameter of which it takes all values that operators ask for, as a tuple, to fill a tuple of outputs.
-    """
-
-    form: Callable[..., None]
-    arguments: tuple[str, ...]
-    outputs: tuple[str, ...]
-    every: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.form.__name__
-
-
-def summary(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Summary]:
-    """Declare a plain loop as a summary that fills these outputs, its last arguments."""
-
-    def declare(form: Callable[..., None]) -> Summary:
-        names = tuple(inspect.signature(form).parameters)
-        assert names[-len(outputs) :] == outputs, f"{form.__name__} must take {outputs} last"
-        assert every is None or (every in names and len(outputs) == 1), f"{form.__name__} must take {every}"
-        return Summary(form, names[: -len(outputs)], outputs, every)
-
-    return declare
-
-
-class Operator(Generic[P]):
+class Operator(Definition, Generic[P]):
     """One operator of the factor language: callable, documented, and known by name in text.
 
-    Attributes
-    ----------
-    name, axis, version
-        `version` is part of every digest: raise it when the meaning changes, and cached results are not reused.
-    signature : inspect.Signature
-    inputs : tuple of str
-        Names of the arguments that are factors, the category last for operators on `Axis.GROUP`.
-    variadic : str or None
-        The one among them that takes any number of factors (`*exposures`).
-    kinds : mapping of str to Kind
-        The parameters and what they accept.
-    meaning_form, polars_form, kernel_form
-        The attached forms; cell-wise operators need no kernel.
-    summaries : tuple of Summary
-        What the kernel reads besides the inputs.
+    Its attributes are those of `Definition`: `name`, `axis`, `signature`, `inputs`, `kinds`, `forms` and others.
     """
-
-    def __init__(
-        self,
-        function: Callable[P, Factor],
-        axis: Axis,
-        *,
-        lookback: Bars | None = None,
-        lookahead: Bars | None = None,
-        unbounded: bool = False,
-        version: int | str = 1,
-    ) -> None:
-        functools.update_wrapper(self, function)
-        self.name = function.__name__
-        self.axis = axis
-        self.version = version
-        self.unbounded = unbounded
-        self.looks_ahead = lookahead is not None and lookback is None
-        self._lookback, self._lookahead = lookback, lookahead
-        self.signature = inspect.signature(function)
-        self.inputs, self.kinds = _declared(function)
-        self.variadic = next((p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
-        self._body = function
-        self.meaning_form: Callable[..., Any] | None = None
-        self.polars_form: Callable[..., Any] | None = None
-        self.kernel_form: Callable[..., Any] | None = None
-        self.summaries: tuple[Summary, ...] = ()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Factor:
         try:
@@ -128,39 +40,26 @@ class Operator(Generic[P]):
             error.at(*render_call(self.name, args, kwargs, error.argument, self.argument_names(len(args))))
             raise
 
-    def __repr__(self) -> str:
-        return f"<Operator {self.name}{self.signature}>"
+    def meaning(self, function: Function) -> Function:
+        """Attach the meaning."""
+        return self._attach("meaning", function)
 
-    @property
-    def summary(self) -> str:
-        """The first sentence of the documentation."""
-        return (self.__doc__ or "").strip().partition("\n")[0]
+    def polars(self, function: Function) -> Function:
+        """Attach the Polars form."""
+        return self._attach("polars", function)
 
-    def meaning(self, form: Form) -> Form:
-        self.meaning_form = form
-        return form
+    def kernel(self, function: Function) -> Function:
+        """Attach the kernel."""
+        return self._attach("kernel", function)
 
-    def polars(self, form: Form) -> Form:
-        self.polars_form = form
-        return form
+    def kernel_from(self, *statistics: Statistic) -> Callable[[Function], Function]:
+        """Attach the kernel, which may also name the outputs of these statistics."""
+        assert all(self.variadic not in each.arguments for each in statistics), "a statistic takes single inputs"
+        return lambda function: self._attach("kernel", function, statistics)
 
-    def kernel(self, form: Form) -> Form:
-        self.kernel_form = form
-        return form
-
-    def kernel_from(self, *summaries: Summary) -> Callable[[Form], Form]:
-        """The kernel, which may also name the outputs of these summaries."""
-        assert all(self.variadic not in summary.arguments for summary in summaries), "a summary takes single inputs"
-        self.summaries = summaries
-        return self.kernel
-
-    def call(self, form: Callable[..., Any], inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
-        """What a form gives for these inputs, less the category, and the parameters that it names."""
-        given = list(zip(self.input_names(len(inputs) + (self.axis is Axis.GROUP)), inputs, strict=False))
-        named: dict[str, object] = {name: value for name, value in given if self._is_keyword(name)}
-        placed = [value for name, value in given if name not in named]
-        named |= {name: value for name, value in self.named(parameters).items() if name in _asked(form)}
-        return form(*placed, **named)
+    def _attach(self, name: str, function: Function, statistics: tuple[Statistic, ...] = ()) -> Function:
+        self.forms[name] = Form(function, statistics)
+        return function
 
     def build(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Factor:
         """The node for these arguments; an error carries the name of the argument at fault."""
@@ -182,29 +81,6 @@ class Operator(Generic[P]):
         body: Callable[..., Factor | None] = self._body
         longhand = body(*bound.args, **bound.kwargs)
         return intern(self, self._flat(given), values) if longhand is None else longhand
-
-    def input_names(self, count: int) -> tuple[str, ...]:
-        """The name of each of so many inputs, the variadic one as often as it takes one."""
-        extra = count - len(self.inputs) + 1
-        return tuple(name for name in self.inputs for _ in range(extra if name == self.variadic else 1))
-
-    def argument_names(self, count: int) -> tuple[str, ...]:
-        """The name that each of so many positional arguments goes to, the variadic ones as `exposures[0]` and on."""
-        names = tuple(self.signature.parameters)
-        if self.variadic is None:
-            return names[:count]
-        before = names.index(self.variadic)
-        return names[: min(before, count)] + tuple(f"{self.variadic}[{k}]" for k in range(count - before))
-
-    def named(self, parameters: tuple[Value, ...]) -> dict[str, Value]:
-        """The parameters of a node by name."""
-        return dict(zip(self.kinds, parameters, strict=True))
-
-    def reach(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
-        """Bars before and after the current one that this operator alone reads; negative after means: only older."""
-        before = self._lookback(**parameters) if self._lookback else 0
-        after = self._lookahead(**parameters) if self._lookahead else 0
-        return before, after
 
     def as_input(self, name: str, value: object) -> Factor:
         """The factor that an argument stands for."""
@@ -232,9 +108,6 @@ class Operator(Generic[P]):
         rows = (arguments[name] if name == self.variadic else (arguments[name],) for name in self.inputs)
         return tuple(itertools.chain.from_iterable(rows))
 
-    def _is_keyword(self, name: str) -> bool:
-        return self.signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
-
     def _usage(self) -> str:
         parts = [str(p.replace(annotation=inspect.Parameter.empty)) for p in self.signature.parameters.values()]
         return f"({', '.join(parts)})"
@@ -243,8 +116,8 @@ class Operator(Generic[P]):
 def operator(
     axis: Axis,
     *,
-    lookback: Bars | None = None,
-    lookahead: Bars | None = None,
+    lookback: BarCount | None = None,
+    lookahead: BarCount | None = None,
     unbounded: bool = False,
     version: int | str = 1,
 ) -> Callable[[Callable[P, Factor]], Operator[P]]:
@@ -253,53 +126,33 @@ def operator(
     `lookback` and `lookahead` count bars before and after the current one; they are given all parameters by name.
     """
 
-    def register(function: Callable[P, Factor]) -> Operator[P]:
-        made = Operator(function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, version=version)
-        assert made.name not in OPERATORS, f"operator {made.name} is defined twice"
-        OPERATORS[made.name] = made
+    def declare(function: Callable[P, Factor]) -> Operator[P]:
+        made: Operator[P] = Operator(
+            function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, version=version
+        )
+        register(made)
         return made
 
-    return register
+    return declare
 
 
 def grouped(cross: Operator[...]) -> Callable[[Callable[P, Factor]], Operator[P]]:
     """Register an operator that is `cross` within each category of a date, with all its forms."""
 
-    def register(function: Callable[P, Factor]) -> Operator[P]:
+    def declare(function: Callable[P, Factor]) -> Operator[P]:
         made = operator(Axis.GROUP, version=cross.version)(function)
-        made.meaning_form, made.polars_form = cross.meaning_form, cross.polars_form
-        made.kernel_form, made.summaries = cross.kernel_form, cross.summaries
+        made.forms.update(cross.forms)
         return made
 
-    return register
+    return declare
 
 
 def find(name: str) -> Operator[...]:
     """The operator of that name in text, or `UnknownOperatorError` with a suggestion."""
-    try:
-        return OPERATORS[name]
-    except KeyError:
-        raise UnknownOperatorError(f"unknown operator {name!r}", hint=suggest(name, OPERATORS)) from None
-
-
-def _declared(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Kind]]:
-    """Names of the inputs, and kinds of the parameters, from the annotations of a signature."""
-    inputs: list[str] = []
-    kinds: dict[str, Kind] = {}
-    hints = get_type_hints(function, include_extras=True)
-    for name in inspect.signature(function).parameters:
-        kind = next((extra for extra in get_args(hints[name]) if isinstance(extra, Kind)), None)
-        if kind is None:
-            inputs.append(name)
-        else:
-            kinds[name] = kind
-    return tuple(inputs), kinds
-
-
-@functools.cache
-def _asked(form: Callable[..., Any]) -> frozenset[str]:
-    """What a form names; a function of NumPy names nothing of ours."""
-    return frozenset() if isinstance(form, np.ufunc) else frozenset(inspect.signature(form).parameters)
+    found = OPERATORS.get(name)
+    if not isinstance(found, Operator):
+        raise UnknownOperatorError(f"unknown operator {name!r}", hint=suggest(name, OPERATORS))
+    return found
 
 
 def _shown(value: object) -> str:
@@ -336,5 +189,5 @@ def lit(value: Annotated[float, Literal()]) -> Factor:
     """
 
 
-COL: Operator[...] = OPERATORS["col"]
-LIT: Operator[...] = OPERATORS["lit"]
+COL: Operator[...] = col
+LIT: Operator[...] = lit

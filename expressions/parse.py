@@ -17,9 +17,10 @@ from io import StringIO
 import factorloom.expressions.operators  # noqa: F401
 from factorloom.expressions.column import READY_FACTORS
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParseError, WindowError
-from factorloom.expressions.factor import OPERATORS, Factor
+from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import Operator, col, find, lit
 from factorloom.expressions.parameter import Count, Flag
+from factorloom.expressions.registry import OPERATORS
 from factorloom.expressions.render import BINARY, UNARY
 
 __all__ = ["operators", "parse"]
@@ -54,7 +55,7 @@ def operators() -> tuple[Operator[...], ...]:
     >>> print(fl.operators()[0].summary)
     A column of the panel.
     """
-    return tuple(OPERATORS.values())
+    return tuple(map(find, OPERATORS))
 
 
 def parse(
@@ -171,7 +172,7 @@ class _Reader:
 
     def infix(self, sign: str, node: ast.expr, left: ast.expr, right: ast.expr, depth: int) -> Factor:
         inputs = [self.factor(left, depth + 1), self.factor(right, depth + 1)]
-        return self.build(OPERATORS[BY_SIGN[sign]], node, inputs, {})
+        return self.build(find(BY_SIGN[sign]), node, inputs, {})
 
     def signed(self, node: ast.UnaryOp, depth: int) -> Factor:
         constant = self.number(node)
@@ -181,7 +182,7 @@ class _Reader:
             return self.factor(node.operand, depth + 1)
         if isinstance(node.op, ast.Not):
             raise self.fault("`not` is not part of the language", self.place(node), "write ~(…)")
-        return self.build(OPERATORS[BY_PREFIX[type(node.op)]], node, [self.factor(node.operand, depth + 1)], {})
+        return self.build(find(BY_PREFIX[type(node.op)]), node, [self.factor(node.operand, depth + 1)], {})
 
     def boolean(self, node: ast.BoolOp, depth: int) -> Factor:
         word, sign = ("and", "&") if isinstance(node.op, ast.And) else ("or", "|")

@@ -5,13 +5,10 @@ from __future__ import annotations
 import keyword
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from factorloom.expressions.errors import ParameterError
-
-if TYPE_CHECKING:
-    from factorloom.expressions.factor import Factor
-    from factorloom.expressions.parameter import Value
+from factorloom.expressions.parameter import Value
+from factorloom.expressions.registry import Node
 
 __all__ = ["BINARY", "MAX_SIZE", "READY", "UNARY", "render", "render_call"]
 
@@ -45,7 +42,7 @@ READY = ("missing", "returns")
 COMPARISON, SIGNED, POWER, ATOM = 1, 6, 7, 8
 
 
-def render(factor: Factor, names: Mapping[Factor, str] | None = None) -> str:
+def render(factor: Node, names: Mapping[Node, str] | None = None) -> str:
     """The text of a factor, in one pass and without recursion, however deep the factor is.
 
     A node that is in `names` is written as that name.
@@ -57,7 +54,7 @@ def render(factor: Factor, names: Mapping[Factor, str] | None = None) -> str:
         )
     names = names or {}
     pieces: list[str] = []
-    stack: list[str | tuple[Factor, int]] = [(factor, 0)]
+    stack: list[str | tuple[Node, int]] = [(factor, 0)]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
@@ -84,15 +81,15 @@ def render_call(
     for place, (key, label, value) in enumerate(given):
         text += ", " if place else ""
         position = len(text) if key == fault else position
-        text += label + (_brief(value) if hasattr(value, "digest") else _constant(value))
+        text += label + (_brief(value) if isinstance(value, Node) else _constant(value))
     return f"{text})", position
 
 
-def _brief(factor: Any) -> str:
-    return str(factor) if factor.size <= MAX_SIZE else "…"
+def _brief(factor: Node) -> str:
+    return render(factor) if factor.size <= MAX_SIZE else "…"
 
 
-def _pieces(node: Factor) -> list[str | tuple[Factor, int]]:
+def _pieces(node: Node) -> list[str | tuple[Node, int]]:
     name = node.operator.name
     if name == "col":
         return [_column(str(node.parameters[0]))]
@@ -104,13 +101,13 @@ def _pieces(node: Factor) -> list[str | tuple[Factor, int]]:
         return [(node.inputs[0], left), f" {sign} ", (node.inputs[1], right)]
     if _is_signed(node):
         return [UNARY[name], (node.inputs[0], SIGNED)]
-    arguments: list[str | tuple[Factor, int]] = []
+    arguments: list[str | tuple[Node, int]] = []
     for label, value in _arguments(node):
         arguments += [label, value if isinstance(value, str) else (value, 0), ", "]
     return [f"{name}(", *arguments[:-1], ")"]
 
 
-def _arguments(node: Factor) -> Iterator[tuple[str, Factor | str]]:
+def _arguments(node: Node) -> Iterator[tuple[str, Node | str]]:
     """What must be written, with its label: all but options left at their default, which are named."""
     inputs, parameters = list(node.inputs), node.operator.named(node.parameters)
     is_bare = True
@@ -134,7 +131,7 @@ def _required(level: int) -> tuple[int, int]:
     return level, level + 1
 
 
-def _precedence(node: Factor) -> int:
+def _precedence(node: Node) -> int:
     name = node.operator.name
     if name in BINARY:
         return BINARY[name][1]
@@ -143,21 +140,30 @@ def _precedence(node: Factor) -> int:
     return ATOM
 
 
-def _is_signed(node: Factor) -> bool:
+def _is_signed(node: Node) -> bool:
     """Whether the node prints as a sign before its input; `negate(1)` does not, for `-1` is a constant."""
     return node.operator.name in UNARY and not (
         node.operator.name == "negate" and node.inputs[0].operator.name == "lit"
     )
 
 
-def _is_default(node: Factor, name: str, value: Factor | str, parameters: Mapping[str, Value]) -> bool:
+def _is_default(node: Node, name: str, value: Node | str, parameters: Mapping[str, Value]) -> bool:
     default = node.operator.signature.parameters[name].default
     if default is node.operator.signature.empty:
         return False
     if name not in parameters:
-        return node.operator.as_input(name, default) is value
+        return isinstance(value, Node) and (default is value or _is_literal(value, default))
     others = {key: other for key, other in parameters.items() if key != name}
     return node.operator.kinds[name].check(name, default, others) == parameters[name]
+
+
+def _is_literal(node: Node, value: object) -> bool:
+    """Whether the node is this constant."""
+    return (
+        node.operator.name == "lit"
+        and isinstance(value, int | float)
+        and _constant(node.parameters[0]) == _constant(float(value))
+    )
 
 
 def _column(name: str) -> str:

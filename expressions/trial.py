@@ -13,18 +13,16 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from factorloom.expressions.errors import FactorloomError, IndicatorError, LookaheadError
+from factorloom.expressions.indicator import Indicator, Indicators
 from factorloom.expressions.parameter import Kind, Value
 
-if TYPE_CHECKING:
-    from factorloom.expressions.indicator import Indicator
-
-__all__ = ["try_on", "try_out"]
+__all__ = ["check_indicator", "try_out"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
@@ -48,10 +46,31 @@ def try_out(indicator: Indicator) -> None:
     longest = max([_lookback(indicator, values), *(value for value in values.values() if isinstance(value, int))])
     bars = min(max(MIN_BARS, 3 * longest), MAX_BARS)
     for gaps in (0.0, 0.1):
-        try_on(indicator, _walks(len(indicator.inputs), bars, gaps), values)
+        _try_on(indicator, _walks(len(indicator.inputs), bars, gaps), values)
 
 
-def try_on(indicator: Indicator, inputs: Sequence[Array], values: Mapping[str, Value]) -> None:
+def check_indicator(indicator: Indicator | Indicators, *inputs: Any, **parameters: Any) -> None:
+    """Try an indicator out on one symbol's bars, as is done on random walks when it is declared.
+
+    Parameters
+    ----------
+    inputs
+        One series of numbers per input, oldest first.
+    parameters
+        By name; the others are at their defaults.
+
+    Raises
+    ------
+    IndicatorError, LookaheadError
+        As `indicator` does.
+    """
+    tried = indicator.operators[0] if isinstance(indicator, Indicators) else indicator
+    node = tried(*[0.0] * len(inputs), **parameters)
+    arrays = [np.asarray(x, dtype=np.float64) for x in inputs]
+    _try_on(tried, arrays, tried.named(node.parameters))
+
+
+def _try_on(indicator: Indicator, inputs: Sequence[Array], values: Mapping[str, Value]) -> None:
     """Try an indicator on one symbol's bars."""
     whole = _run(indicator, inputs, values)
     for output, first, second in zip(indicator.outputs, whole, _run(indicator, inputs, values, UNWRITTEN), strict=True):
@@ -83,7 +102,7 @@ def _try_shortened(
 def _try_later(
     indicator: Indicator, inputs: Sequence[Array], values: Mapping[str, Value], whole: Sequence[Array]
 ) -> None:
-    lookback = indicator.reach(values)[0]
+    lookback = indicator.span(values)[0]
     for start in _cuts(inputs[0].size - lookback):
         part = _run(indicator, [x[start:] for x in inputs], values)
         for output, short, long in zip(indicator.outputs, part, whole, strict=True):
@@ -98,7 +117,7 @@ def _try_later(
 
 def _lookback(indicator: Indicator, values: Mapping[str, Value]) -> int:
     try:
-        return operator.index(indicator.reach(values)[0])
+        return operator.index(indicator.span(values)[0])
     except TypeError as error:
         hint = "it is given every parameter by name, and gives a whole number: lambda window, **_: window - 1"
         raise IndicatorError(f"lookback of indicator {indicator.family}: {error}", hint=hint) from None

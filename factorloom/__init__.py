@@ -14,25 +14,39 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from factorloom.expressions import errors, library
-from factorloom.expressions.axis import Axis
-from factorloom.expressions.column import amount, close, high, low, missing, open_, returns, volume, vwap
-from factorloom.expressions.errors import FactorloomError
-from factorloom.expressions.factor import Factor
-from factorloom.expressions.indicator import check_indicator, indicator
-from factorloom.expressions.operator import Operator, col, lit
+from factorloom.expressions import errors as errors, library as library
+from factorloom.expressions.axis import Axis as Axis
+from factorloom.expressions.column import (
+    amount as amount,
+    close as close,
+    high as high,
+    low as low,
+    missing as missing,
+    open_ as open_,
+    returns as returns,
+    volume as volume,
+    vwap as vwap,
+)
+from factorloom.expressions.declaration import indicator as indicator
+from factorloom.expressions.errors import FactorloomError as FactorloomError
+from factorloom.expressions.factor import Factor as Factor
+from factorloom.expressions.operator import Operator as Operator, col as col, lit as lit
 from factorloom.expressions.operators import *
-from factorloom.expressions.operators import __all__ as _operator_names
-from factorloom.expressions.parameter import MinSamples, Periods, Window
-from factorloom.expressions.parse import operators, parse
+from factorloom.expressions.parameter import MinSamples as MinSamples, Periods as Periods, Window as Window
+from factorloom.expressions.parse import operators as operators, parse as parse
+from factorloom.expressions.trial import check_indicator as check_indicator
 
 if TYPE_CHECKING:
-    from factorloom.engine.panel import Panel, example
-    from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
-    from factorloom.engine.research.score import score
-    from factorloom.engine.runtime.observer import Observer
-    from factorloom.engine.runtime.thread import configure
-    from factorloom.storage.store import Store, open_store
+    from factorloom.engine.panel import Panel as Panel, example as example
+    from factorloom.engine.research.model import (
+        ScoreFactor as ScoreFactor,
+        ScoreModel as ScoreModel,
+        Winsorize as Winsorize,
+    )
+    from factorloom.engine.research.score import score as score
+    from factorloom.engine.runtime.observer import Observer as Observer
+    from factorloom.engine.runtime.thread import configure as configure
+    from factorloom.storage.store import Store as Store, open_store as open_store
 
     __version__: str
 
@@ -49,54 +63,56 @@ _LATER = {
     "score": "factorloom.engine.research.score",
 }
 
-__all__ = [
-    "Axis",
-    "Factor",
-    "FactorloomError",
-    "MinSamples",
-    "Observer",
-    "Operator",
-    "Panel",
-    "Periods",
-    "ScoreFactor",
-    "ScoreModel",
-    "Store",
-    "Window",
-    "Winsorize",
-    "amount",
-    "check_indicator",
-    "close",
-    "col",
-    "configure",
-    "errors",
-    "example",
-    "high",
-    "indicator",
-    "library",
-    "lit",
-    "low",
-    "missing",
-    "open_",
-    "open_store",
-    "operators",
-    "parse",
-    "returns",
-    "score",
-    "volume",
-    "vwap",
-]
-__all__ += _operator_names
+# Type checkers cannot read a computed list: to them, what is imported as itself or by a star is public.
+if not TYPE_CHECKING:
+    from factorloom.expressions.operators import __all__ as _operator_names
 
+    __all__ = [
+        "Axis",
+        "Factor",
+        "FactorloomError",
+        "MinSamples",
+        "Observer",
+        "Operator",
+        "Panel",
+        "Periods",
+        "ScoreFactor",
+        "ScoreModel",
+        "Store",
+        "Window",
+        "Winsorize",
+        "amount",
+        "check_indicator",
+        "close",
+        "col",
+        "configure",
+        "errors",
+        "example",
+        "high",
+        "indicator",
+        "library",
+        "lit",
+        "low",
+        "missing",
+        "open_",
+        "open_store",
+        "operators",
+        "parse",
+        "returns",
+        "score",
+        "volume",
+        "vwap",
+    ]
+    __all__ += _operator_names
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
 
-        return version("factorloom")
-    if name not in _LATER:
-        raise AttributeError(f"module 'factorloom' has no attribute {name!r}")
-    return getattr(importlib.import_module(_LATER[name]), name)
+            return version("factorloom")
+        if name not in _LATER:
+            raise AttributeError(f"module 'factorloom' has no attribute {name!r}")
+        return getattr(importlib.import_module(_LATER[name]), name)
 
-
-def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    def __dir__() -> list[str]:
+        return sorted([*__all__, "__version__"])

@@ -63,7 +63,7 @@ def _by_run(panel: Panel, keys: list[str], compute: Callable[[Any], Array]) -> A
 
 def _moving(node: Factor, inputs: list[Array]) -> Array:
     parameters = node.operator.named(node.parameters)
-    before, after = node.operator.reach(parameters)
+    before, after = node.operator.span(parameters)
     ahead = max(after, 0)
     size = inputs[0].size
     padded = [np.concatenate([np.full(before, np.nan), x, np.full(ahead, np.nan)]) for x in inputs]
@@ -78,9 +78,7 @@ def _moving(node: Factor, inputs: list[Array]) -> Array:
 
 
 def _meaning(node: Factor) -> Callable[..., Any]:
-    form = node.operator.meaning_form
-    assert form is not None
-    return lambda *inputs: node.operator.call(form, inputs, node.parameters)
+    return lambda *inputs: node.operator.call("meaning", inputs, node.parameters)
 
 
 def _finite(values: Array) -> Array:

@@ -3,7 +3,7 @@
 Every node becomes one column of a frame in panel order, so that changing the order of rows costs nothing: a stage that
 goes date by date says so in `.over(date)`. Polars gives a wrong answer where one `.over()` stands inside another, so a
 node that looks along time or across symbols only ever reads finished columns: the steps of a stage are laid in layers,
-each one `with_columns`. Summaries are left out, for a Polars form finds them itself.
+each one `with_columns`. Statistics are left out, for a Polars form finds them itself.
 """
 
 from __future__ import annotations
@@ -87,10 +87,8 @@ def _expression(node: Factor, names: Names) -> pl.Expr:
         return pl.col(str(node.parameters[0]))
     if node.operator is LIT:
         return pl.lit(node.parameters[0], dtype=pl.Float64)
-    form = node.operator.polars_form
-    assert form is not None
     inputs = [pl.col(names[child]) for child in node.operands]
-    return node.operator.call(form, inputs, node.parameters)  # type: ignore[no-any-return]
+    return node.operator.call("polars", inputs, node.parameters)  # type: ignore[no-any-return]
 
 
 def _over(node: Factor, expression: pl.Expr, bars: Bars) -> pl.Expr:

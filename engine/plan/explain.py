@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from factorloom.engine.plan.plan import Emit, Finding, Keep, Load, Orientation, Plan, Run, Stage, Step, findings
+from factorloom.engine.plan.plan import (
+    Emit,
+    Keep,
+    Load,
+    Orientation,
+    Plan,
+    Run,
+    SharedStatistic,
+    Stage,
+    Step,
+    shared_statistics,
+)
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.render import render
@@ -20,8 +31,8 @@ def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
     `memory` gives the bytes that an executor takes for so many rows, by purpose.
     """
     names: dict[Step, str] = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
-    found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, Finding))
-    names |= {finding: f"s{number}" for number, finding in enumerate(found, start=1)}
+    found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, SharedStatistic))
+    names |= {shared: f"s{number}" for number, shared in enumerate(found, start=1)}
     lines = [_overview(plan)]
     for number, stage in enumerate(plan.stages, start=1):
         loads = ", ".join(_loaded(stage, load, names) for load in stage.loads) or "nothing"
@@ -38,14 +49,14 @@ def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
 def _overview(plan: Plan) -> str:
     factors, work = len(plan.wanted), len(plan.computed)
     written = sum(sum(1 for node in f.walk() if node.operator not in (COL, LIT)) for f in plan.wanted.values())
-    read = [finding for stage in plan.stages for node in stage.nodes for finding in findings(node)]
-    summaries = f" and {_counted(len(set(read)), 'summary')} (read {_counted(len(read), 'time')})" if read else ""
+    read = [shared for stage in plan.stages for node in stage.nodes for shared in shared_statistics(node)]
+    statistics = f" and {_counted(len(set(read)), 'statistic')} (read {_counted(len(read), 'time')})" if read else ""
     lookback = max(factor.lookback for factor in plan.wanted.values())
     memory = ", unbounded memory" if any(factor.unbounded for factor in plan.wanted.values()) else ""
     ahead = max(factor.lookahead for factor in plan.wanted.values())
     ahead_text = f", look-ahead {_counted(ahead, 'bar')}" if ahead else ""
     return (
-        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({written - work} shared){summaries}, "
+        f"{_counted(factors, 'factor')}, {_counted(work, 'operation')} ({written - work} shared){statistics}, "
         f"lookback {_counted(lookback, 'bar')}{ahead_text}{memory}, {_counted(len(plan.stages), 'stage')}"
     )
 
@@ -69,14 +80,14 @@ def _steps(plan: Plan, stage: Stage, names: Mapping[Step, str]) -> list[str]:
 
 
 def _line(step: Step, names: Mapping[Step, str]) -> tuple[Step, str]:
-    if isinstance(step, Finding):
+    if isinstance(step, SharedStatistic):
         given = (_named(value, names) if isinstance(value, Factor) else str(value) for value in step.arguments)
         inputs = ", ".join(
             text for text, value in zip(given, step.arguments, strict=True) if not isinstance(value, tuple)
         )
-        return step, f"{names[step]} = {step.summary.name}({inputs}): {', '.join(step.outputs)}"
+        return step, f"{names[step]} = {step.statistic.name}({inputs}): {', '.join(step.outputs)}"
     text = render(step, names={child: names[child] for child in step.inputs if child in names})
-    read = [names[finding] for finding in findings(step)]
+    read = [names[shared] for shared in shared_statistics(step)]
     return step, f"{names[step]} = {text}" + (f" from {', '.join(read)}" if read else "")
 
 

@@ -11,7 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import replace
 
-from factorloom.engine.plan.plan import Emit, Finding, Instruction, Keep, Load, Orientation, Plan, Run, Stage, Step
+from factorloom.engine.plan.plan import (
+    Emit,
+    Instruction,
+    Keep,
+    Load,
+    Orientation,
+    Plan,
+    Run,
+    SharedStatistic,
+    Stage,
+    Step,
+)
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
@@ -101,4 +112,4 @@ def _instructions(
 
 
 def _inputs(step: Step) -> tuple[Factor, ...]:
-    return step.inputs if isinstance(step, Finding) else step.operands
+    return step.inputs if isinstance(step, SharedStatistic) else step.operands

@@ -11,20 +11,21 @@ from typing import TypeAlias
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operator import COL, LIT, Summary
+from factorloom.expressions.form import Statistic
+from factorloom.expressions.operator import COL, LIT
 
 __all__ = [
     "Emit",
-    "Finding",
     "Instruction",
     "Keep",
     "Load",
     "Orientation",
     "Plan",
     "Run",
+    "SharedStatistic",
     "Stage",
     "Step",
-    "findings",
+    "shared_statistics",
 ]
 
 
@@ -32,22 +33,22 @@ Argument: TypeAlias = Factor | float | int | tuple[float | int, ...]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A summary of certain inputs: run once, read by every operator that asks for the same.
+class SharedStatistic:
+    """A statistic of certain inputs: computed once, read by every operator that needs the same.
 
     Attributes
     ----------
-    summary
-        The loop, and the names of what it finds.
+    statistic
+        The loop, and the names of its outputs.
     arguments
-        What it is given: nodes and numbers; a tuple of all numbers that are asked for in place of `summary.every`.
+        What it is given: nodes and numbers; in place of `statistic.every` a tuple of all values that are needed.
     key
-        The category that it is found within, for operators on `Axis.GROUP`.
+        The category within which it is computed, for operators on `Axis.GROUP`.
     digest
         What arguments and category are, in text: factors themselves cannot be compared.
     """
 
-    summary: Summary
+    statistic: Statistic
     arguments: tuple[Argument, ...] = field(compare=False)
     key: Factor | None = field(compare=False)
     digest: str
@@ -57,24 +58,24 @@ class Finding:
         return tuple(argument for argument in self.arguments if isinstance(argument, Factor))
 
     @property
-    def asked(self) -> tuple[float | int, ...]:
-        """The values of `summary.every` that are asked for."""
+    def parameters(self) -> tuple[float | int, ...]:
+        """The values of the parameter `statistic.every`."""
         return next((argument for argument in self.arguments if isinstance(argument, tuple)), ())
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What it fills, once for every value asked for."""
-        names = self.summary.outputs
-        return tuple(f"{name} at {value}" for value in self.asked for name in names) if self.asked else names
+        """What it fills, once for each of these parameters."""
+        names = self.statistic.outputs
+        return tuple(f"{name} at {value}" for value in self.parameters for name in names) or names
 
-    def answering(self, asked: Iterable[float | int]) -> Finding:
-        """The same for other values of `summary.every`."""
-        values = tuple(asked)
+    def with_parameters(self, parameters: Iterable[float | int]) -> SharedStatistic:
+        """The same for other values of the parameter `statistic.every`."""
+        values = tuple(parameters)
         return replace(self, arguments=tuple(values if isinstance(a, tuple) else a for a in self.arguments))
 
 
-Step: TypeAlias = Factor | Finding
-"""What is computed at a time: an operator, or a summary that operators read."""
+Step: TypeAlias = Factor | SharedStatistic
+"""What is computed at a time: an operator, or a statistic that operators read."""
 
 
 class Orientation(Enum):
@@ -100,7 +101,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Run:
-    """Compute an operator, or a summary that operators read."""
+    """Compute an operator, or a statistic that operators read."""
 
     step: Step
 
@@ -134,7 +135,7 @@ class Stage:
     nodes
         What is computed here, inputs before the nodes that use them. Filled by the pass `cut`.
     steps
-        The nodes in the order in which they run, each summary before the first node that reads it. Filled by
+        The nodes in the order in which they run, each statistic before the first node that reads it. Filled by
         `schedule`.
     instructions
         All that the stage does, in order. Filled by `place`.
@@ -171,12 +172,12 @@ class Stage:
         groups = (node.inputs[-1] for node in self.nodes if node.operator.axis is Axis.GROUP)
         return tuple(dict.fromkeys(str(column.parameters[0]) for column in groups))
 
-    def reach(self) -> tuple[float, float]:
+    def span(self) -> tuple[float, float]:
         """Bars before and after the current one that the stage reads; infinite for unbounded memory."""
         before: dict[Factor, float] = {}
         after: dict[Factor, float] = {}
         for node in self.nodes:
-            own = node.operator.reach(node.operator.named(node.parameters))
+            own = node.operator.span(node.operator.named(node.parameters))
             past = math.inf if node.operator.unbounded else own[0]
             before[node] = past + max((before.get(child, 0) for child in node.operands), default=0)
             after[node] = max(0, own[1]) + max((after.get(child, 0) for child in node.operands), default=0)
@@ -188,7 +189,7 @@ class Stage:
         held = most = 0
         ends: Counter[int] = Counter()
         for place, step in enumerate(self.steps):
-            made = len(step.outputs) if isinstance(step, Finding) else 1
+            made = len(step.outputs) if isinstance(step, SharedStatistic) else 1
             held += made
             ends[max(place, last.get(step, place))] += made
             most = max(most, held)
@@ -241,18 +242,18 @@ class Plan:
 
 
 def _read(step: Step) -> tuple[Step, ...]:
-    return step.inputs if isinstance(step, Finding) else (*step.operands, *findings(step))
+    return step.inputs if isinstance(step, SharedStatistic) else (*step.operands, *shared_statistics(step))
 
 
-def findings(node: Factor) -> Iterator[Finding]:
+def shared_statistics(node: Factor) -> Iterator[SharedStatistic]:
     """What the kernel of a node reads besides the node's own inputs."""
     op = node.operator
     given: dict[str, Factor | float | int] = dict(zip(op.input_names(len(node.inputs)), node.inputs, strict=True))
     given |= {name: op.kinds[name].encode(value) for name, value in op.named(node.parameters).items()}
     key = node.inputs[-1] if op.axis is Axis.GROUP else None
-    for summary in op.summaries:
-        shared = [given[name] for name in summary.arguments if name != summary.every]
-        arguments = tuple((given[name],) if name == summary.every else given[name] for name in summary.arguments)
-        parts = (*shared, *(() if key is None else (key,)))
+    for statistic in op.statistics:
+        every = statistic.every
+        arguments = tuple((given[name],) if name == every else given[name] for name in statistic.arguments)
+        parts = [given[name] for name in statistic.arguments if name != every] + ([] if key is None else [key])
         digest = " ".join(part.digest if isinstance(part, Factor) else repr(part) for part in parts)
-        yield Finding(summary, arguments, key, digest)  # type: ignore[arg-type]
+        yield SharedStatistic(statistic, arguments, key, digest)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ def needed_rows(plan: Plan, bars: Bars, selected: Mask) -> Mask:
         if stage.orientation is Orientation.DATE:
             first, last = _whole_dates(first, last, bars)
         else:
-            before, after = stage.reach()
+            before, after = stage.span()
             present = first < last
             start, stop = bars.by_symbol[:-1], bars.by_symbol[1:]
             first = np.where(present, np.maximum(start, first - min(before, bars.rows)), first).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Pass 4: say in which order a stage's nodes run, with every summary before the first node that reads it.
+"""Pass 4: say in which order a stage's nodes run, with every statistic before the first node that reads it.
 
 What reads a value runs as soon as it can, while the value is still in the processor's cache; that also keeps few
 values alive at a time.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from factorloom.engine.plan.plan import Finding, Plan, Stage, Step, findings
+from factorloom.engine.plan.plan import Plan, SharedStatistic, Stage, Step, shared_statistics
 
 __all__ = ["schedule"]
 
@@ -21,12 +21,12 @@ def schedule(plan: Plan) -> Plan:
 def _ordered(stage: Stage) -> Iterator[Step]:
     inside = set(stage.nodes)
     needs: dict[Step, set[Step]] = {}
-    asked: dict[Finding, set[float | int]] = {}
+    parameters: dict[SharedStatistic, set[float | int]] = {}
     for node in stage.nodes:
-        read = tuple(findings(node))
-        for finding in read:
-            needs.setdefault(finding, {child for child in finding.inputs if child in inside})
-            asked.setdefault(finding, set()).update(finding.asked)
+        read = tuple(shared_statistics(node))
+        for shared in read:
+            needs.setdefault(shared, {child for child in shared.inputs if child in inside})
+            parameters.setdefault(shared, set()).update(shared.parameters)
         needs[node] = {*read, *(child for child in node.operands if child in inside)}
     users: dict[Step, list[Step]] = {step: [] for step in needs}
     for step, needed in needs.items():
@@ -39,7 +39,7 @@ def _ordered(stage: Stage) -> Iterator[Step]:
             if ready not in needs or needs[ready]:
                 continue
             del needs[ready]
-            yield ready.answering(sorted(asked[ready])) if isinstance(ready, Finding) else ready
+            yield ready.with_parameters(sorted(parameters[ready])) if isinstance(ready, SharedStatistic) else ready
             for user in users[ready]:
                 needs[user].discard(ready)
             stack += reversed(users[ready])

@@ -41,10 +41,9 @@ def _constant(node: Factor) -> Factor | None:
     op = node.operator
     if op.axis is not Axis.CELL or op in (COL, LIT) or any(child.operator is not LIT for child in node.inputs):
         return None
-    assert op.meaning_form is not None
     with np.errstate(all="ignore"):
         inputs = [np.array([child.parameters[0]], dtype=np.float64) for child in node.inputs]
-        value = float(op.call(op.meaning_form, inputs, node.parameters)[0])
+        value = float(op.call("meaning", inputs, node.parameters)[0])
     return lit(value if np.isfinite(value) else np.nan)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.plan.cut import cut
 from factorloom.engine.plan.passes import PASSES, make_plan
-from factorloom.engine.plan.plan import Emit, Finding, Keep, Load, Orientation, Plan, Run, findings
+from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Plan, Run, SharedStatistic, shared_statistics
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
 from tests.strategies import factors
@@ -97,7 +97,11 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
                     assert stage.orientation is Orientation.SYMBOL or layout is Orientation.DATE
                     known.add(node)
                 case Run(step):
-                    needed = set(step.inputs) if isinstance(step, Finding) else {*step.operands, *findings(step)}
+                    needed = (
+                        set(step.inputs)
+                        if isinstance(step, SharedStatistic)
+                        else {*step.operands, *shared_statistics(step)}
+                    )
                     assert needed <= known
                     known.add(step)
                 case Keep(node, layout):
@@ -110,7 +114,7 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
                     assert stage.orientation is Orientation.SYMBOL
                     assert not streamed or number == len(plan.stages) - 1
                     emitted.append(node)
-        assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, Finding)}
+        assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, SharedStatistic)}
         assert stage.steps == tuple(item.step for item in stage.instructions if isinstance(item, Run))
     assert sorted(map(id, emitted)) == sorted(map(id, dict.fromkeys(plan.outputs.values())))
 
@@ -118,8 +122,8 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
 def test_a_summary_runs_once_for_all_that_read_it() -> None:
     plan = make_plan({"a": fl.ts_mean(fl.close, 5), "b": fl.ts_std(fl.close, 5), "c": fl.ts_zscore(fl.close, 5)})
     steps = plan.stages[0].steps
-    assert [type(step) for step in steps].count(Finding) == 1
-    assert isinstance(steps[0], Finding)
+    assert [type(step) for step in steps].count(SharedStatistic) == 1
+    assert isinstance(steps[0], SharedStatistic)
 
 
 def test_a_plan_can_be_stopped_after_any_pass() -> None:
@@ -131,6 +135,6 @@ def test_reach_adds_up_within_a_stage() -> None:
     plan = make_plan(
         {"x": fl.parse("cs_rank(ts_mean(ts_delay(close, 3), 5)) + ts_lead(close, 2)"), "y": fl.ts_ema(fl.close, 3)}
     )
-    assert [stage.reach() for stage in plan.stages] == [(math.inf, 2), (0, 0), (0, 0)]
+    assert [stage.span() for stage in plan.stages] == [(math.inf, 2), (0, 0), (0, 0)]
     plan = make_plan({"x": fl.parse("cs_rank(ts_mean(ts_delay(close, 3), 5))")})
-    assert [stage.reach() for stage in plan.stages] == [(7, 0), (0, 0), (0, 0)]
+    assert [stage.span() for stage in plan.stages] == [(7, 0), (0, 0), (0, 0)]

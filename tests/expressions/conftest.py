@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from factorloom.expressions.factor import OPERATORS
+from factorloom.expressions.registry import OPERATORS
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,8 @@ from hypothesis import given
 
 import factorloom as fl
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError, WindowError, suggest
-from factorloom.expressions.factor import OPERATORS, Factor
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.registry import OPERATORS
 from tests.strategies import factors
 
 

@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 
 import factorloom as fl
 from factorloom.engine.plan.passes import make_plan
-from factorloom.engine.plan.plan import Finding
+from factorloom.engine.plan.plan import SharedStatistic
 from factorloom.expressions.errors import FactorloomError, IndicatorError, UnknownOperatorError
-from factorloom.expressions.factor import OPERATORS
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.indicator import Indicator, Indicators
 from factorloom.expressions.parameter import Choice
+from factorloom.expressions.registry import OPERATORS
 from tests.oracle import Array, assert_same, mean_of, to_array
 from tests.strategies import calls, columns, panels
 
@@ -112,7 +112,7 @@ def test_several_outputs_come_from_one_run() -> None:
     assert both.first.unbounded and both.first.lookback == 0
     plan = make_plan({"count": both.first, "total": both.i})
     steps = [step for stage in plan.stages for step in stage.steps]
-    assert sum(isinstance(step, Finding) for step in steps) == 1
+    assert sum(isinstance(step, SharedStatistic) for step in steps) == 1
     assert len(steps) == 3
     fl.check_indicator(streak, range(50), range(50), a=2)
     assert streak.operators[0].summary == "The output `first` of `streak`."

@@ -9,7 +9,7 @@ import pytest
 
 import factorloom as fl
 from factorloom.expressions.errors import ArgumentError, FactorloomError, IndicatorError, LookaheadError, WindowError
-from factorloom.expressions.factor import OPERATORS
+from factorloom.expressions.registry import OPERATORS
 from tests.oracle import Array
 
 

@@ -1,4 +1,4 @@
-"""Kernels: the loops of operators and summaries, compiled when first used.
+"""Kernels: the loops of operators and statistics, compiled when first used.
 
 A kernel sees one run of rows at a time. `launch` wraps it into a driver that walks over the runs of a tile, and makes
 every result of an operator that is not finite missing.
@@ -6,8 +6,6 @@ every result of an operator that is not finite missing.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import itertools
 import logging
 import threading
@@ -19,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba.core.errors import NumbaError
 
-from factorloom.engine.plan.plan import Finding, Plan, Step, findings
+from factorloom.engine.plan.plan import Plan, SharedStatistic, Step, shared_statistics
 from factorloom.engine.runtime.jit import compile_driver
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import IndicatorError
@@ -30,8 +28,8 @@ __all__ = ["Launch", "Read", "has_kernel", "launch", "prepare"]
 
 log = logging.getLogger(__name__)
 
-Read: TypeAlias = Factor | tuple[Finding, str]
-"""What a kernel reads: the value of a node, or one output of a summary."""
+Read: TypeAlias = Factor | tuple[SharedStatistic, str]
+"""What a kernel reads: the value of a node, or one output of a statistic."""
 
 DRIVER = """
 def {name}(env, slots, numbers, offsets, first, last):
@@ -80,7 +78,7 @@ class _Shape:
     arguments
         For each its name, and how many arrays stand for it, or which and how many numbers.
     variadic
-        The argument that is a tuple; those of a summary fill a tuple too.
+        The argument that is a tuple; those of a statistic fill a tuple too.
     """
 
     function: FunctionType | np.ufunc
@@ -90,8 +88,8 @@ class _Shape:
     variadic: str | None
 
     @property
-    def summarises(self) -> bool:
-        """Whether it is a summary, whose outputs are used as they are."""
+    def is_statistic(self) -> bool:
+        """Whether it is a statistic, whose outputs are used as they are."""
         return self.outputs != ("out",)
 
 
@@ -132,36 +130,32 @@ def has_kernel(step: Step) -> bool:
 
 
 def _function(step: Step) -> Callable[..., Any] | None:
-    if isinstance(step, Finding):
-        return step.summary.form
-    meaning = step.operator.meaning_form
-    return step.operator.kernel_form or (meaning if meaning in ARITHMETIC else None)
+    if isinstance(step, SharedStatistic):
+        return step.statistic.loop
+    forms = step.operator.forms
+    if "kernel" in forms:
+        return forms["kernel"].function
+    return forms["meaning"].function if forms["meaning"].function in ARITHMETIC else None
 
 
 def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
     """Every argument of the loop but its outputs, with what stands for it: one value, or those of a variadic."""
-    if isinstance(step, Finding):
-        given = zip(step.summary.arguments, step.arguments, strict=True)
+    if isinstance(step, SharedStatistic):
+        given = zip(step.statistic.arguments, step.arguments, strict=True)
         return [(name, list(value) if isinstance(value, tuple) else [value]) for name, value in given]
     op = step.operator
-    if op.kernel_form is None:
+    if "kernel" not in op.forms:
         return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
     known: dict[str, list[Any]] = {}
     for name, value in op.named(step.parameters).items():
         known[name] = [op.kinds[name].encode(value)]
     for name, child in zip(op.input_names(len(step.inputs)), step.inputs, strict=True):
         known.setdefault(name, []).append(child)
-    for finding in findings(step):
+    for shared in shared_statistics(step):
         known.update(
-            {name: [(finding, out)] for name, out in zip(finding.summary.outputs, finding.outputs, strict=True)}
+            {name: [(shared, out)] for name, out in zip(shared.statistic.outputs, shared.outputs, strict=True)}
         )
-    return [(name, known.get(name, [])) for name in _taken(op.kernel_form)]
-
-
-@functools.cache
-def _taken(kernel: Callable[..., None]) -> tuple[str, ...]:
-    """The names of what a kernel reads: all that it takes but the last."""
-    return tuple(inspect.signature(kernel).parameters)[:-1]
+    return [(name, known.get(name, [])) for name in op.forms["kernel"].names[:-1]]
 
 
 def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:
@@ -171,9 +165,9 @@ def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:
     )
     function = _function(step)
     assert isinstance(function, FunctionType | np.ufunc)
-    if isinstance(step, Finding):
+    if isinstance(step, SharedStatistic):
         outputs = tuple(f"out{place}" for place in range(len(step.outputs)))
-        return _Shape(function, step.summary.name, kinds, outputs, step.summary.every)
+        return _Shape(function, step.statistic.name, kinds, outputs, step.statistic.every)
     return _Shape(function, step.operator.name, kinds, ("out",), step.operator.variadic)
 
 
@@ -193,7 +187,7 @@ def _compile(shape: _Shape) -> Any:
     if isinstance(shape.function, np.ufunc):
         pieces, source = [f"{x}[i]" for x in arrays], ELEMENTWISE
     else:
-        pieces, source = list(_pieces(shape)), DRIVER + ("" if shape.summarises else CLEANING)
+        pieces, source = list(_pieces(shape)), DRIVER + ("" if shape.is_statistic else CLEANING)
     name = "_".join([shape.name, *map(_worded, shape.arguments), fingerprint(shape.function)])
     source = source.format(name=name, views="\n    ".join(views), pieces=", ".join(pieces))
     try:
@@ -216,7 +210,7 @@ def _pieces(shape: _Shape) -> Iterator[str]:
             parts = [f"{kind[0]}(numbers[{next(numbers)}])" for _ in range(kind[1])]
         yield _tuple(parts) if name == shape.variadic else parts[0]
     outputs = [f"{output}[a:b]" for output in shape.outputs]
-    yield from [_tuple(outputs)] if shape.summarises and shape.variadic else outputs
+    yield from [_tuple(outputs)] if shape.is_statistic and shape.variadic else outputs
 
 
 def _tuple(parts: Sequence[str]) -> str:

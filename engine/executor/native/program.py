@@ -22,7 +22,7 @@ from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
 from factorloom.engine.executor.native.result import Column
 from factorloom.engine.executor.native.tile import Tiles
-from factorloom.engine.plan.plan import Emit, Finding, Keep, Load, Orientation, Run, Stage, Step
+from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage, Step
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -69,7 +69,7 @@ class Scratch:
 
 
 Value: TypeAlias = Read | tuple[Factor, Factor] | str
-"""What a slot holds: a node, an output of a summary, a node in the order of a category column, or another array."""
+"""What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
 
 
 class Program:
@@ -129,15 +129,15 @@ class Program:
             self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
 
     def _run(self, step: Step) -> None:
-        """Run an operator or a summary."""
-        key = step.key if isinstance(step, Finding) else _key(step)
+        """Run an operator or a statistic."""
+        key = step.key if isinstance(step, SharedStatistic) else _key(step)
         call = launch(step)
         if call is None:
             assert isinstance(step, Factor)
             self._calls.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
             return
         takes = self._reads(call.reads, key)
-        if isinstance(step, Finding):
+        if isinstance(step, SharedStatistic):
             gives = [self._slot((step, name)) for name in step.outputs]
         else:
             gives = [self._slot(_grouped(step, key))]
@@ -273,12 +273,11 @@ def _joined(calls: Sequence[_Call]) -> _Calls:
 
 def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
     """The meaning of a cell-wise operator, in place where it is a ufunc."""
-    form = node.operator.meaning_form
-    assert form is not None
-    if isinstance(form, np.ufunc):
-        form(*takes, out=gives)
+    function = node.operator.forms["meaning"].function
+    if isinstance(function, np.ufunc):
+        function(*takes, out=gives)
     else:
-        gives[:] = node.operator.call(form, takes, node.parameters)
+        gives[:] = node.operator.call("meaning", takes, node.parameters)
     transfer.clean(gives)
 
 

@@ -56,7 +56,7 @@ def cs_residual(x: Input, *exposures: Input, weight: Input = 1.0, intercept: Int
 
 
 @cs_residual.meaning
-def _(x: Array, *exposures: Array, weight: Array, intercept: bool) -> Array:
+def _residual(x: Array, *exposures: Array, weight: Array, intercept: bool) -> Array:
     there = ~np.isnan([x, *exposures, weight]).any(axis=0) & (weight > 0)
     out = np.full(x.size, np.nan)
     if there.sum() > len(exposures) + intercept:
@@ -83,8 +83,7 @@ def _rest(x: Array, root: Array, basis: list[Array], intercept: bool) -> Array:
 def _(x: pl.Expr, *exposures: pl.Expr, weight: pl.Expr, intercept: bool) -> pl.Expr:
     def section(columns: pl.Series) -> pl.Series:
         first, *others, last = columns.struct.unnest().to_numpy().T
-        assert cs_residual.meaning_form
-        return pl.Series(cs_residual.meaning_form(first, *others, weight=last, intercept=intercept))
+        return pl.Series(_residual(first, *others, weight=last, intercept=intercept))
 
     columns = [column.alias(str(place)) for place, column in enumerate([x, *exposures, weight])]
     return pl.struct(columns).map_batches(section, return_dtype=pl.Float64)
@@ -184,12 +183,11 @@ def ts_residual(x: Input, *exposures: Input, window: Pair, min_samples: PairSamp
 
 
 @ts_residual.meaning
-def _(x: Array, *exposures: Array, min_samples: int) -> float:
-    assert cs_residual.meaning_form
+def _residual_now(x: Array, *exposures: Array, min_samples: int) -> float:
     there = ~np.isnan([x, *exposures]).any(axis=0)
     if there.sum() < min_samples:
         return np.nan
-    rest: Array = cs_residual.meaning_form(x, *exposures, weight=np.ones(x.size), intercept=True)
+    rest = _residual(x, *exposures, weight=np.ones(x.size), intercept=True)
     return float(rest[-1])
 
 
@@ -198,8 +196,7 @@ def _(x: pl.Expr, *exposures: pl.Expr, window: int, min_samples: int) -> pl.Expr
     def symbol(columns: pl.Series) -> pl.Series:
         rows = columns.struct.unnest().to_numpy()
         windows = [rows[max(0, end - window) : end].T for end in range(1, len(rows) + 1)]
-        assert ts_residual.meaning_form
-        values = [ts_residual.meaning_form(*each, min_samples=min_samples) for each in windows]
+        values = [_residual_now(*each, min_samples=min_samples) for each in windows]
         return pl.Series(values, dtype=pl.Float64)
 
     columns = [column.alias(str(place)) for place, column in enumerate([x, *exposures])]

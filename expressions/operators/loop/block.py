@@ -1,4 +1,4 @@
-"""How windows are summed without drift: the block method, in summaries that the operators on windows share.
+"""How windows are summed without drift: the block method, in statistics that the operators on windows share.
 
 A series is cut into blocks of `window` bars. Every window is then the tail of one block followed by the head of the
 next, and costs the same whatever its length:
@@ -23,13 +23,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorloom.expressions.operator import summary
+from factorloom.expressions.form import statistic
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["comoments", "moments", "products", "shape", "shared_comoments", "sums"]
 
 
-@summary("total")
+@statistic("total")
 def sums(x: Array, window: int, total: Array) -> None:
     """The sum of the present values of every window."""
     tail = np.zeros(min(window, x.size))
@@ -47,7 +47,7 @@ def sums(x: Array, window: int, total: Array) -> None:
             tail[np.uint64(k - 1)] = s
 
 
-@summary("product")
+@statistic("product")
 def products(x: Array, window: int, product: Array) -> None:
     """The product of the present values of every window, 1 where it has none."""
     tail = np.ones(min(window, x.size))
@@ -65,7 +65,7 @@ def products(x: Array, window: int, product: Array) -> None:
             tail[np.uint64(k - 1)] = p
 
 
-@summary("count", "base", "total", "scatter")
+@statistic("count", "base", "total", "scatter")
 def moments(x: Array, window: int, count: Array, base: Array, total: Array, scatter: Array) -> None:
     """Number, a member, the sum around that member, and `count` times the sum of squared deviations from the mean.
 
@@ -109,7 +109,7 @@ def moments(x: Array, window: int, count: Array, base: Array, total: Array, scat
             tail_n[j], tail_s[j], tail_q[j] = n, s, q
 
 
-@summary("count", "total", "square", "cube", "fourth")
+@statistic("count", "total", "square", "cube", "fourth")
 def shape(x: Array, window: int, count: Array, total: Array, square: Array, cube: Array, fourth: Array) -> None:
     """Number of values, and sums of the first four powers of their distances from a member."""
     tail = np.zeros((5, min(window, x.size)))
@@ -214,5 +214,5 @@ def comoments(
 
 
 OUTPUTS = "count", "base_x", "base_y", "total_x", "total_y", "scatter_x", "scatter_y", "scatter_xy"
-shared_comoments = summary(*OUTPUTS)(comoments)
-"""The summary, for kernels that always read it; `ts_corr` calls the plain loop, and for long windows only."""
+shared_comoments = statistic(*OUTPUTS)(comoments)
+"""The statistic, for kernels that always read it; `ts_corr` calls the plain loop, and for long windows only."""

@@ -1,4 +1,4 @@
-"""How many values windows have, and their bounds: summaries of a whole series at once.
+"""How many values windows have, and their bounds: statistics of a whole series at once.
 
 The largest of 2 bars gives the largest of 4, that the largest of 8, and so on up to the window. Every step is one pass
 without branches over arrays that stay in the processor's cache, so 252 bars cost little more than 5.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorloom.expressions.operator import summary
+from factorloom.expressions.form import statistic
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["TIES", "counts", "highs", "lows", "widen_ago"]
@@ -17,7 +17,7 @@ TIES = ("oldest", "newest")
 OLDEST = TIES.index("oldest")
 
 
-@summary("count")
+@statistic("count")
 def counts(x: Array, window: int, count: Array) -> None:
     """How many values every window has: known at once where nothing is missing after the first value."""
     start = 0
@@ -44,13 +44,13 @@ def counts(x: Array, window: int, count: Array) -> None:
         later[i] = n
 
 
-@summary("top")
+@statistic("top")
 def highs(x: Array, window: int, top: Array) -> None:
     """The largest value of every window, infinitely small where it has none."""
     widen(x, window, 1.0, top)
 
 
-@summary("bottom")
+@statistic("bottom")
 def lows(x: Array, window: int, bottom: Array) -> None:
     """The smallest value of every window, infinitely large where it has none."""
     widen(x, window, -1.0, bottom)

@@ -1,5 +1,5 @@
 """What the operators on cross-sections share: how values are spread over members, centres that keep every digit, and
-the summaries that their kernels read: the sums and the moments of a section, and its order.
+the statistics that their kernels read: the sums and the moments of a section, and its order.
 
 The plain loops are called by kernels and compiled with them.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from factorloom.expressions.operator import summary
+from factorloom.expressions.form import statistic
 from factorloom.expressions.operators.loop.sort import rank_section
 
 __all__ = [
@@ -62,14 +62,14 @@ def mean_in(x: pl.Expr) -> pl.Expr:
 # --- moments: four sums side by side, because one addition waits for the one before it ----------------------------
 
 
-@summary("count", "base", "total")
+@statistic("count", "base", "total")
 def section_sums(x: Array, count: Array, base: Array, total: Array) -> None:
     """The number of present members, one of them, and the sum around it: each in the first element of its array."""
     base[0] = first_present(x)
     count[0], total[0] = _sums(x, base[0])
 
 
-@summary("count", "base", "total", "square")
+@statistic("count", "base", "total", "square")
 def section_moments(x: Array, count: Array, base: Array, total: Array, square: Array) -> None:
     """The number of present members, one of them, the sum around it, and the sum of squared deviations from the mean:
     each in the first element of its array. Exact for constants and whole numbers."""
@@ -151,7 +151,7 @@ def _or_zero(value: float) -> float:
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-@summary("rank", "ascending")
+@statistic("rank", "ascending")
 def ordered(x: Array, rank: Array, ascending: Array) -> None:
     """The ranks of the members, from 1 on and ties sharing the mean of theirs, and the values from the smallest to the
     largest, the missing ones last."""

@@ -1,4 +1,4 @@
-"""How a cross-section is put in order and ranked: plain loops that the summary `ordered` calls.
+"""How a cross-section is put in order and ranked: plain loops that the statistic `ordered` calls.
 
 A small section is sorted by insertion. A larger one is sorted by where its values lie in their range, 18 to 22 bits of
 it, in two passes that count digits (a radix sort from the last digit to the first), and then by insertion, which has

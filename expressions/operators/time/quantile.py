@@ -16,7 +16,8 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
-from factorloom.expressions.operator import operator, summary
+from factorloom.expressions.form import statistic
+from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import counts
 from factorloom.expressions.operators.loop.window import (
     Array,
@@ -51,7 +52,7 @@ class _Probability(Real):
         return number
 
 
-@summary("quantile", every="q")
+@statistic("quantile", every="q")
 def quantiles(x: Array, window: int, q: tuple[float, ...], quantile: tuple[Array, ...]) -> None:
     """Quantiles of every window, missing where it is empty."""
     order, moved = empty_order(window, x.size), empty_order(window, x.size)

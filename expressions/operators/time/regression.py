@@ -18,7 +18,8 @@ import polars as pl
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
-from factorloom.expressions.operator import operator, summary
+from factorloom.expressions.form import statistic
+from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import moments, shared_comoments
 from factorloom.expressions.operators.loop.window import (
     Array,
@@ -63,7 +64,7 @@ def ts_trend(x: Input, window: Pair, *, value: LineValue = "slope", min_samples:
     """
 
 
-@summary("time_total", "time_scatter", "time_product")
+@statistic("time_total", "time_scatter", "time_product")
 def trend(x: Array, window: int, time_total: Array, time_scatter: Array, time_product: Array) -> None:
     """Places in the window: their sum, and their scatter with themselves and with `x`, as in `block.moments`."""
     tail = np.zeros((5, min(window, x.size)))

@@ -1,0 +1,82 @@
+"""The forms of an operator, and the statistics that several kernels share.
+
+An operator has one meaning and several forms of it, each a function:
+
+- `meaning`: NumPy on ONE window or ONE cross-section (whole columns for cell-wise operators): the definition;
+- `polars`: the same as a Polars expression inside its symbol or date;
+- `kernel`: a plain loop over one symbol's bars, or one cross-section, that writes `out`.
+
+Meaning and Polars form take the inputs in order, and by name the parameters that they name; inputs after a variadic one
+come by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs (a variadic
+one as a tuple) or parameters, and `out` last; it may also name the outputs of a `Statistic` of the same inputs, which
+is computed once for all operators that read it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Form", "Statistic", "statistic"]
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A plain loop whose results several kernels read: sums behind mean and deviation, the order behind ranks.
+
+    Attributes
+    ----------
+    loop
+        Takes inputs and parameters under the names that operators give them, then fills one array per output.
+    arguments, outputs : tuple of str
+        What it takes, and what it fills, in the order of its signature.
+    every : str or None
+        A parameter of which it takes the values of all operators that read it, as a tuple, to fill a tuple of outputs.
+    """
+
+    loop: Callable[..., None]
+    arguments: tuple[str, ...]
+    outputs: tuple[str, ...]
+    every: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.loop.__name__
+
+
+def statistic(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Statistic]:
+    """Declare a plain loop as a statistic that fills these outputs, its last arguments."""
+
+    def declare(loop: Callable[..., None]) -> Statistic:
+        names = tuple(inspect.signature(loop).parameters)
+        assert names[-len(outputs) :] == outputs, f"{loop.__name__} must take {outputs} last"
+        assert every is None or (every in names and len(outputs) == 1), f"{loop.__name__} must take {every}"
+        return Statistic(loop, names[: -len(outputs)], outputs, every)
+
+    return declare
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to compute an operator.
+
+    Attributes
+    ----------
+    function
+        What computes it.
+    statistics : tuple of Statistic
+        What the function may read besides the inputs and parameters of the operator.
+    """
+
+    function: Callable[..., Any]
+    statistics: tuple[Statistic, ...] = ()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the arguments; a ufunc has none."""
+        return () if isinstance(self.function, np.ufunc) else tuple(inspect.signature(self.function).parameters)

@@ -1,0 +1,158 @@
+"""What the language knows: every operator by its name, as far as its nodes need to know it.
+
+Factors are made by operators, and operators of factors. Neither has to import the other: what a text needs of a factor
+is a `Node`, and what a factor needs of its operator is a `Definition`. `Factor` and `Operator` add the rest.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, get_args, get_type_hints
+
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.form import Form, Statistic
+from factorloom.expressions.parameter import Kind, Value
+
+__all__ = ["OPERATORS", "BarCount", "Definition", "Node", "register"]
+
+BarCount: TypeAlias = Callable[..., int]
+
+
+class Node:
+    """An operator on inputs, with parameters.
+
+    Attributes
+    ----------
+    operator, inputs, parameters
+    size : int
+        How many nodes the text has: a part that is shared counts as often as it is written.
+    """
+
+    __slots__ = ("__weakref__", "inputs", "operator", "parameters", "size")
+
+    operator: Definition
+    inputs: tuple[Node, ...]
+    parameters: tuple[Value, ...]
+    size: int
+
+
+class Definition:
+    """An operator as it is declared: its signature, its forms, and the bars that it reads.
+
+    Attributes
+    ----------
+    name, axis, version
+        `version` is part of every digest: raise it when the meaning changes, and cached results are not reused.
+    signature : inspect.Signature
+    inputs : tuple of str
+        Names of the arguments that are factors, the category last for operators on `Axis.GROUP`.
+    variadic : str or None
+        The one among them that takes any number of factors (`*exposures`).
+    kinds : mapping of str to Kind
+        The parameters and what they accept.
+    unbounded, looks_ahead : bool
+        Whether it remembers the whole history, and whether it reads bars after the current one.
+    forms : dict of str to Form
+        `meaning`, `polars` and `kernel`; cell-wise operators need no kernel.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        axis: Axis,
+        *,
+        lookback: BarCount | None = None,
+        lookahead: BarCount | None = None,
+        unbounded: bool = False,
+        version: int | str = 1,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.name = function.__name__
+        self.axis = axis
+        self.version = version
+        self.unbounded = unbounded
+        self.looks_ahead = lookahead is not None and lookback is None
+        self._lookback, self._lookahead = lookback, lookahead
+        self.signature = inspect.signature(function)
+        self.inputs, self.kinds = _declared(function)
+        self.variadic = next((p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
+        self._body = function
+        self.forms: dict[str, Form] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The factor for these arguments."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<Operator {self.name}{self.signature}>"
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the documentation."""
+        return (self.__doc__ or "").strip().partition("\n")[0]
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What the kernel reads besides inputs and parameters."""
+        return self.forms["kernel"].statistics if "kernel" in self.forms else ()
+
+    def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
+        """What a form gives for these inputs, less the category, and the parameters that it names."""
+        function, names = self.forms[form].function, self.forms[form].names
+        given = list(zip(self.input_names(len(inputs) + (self.axis is Axis.GROUP)), inputs, strict=False))
+        named: dict[str, object] = {name: value for name, value in given if self._is_keyword(name)}
+        placed = [value for name, value in given if name not in named]
+        named |= {name: value for name, value in self.named(parameters).items() if name in names}
+        return function(*placed, **named)
+
+    def input_names(self, count: int) -> tuple[str, ...]:
+        """The name of each of so many inputs, the variadic one as often as it takes one."""
+        extra = count - len(self.inputs) + 1
+        return tuple(name for name in self.inputs for _ in range(extra if name == self.variadic else 1))
+
+    def argument_names(self, count: int) -> tuple[str, ...]:
+        """The name that each of so many positional arguments goes to, the variadic ones as `exposures[0]` and on."""
+        names = tuple(self.signature.parameters)
+        if self.variadic is None:
+            return names[:count]
+        before = names.index(self.variadic)
+        return names[: min(before, count)] + tuple(f"{self.variadic}[{k}]" for k in range(count - before))
+
+    def named(self, parameters: tuple[Value, ...]) -> dict[str, Value]:
+        """The parameters of a node by name."""
+        return dict(zip(self.kinds, parameters, strict=True))
+
+    def span(self, parameters: Mapping[str, Value]) -> tuple[int, int]:
+        """Bars that this operator alone reads before and after the current one; a negative after: only older bars."""
+        before = self._lookback(**parameters) if self._lookback else 0
+        after = self._lookahead(**parameters) if self._lookahead else 0
+        return before, after
+
+    def _is_keyword(self, name: str) -> bool:
+        return self.signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+OPERATORS: dict[str, Definition] = {}
+"""Every operator by its name in text, in the order of definition."""
+
+
+def register(operator: Definition) -> None:
+    """Add an operator to the language."""
+    assert operator.name not in OPERATORS, f"operator {operator.name} is defined twice"
+    OPERATORS[operator.name] = operator
+
+
+def _declared(function: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Kind]]:
+    """Names of the inputs, and kinds of the parameters, from the annotations of a signature."""
+    inputs: list[str] = []
+    kinds: dict[str, Kind] = {}
+    hints = get_type_hints(function, include_extras=True)
+    for name in inspect.signature(function).parameters:
+        kind = next((extra for extra in get_args(hints[name]) if isinstance(extra, Kind)), None)
+        if kind is None:
+            inputs.append(name)
+        else:
+            kinds[name] = kind
+    return tuple(inputs), kinds
