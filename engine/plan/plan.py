@@ -54,7 +54,8 @@ class SharedStatistic:
     digest: str
 
     @property
-    def inputs(self) -> tuple[Factor, ...]:
+    def operands(self) -> tuple[Factor, ...]:
+        """The nodes that it reads."""
         return tuple(argument for argument in self.arguments if isinstance(argument, Factor))
 
     @property
@@ -101,9 +102,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Run:
-    """Compute an operator, or a statistic that operators read."""
+    """Compute an operator, which reads these statistics besides its inputs, or a statistic."""
 
     step: Step
+    statistics: tuple[SharedStatistic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,16 @@ class Stage:
         The nodes in the order in which they run, each statistic before the first node that reads it. Filled by
         `schedule`.
     instructions
-        All that the stage does, in order. Filled by `place`.
+        All that the stage does, in order. Filled by `place`, like what follows.
+    waiting
+        The values that are kept in memory while the stage runs: what it keeps, and what it or a later stage loads.
     """
 
     orientation: Orientation
     nodes: tuple[Factor, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Run, ...] = ()
     instructions: tuple[Instruction, ...] = ()
+    waiting: tuple[Factor, ...] = ()
 
     @property
     def loads(self) -> tuple[Load, ...]:
@@ -185,10 +190,11 @@ class Stage:
 
     def width(self) -> int:
         """The largest number of values that are computed here and still needed at the same time."""
-        last = {read: place for place, step in enumerate(self.steps) for read in _read(step)}
+        last = {read: place for place, run in enumerate(self.steps) for read in (*run.step.operands, *run.statistics)}
         held = most = 0
         ends: Counter[int] = Counter()
-        for place, step in enumerate(self.steps):
+        for place, run in enumerate(self.steps):
+            step = run.step
             made = len(step.outputs) if isinstance(step, SharedStatistic) else 1
             held += made
             ends[max(place, last.get(step, place))] += made
@@ -234,15 +240,10 @@ class Plan:
         """Whether any value changes between the order of symbols and that of dates."""
         return any(layout is not stage.orientation for stage in self.stages for layout in stage.layouts)
 
-    def waiting(self, number: int) -> set[Factor]:
-        """The kept values that lie between stages while this stage runs."""
-        kept = {keep.node for stage in self.stages[: number + 1] for keep in stage.keeps}
-        needed = {load.node for stage in self.stages[number:] for load in stage.loads}
-        return kept & (needed | {keep.node for keep in self.stages[number].keeps})
-
-
-def _read(step: Step) -> tuple[Step, ...]:
-    return step.inputs if isinstance(step, SharedStatistic) else (*step.operands, *shared_statistics(step))
+    @property
+    def most_waiting(self) -> int:
+        """How many values are kept in memory between stages at most."""
+        return max(len(stage.waiting) for stage in self.stages)
 
 
 def shared_statistics(node: Factor) -> Iterator[SharedStatistic]:

@@ -111,7 +111,7 @@ def test_several_outputs_come_from_one_run() -> None:
     ]
     assert both.first.unbounded and both.first.lookback == 0
     plan = make_plan({"count": both.first, "total": both.i})
-    steps = [step for stage in plan.stages for step in stage.steps]
+    steps = [run.step for stage in plan.stages for run in stage.steps]
     assert sum(isinstance(step, SharedStatistic) for step in steps) == 1
     assert len(steps) == 3
     fl.check_indicator(streak, range(50), range(50), a=2)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,15 +21,16 @@ from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
-from factorloom.engine.executor.native.result import Column
+from factorloom.engine.executor.native.result import Column, Values
 from factorloom.engine.executor.native.tile import Tiles
-from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage, Step
+from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage
 from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each, processors
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
-__all__ = ["Program", "Scratch"]
+__all__ = ["run_stage"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,35 @@ Value: TypeAlias = Read | tuple[Factor, Factor] | str
 """What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
 
 
+CHUNKS = 16
+"""Parts of a stage for each thread: few, so that little time goes into handing them out, but more than one, so that no
+thread waits long for the last.
+"""
+
+
+def run_stage(stage: Stage, bars: Bars, tiles: Tiles, values: Values, observer: Observer) -> None:
+    """Run a stage on these tiles, and leave what it keeps and emits in `values`."""
+    values.prepare(stage, tiles)
+    program = Program(stage, bars, values.kept, values.columns)
+    threads = max(1, min(processors(), len(tiles)))
+    chunks = np.unique(np.linspace(0, len(tiles), 1 + CHUNKS * threads, dtype=int)).tolist()
+    spare: SimpleQueue[Scratch] = SimpleQueue()
+    for _ in range(threads):
+        spare.put(program.scratch(tiles.size))
+
+    def run_chunk(chunk: tuple[int, int]) -> None:
+        scratch = spare.get()
+        try:
+            with np.errstate(all="ignore"):
+                program.run(tiles, *chunk, scratch, observer)
+        finally:
+            spare.put(scratch)
+
+    with observer.task(stage.orientation.value, len(chunks) - 1):
+        for_each(run_chunk, itertools.pairwise(chunks), observer)
+    observer.ran(len(tiles) * len(stage.steps))
+
+
 class Program:
     """What a stage does, as calls on slots; slots share registers.
 
@@ -97,8 +128,8 @@ class Program:
             match item:
                 case Load(node, layout):
                     self._load(node, layout, kept)
-                case Run(step):
-                    self._run(step)
+                case Run():
+                    self._run(item)
                 case Keep(node, layout):
                     self._keep(node, layout, kept[node])
                 case Emit(node):
@@ -128,10 +159,10 @@ class Program:
         else:
             self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
 
-    def _run(self, step: Step) -> None:
+    def _run(self, run: Run) -> None:
         """Run an operator or a statistic."""
+        step, call = run.step, launch(run)
         key = step.key if isinstance(step, SharedStatistic) else _key(step)
-        call = launch(step)
         if call is None:
             assert isinstance(step, Factor)
             self._calls.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))

@@ -73,7 +73,7 @@ class Tiles:
 
 def tile_rows(stage: Stage) -> int:
     """How many rows a tile of the stage has, unless a single symbol or date has more."""
-    return TILE_ROWS if all(map(has_kernel, stage.steps)) else FORMULA_TILES * TILE_ROWS
+    return TILE_ROWS if all(has_kernel(run.step) for run in stage.steps) else FORMULA_TILES * TILE_ROWS
 
 
 def tiles_of(stage: Stage, bars: Bars) -> Tiles:
