@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,16 +20,15 @@ from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
-from factorloom.engine.executor.native.result import Column, Values
+from factorloom.engine.executor.native.result import Column
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage
 from factorloom.engine.runtime.observer import Observer
-from factorloom.engine.runtime.thread import for_each, processors
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
-__all__ = ["run_stage"]
+__all__ = ["Program", "Scratch"]
 
 
 @dataclass(frozen=True)
@@ -74,41 +72,12 @@ Value: TypeAlias = Read | tuple[Factor, Factor] | str
 """What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
 
 
-CHUNKS = 16
-"""Parts of a stage for each thread: few, so that little time goes into handing them out, but more than one, so that no
-thread waits long for the last.
-"""
-
-
-def run_stage(stage: Stage, bars: Bars, tiles: Tiles, values: Values, observer: Observer) -> None:
-    """Run a stage on these tiles, and leave what it keeps and emits in `values`."""
-    values.prepare(stage, tiles)
-    program = Program(stage, bars, values.kept, values.columns)
-    threads = max(1, min(processors(), len(tiles)))
-    chunks = np.unique(np.linspace(0, len(tiles), 1 + CHUNKS * threads, dtype=int)).tolist()
-    spare: SimpleQueue[Scratch] = SimpleQueue()
-    for _ in range(threads):
-        spare.put(program.scratch(tiles.size))
-
-    def run_chunk(chunk: tuple[int, int]) -> None:
-        scratch = spare.get()
-        try:
-            with np.errstate(all="ignore"):
-                program.run(tiles, *chunk, scratch, observer)
-        finally:
-            spare.put(scratch)
-
-    with observer.task(stage.orientation.value, len(chunks) - 1):
-        for_each(run_chunk, itertools.pairwise(chunks), observer)
-    observer.ran(len(tiles) * len(stage.steps))
-
-
 class Program:
     """What a stage does, as calls on slots; slots share registers.
 
     Parameters
     ----------
-    stage, bars
+    stage, bars, tiles
     kept
         The array of every value that the stage loads or keeps, by node; columns of the panel excepted.
     columns
@@ -116,9 +85,9 @@ class Program:
     """
 
     def __init__(
-        self, stage: Stage, bars: Bars, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]
+        self, stage: Stage, bars: Bars, tiles: Tiles, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]
     ) -> None:
-        self._stage, self._bars = stage, bars
+        self._stage, self._bars, self._tiles = stage, bars, tiles
         self._slots: dict[Value, int] = {}
         self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
         self._constants: dict[int, float] = {}
@@ -207,8 +176,9 @@ class Program:
         """How many registers a tile needs."""
         return max(self._registers.values(), default=-1) + 1
 
-    def scratch(self, rows: int) -> Scratch:
-        """Memory in which a thread can run tiles of up to so many rows."""
+    def scratch(self) -> Scratch:
+        """Memory in which a thread can run any of the tiles."""
+        rows = self._tiles.size
         registers = np.empty((self.width, rows))
         arrays = {slot: registers[register] for slot, register in self._registers.items()}
         arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
@@ -219,18 +189,18 @@ class Program:
             addresses[slot] = array.ctypes.data
         return Scratch(arrays, addresses)
 
-    def run(self, tiles: Tiles, first: int, last: int, scratch: Scratch, observer: Observer) -> None:
+    def run(self, first: int, last: int, scratch: Scratch, observer: Observer) -> None:
         """Run all instructions on some of the tiles: at once if all are calls, else on one tile after another."""
         step = 1 if len(self._parts) > 1 else last - first
         for tile in range(first, last, step):
             for part in self._parts:
                 observer.check()
                 if isinstance(part, _Formula):
-                    rows = slice(int(tiles.bounds[tile]), int(tiles.bounds[tile + 1]))
+                    rows = slice(int(self._tiles.bounds[tile]), int(self._tiles.bounds[tile + 1]))
                     *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
                     _compute(part.node, takes, gives)
                 else:
-                    where = (scratch.addresses, self._steps, tiles.bounds, *tiles.runs(part.column))
+                    where = (scratch.addresses, self._steps, self._tiles.bounds, *self._tiles.runs(part.column))
                     call_all(*part.calls, *where, tile, tile + step)
 
     def _array(self, slot: int, rows: slice, scratch: Scratch) -> Array:
@@ -271,7 +241,7 @@ class Program:
 
     def _grouping(self, key: Factor) -> int:
         """The slot of the rows of all groups."""
-        return self._whole(self._bars.by_group(_column(key)).places)
+        return self._whole(self._tiles.groups[_column(key)].runs.places)
 
     def _call(
         self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
