@@ -2,8 +2,8 @@
 
 The loop sees the bars of one symbol, as arrays, and fills one array per output. It is the meaning, the Polars form
 and the kernel at once: Numba compiles it when it first runs. What is declared is frozen: the code, the constants that
-it names and the functions that it calls make up the version of the operator, so that changed code never meets cached
-results. Every indicator is first tried out in plain Python (`trial.py`).
+it names and the functions that it calls make up the version of the operator, so that results cached for other code are
+not reused. Every indicator is first tried out in plain Python (`trial.py`).
 """
 
 from __future__ import annotations
