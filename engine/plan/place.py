@@ -54,7 +54,7 @@ def _waiting(stages: list[Stage]) -> Iterator[Stage]:
 
 
 def _layouts(plan: Plan, reads: list[dict[Factor, None]]) -> dict[Factor, Orientation]:
-    """How the values lie that a stage date by date reads or makes; all others lie in the order of the panel."""
+    """The layout of the values that a stage date by date reads or makes; all others are in the order of the panel."""
     by_date: dict[Factor, Orientation] = {}
     for stage, read in zip(plan.stages, reads, strict=True):
         if stage.orientation is Orientation.DATE:

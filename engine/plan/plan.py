@@ -80,10 +80,7 @@ Step: TypeAlias = Factor | SharedStatistic
 
 
 class Orientation(Enum):
-    """In which order rows are taken, and values lie in memory.
-
-    The bars of a symbol stand together, or the bars of a date; within either in the order of the other.
-    """
+    """The order of rows: symbol-major (by symbol, then date), or date-major (by date, then symbol)."""
 
     SYMBOL = "symbol by symbol"
     DATE = "date by date"
@@ -91,9 +88,9 @@ class Orientation(Enum):
 
 @dataclass(frozen=True)
 class Load:
-    """Take in a column, or a value that an earlier stage has kept, which lies in this layout.
+    """Read a column, or a value that an earlier stage kept, in this layout.
 
-    Where the layout is not the stage's own orientation, its rows are brought into that.
+    Where the layout is not the orientation of the stage, rows are reordered on the way.
     """
 
     node: Factor
@@ -168,7 +165,7 @@ class Stage:
 
     @property
     def layouts(self) -> set[Orientation]:
-        """In which layouts values lie that the stage loads or keeps."""
+        """The layouts of what the stage loads or keeps."""
         return {load.layout for load in self.loads} | {keep.layout for keep in self.keeps}
 
     @property
@@ -191,15 +188,15 @@ class Stage:
     def width(self) -> int:
         """The largest number of values that are computed here and still needed at the same time."""
         last = {read: place for place, run in enumerate(self.steps) for read in (*run.step.operands, *run.statistics)}
-        held = most = 0
+        alive = most = 0
         ends: Counter[int] = Counter()
         for place, run in enumerate(self.steps):
             step = run.step
             made = len(step.outputs) if isinstance(step, SharedStatistic) else 1
-            held += made
+            alive += made
             ends[max(place, last.get(step, place))] += made
-            most = max(most, held)
-            held -= ends[place]
+            most = max(most, alive)
+            alive -= ends[place]
         return most
 
 
@@ -210,7 +207,7 @@ class Plan:
     Attributes
     ----------
     wanted
-        The factors asked for, by name.
+        The factors that the caller wants, by name.
     outputs
         What is computed for them, by name. Filled by the pass `simplify`.
     nodes

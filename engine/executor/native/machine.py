@@ -1,7 +1,6 @@
 """The default executor: a stage's whole program on one tile after another, tiles on threads.
 
-Columns and outputs are used where they lie. Values that a stage date by date loads or makes lie in the order of dates
-between stages.
+Columns and outputs are used in place. Values that a stage date by date loads or makes are kept in date-major order.
 """
 
 from __future__ import annotations
@@ -41,9 +40,9 @@ class NativeExecutor:
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`.
 
-        Outputs with a bit for each value; what lies between stages; columns with missing values and the order of dates,
-        which the panel keeps for later runs; and what the threads work with. Of a streamed plan three blocks are held
-        at most: one that is made, one that is used, and a copy on its way to a file.
+        Outputs with a validity bit for each value; values that wait between stages; columns with missing values and the
+        date-major order of rows, which the panel keeps for later runs; and the scratch memory of the threads. Of a
+        streamed plan up to two and a half blocks exist at once: one being made, one in use, one on its way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         filled = sum(bars.frame[column].null_count() > 0 for column in columns)

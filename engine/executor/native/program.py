@@ -110,7 +110,7 @@ class Program:
             self._steps[slot] = 0 if start is None else array.itemsize
 
     def _bind_outputs(self, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]) -> None:
-        """Let what is made here be written where it is wanted, if it is wanted as it is."""
+        """Let what is made here be written straight into the kept value or the output that it becomes."""
         nodes = set(self._stage.nodes)
         for node in self._stage.emits:
             if node in nodes and columns[node].values.dtype == np.float64:
@@ -120,7 +120,7 @@ class Program:
                 self._bound[self._slot(item.node)] = kept[item.node], 0
 
     def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Array]) -> None:
-        """Let a node be a stretch of a column, or of a kept value; or fetch it from the order of dates."""
+        """Bind a node to a column or a kept value; one in date-major order is first brought into the order of the panel."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
         array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
         if layout is self._stage.orientation:
@@ -146,12 +146,12 @@ class Program:
             self._call(transfer.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
 
     def _keep(self, node: Factor, layout: Orientation, target: Array) -> None:
-        """Leave a value for later stages, unless it was made where it is kept."""
+        """Copy a value into date-major order for later stages; one kept in the order of the stage was written there."""
         if layout is not self._stage.orientation:
             self._call(transfer.store_by_date, (self._read(node, None), self._places(), self._whole(target)))
 
     def _emit(self, node: Factor, column: Column) -> None:
-        """Leave a value in a column of the result, and mark what is present."""
+        """Write a value into an output column, and set the validity bits."""
         slot = self._read(node, None)
         if self._bound.get(slot, (None,))[0] is not column.values:
             target = self._slot(f"column {id(column)}")
@@ -213,13 +213,13 @@ class Program:
         return self._slots.setdefault(value, FIRST_SLOT + len(self._slots))
 
     def _whole(self, array: npt.NDArray[Any]) -> int:
-        """The slot of an array that does not move on with the tiles."""
+        """The slot of an array that is the same for all tiles."""
         slot = self._slot(f"array {id(array)}")
         self._bound[slot] = array, None
         return slot
 
     def _places(self) -> int:
-        """The slot of where the rows lie in the order of dates."""
+        """The slot of the position of each row in date-major order."""
         slot = self._slot("places")
         self._bound[slot] = self._bars.places, 0
         return slot
