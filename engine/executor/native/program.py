@@ -120,7 +120,7 @@ class Program:
                 self._bound[self._slot(item.node)] = kept[item.node], 0
 
     def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Array]) -> None:
-        """Bind a node to a column or a kept value; one in date-major order is first brought into the order of the panel."""
+        """Bind a node to a column or a kept value; one in date-major order is first brought into panel order."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
         array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
         if layout is self._stage.orientation:
