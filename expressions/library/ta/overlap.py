@@ -183,7 +183,8 @@ def alma(x: Factor = close, window: int = 9, offset: float = 0.85, sigma: float 
     """
     middle, width = offset * (window - 1), window / sigma
     weights = [math.exp(-((window - 1 - ago - middle) ** 2) / (2 * width**2)) for ago in range(window)]
-    total, average = sum(weights), x * (weights[0] / sum(weights))
+    total = math.fsum(weights)  # the same in every Python: from 3.12 on, sum() rounds in another way
+    average = x * (weights[0] / total)
     for ago in range(1, window):
         average = average + ts_delay(x, ago) * (weights[ago] / total)
     return average
