@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factorloom.engine.model import ScoreModel
+from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.parse import parse
 from factorloom.storage.sql import by_key
 from factorloom.storage.store import Store, open_store
