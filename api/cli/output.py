@@ -72,6 +72,8 @@ def check_target(output: Path | None) -> None:
             raise ArgumentError(f"-o is followed by a file, got {output}", hint="give the whole path of such a file")
         if path.is_dir():
             raise ArgumentError(f"{output} is a folder", hint="name a file in it")
+        if path.is_symlink():
+            raise ArgumentError(f"{output} is a link that leads back to itself", hint=elsewhere)
         if _is_special(output):
             return
         if not path.parent.is_dir():

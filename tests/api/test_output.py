@@ -135,7 +135,7 @@ def test_a_bad_path_is_refused_before_anything_is_done(
         tmp_path / "none" / "x.csv": "there is no folder",
         store_path / "x.csv": "there is no folder",
         tmp_path / ("x" * 300): "cannot be written",
-        tmp_path / "loop": "cannot be written",
+        tmp_path / "loop": "leads back to itself",
         Path("--format"): "followed by a file",
     }
     with open_store(store_path) as store:
