@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
+
+from factorloom.api.cli.command import Output
 
 __all__ = ["app"]
 
@@ -24,7 +25,7 @@ def engine(
     peers: str = "all",
     operators: Annotated[bool, Parameter(negative="--no-operators")] = True,
     scaling: Annotated[bool, Parameter(negative="--no-scaling")] = True,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Output = None,
 ) -> None:
     """Time factor sets, single operators, workloads of other sizes, and startup.
 
@@ -47,11 +48,12 @@ def engine(
     scaling
         Whether to time other numbers of rows, factors and threads, and startup.
     output
-        A JSON file for all results.
+        A JSON file, or - for stdout, for all results.
     """
     import msgspec
     from rich.console import Console
 
+    from factorloom.api.cli.output import check_target, put
     from factorloom.bench.engine import Options, run
     from factorloom.bench.table import show
     from factorloom.bench.workload import Workload
@@ -65,14 +67,15 @@ def engine(
         operators=operators,
         scaling=scaling,
     )
+    check_target(output)
     report = run(options, Console(stderr=True, highlight=False, style="dim").print)
     show(report)
     if output is not None:
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        put(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
 
 
 @app.command
-def differences(*, output: Annotated[Path | None, Parameter(alias="-o")] = None) -> None:
+def differences(*, output: Output = None) -> None:
     """Write a Markdown page of the published formulas for which other engines give other values, and why.
 
     Parameters
@@ -80,9 +83,8 @@ def differences(*, output: Annotated[Path | None, Parameter(alias="-o")] = None)
     output
         A file, or - for stdout.
     """
+    from factorloom.api.cli.output import check_target, put
     from factorloom.bench.difference.page import page
 
-    if output is None or str(output) == "-":
-        print(page(), end="")
-    else:
-        output.write_text(page())
+    check_target(output)
+    put(page().encode(), output)

@@ -1,20 +1,28 @@
-"""How factors run, told once.
+"""How factors run.
 
     factors -> plan -> executor -> frame
 
-1. `bars.py` and `layout.py`: bars are checked and sorted by (symbol, date), with the offsets of every symbol and, when
-   first needed, the order by date. Missing is null in frames and NaN in arrays. `panel.py` is what users hold: bars
-   on which factors are computed and explained.
-2. `plan.py`: the factors become a `Plan` by the passes of `passes/`, one file each, in the order of `PASSES`:
-   `simplify` rewrites what has a cheaper form, `share` lists every distinct node once, inputs first, `cut` puts each
-   into a stage with a single axis, symbol by symbol or date by date, `arrange` puts the steps of a stage in order, with
-   the statistics that operators share, and `allot` says what each stage reads and leaves behind. `explain.py` tells it.
-3. An executor runs the plan stage by stage. `tile.py`, the default, hands tiles (the history of some symbols, or all
-   symbols on some dates) to threads. `program.py` works out once per stage which loop runs on which arrays; `kernel.py`
-   makes drivers of the operators' loops, `compile.py` compiles them, and `native.py` calls them one after another
-   without the interpreter; `loop.py` has the engine's own. Results lie in `memory.py` that is used again, in columns
-   of `result.py`, and leave as a frame, as blocks, or through `sink.py`. `lazy.py` runs the same plan as Polars stages:
-   the portable form and the second oracle. `request.py` reads what is asked for, `reach.py` finds the bars it needs.
-4. `model.py` (read and written by `document.py`) says which factors make a score, and `score.py` turns the factors of
-   a date into scores, with a rank and the contribution of every factor.
+1. `bars/`: `read.py` checks and sorts a table by (symbol, date); `bars.py` holds the rows of each symbol, date and
+   group, which `order.py` and `layout.py` find; `selection.py` picks rows by dates and symbols. Missing is null in
+   frames and NaN in arrays.
+2. `plan/`: `request.py` checks what a caller wants and makes a `Plan` of it (`plan.py`), by the passes that
+   `passes.py` lists, one file each: `simplify` rewrites what has a cheaper form, `share` lists every distinct node
+   once, inputs first, `cut` puts each node into a stage with a single orientation, symbol by symbol or date by date,
+   `schedule` orders the steps of a stage with the statistics that they share, and `place` writes down the
+   instructions of each stage: load, run, keep, emit. `reach.py` finds the bars that selected values need;
+   `explain.py` prints a plan.
+3. `executor/`: whatever offers `run(plan, bars, observer)` (`protocol.py`), found by name (`choose.py`).
+   `native/` is the default: `machine.py` takes stage after stage, `tile.py` cuts rows into tiles (the history of some
+   symbols, or all symbols on some dates), `run.py` hands tiles to threads, `program.py` turns the instructions of a
+   stage into calls on arrays, `kernel.py` makes drivers of the operators' loops, `call.py` calls drivers one after
+   another in compiled code, `transfer.py` has the drivers that move values, and `result.py` the arrays that are
+   written.
+   `polars.py` runs the same stages as Polars expressions: the portable form and the second opinion. `file.py` writes
+   blocks of outputs to Parquet.
+4. `panel.py` is what users hold: bars on which factors are computed, written and explained.
+5. `research/`: `model.py` (read and written by `document.py`) says which factors make a score, and `score.py` turns the
+   factors of a date into scores, with a rank and the contribution of every factor.
+
+`runtime/` is what all of it stands on: compiled loops kept on disk, the one pool of threads, memory that is reused, and
+the observer that counts, shows progress and cancels.
 """

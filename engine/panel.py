@@ -58,7 +58,7 @@ class Panel(Bars):
         Raises
         ------
         UnknownColumnError
-            Where a key column is not there.
+            Where the frame lacks a key column.
         BarsError
             Where a key is missing or duplicated, the dates cannot be read, or a column is of no use.
 
@@ -129,7 +129,7 @@ class Panel(Bars):
         dtype
             Of the values returned; the computation is in Float64 either way.
         observer
-            Counts what is done, and can cancel it; by default a progress bar where there is a terminal.
+            Counts kernels and memory, and can cancel the computation. The default draws a progress bar on a terminal.
 
         Returns
         -------
@@ -141,7 +141,7 @@ class Panel(Bars):
         UnknownColumnError
             Where a factor reads a column that the panel does not have.
         CancelledError
-            Where the observer was told to cancel.
+            Where `observer.cancel()` was called.
 
         Examples
         --------
@@ -192,8 +192,8 @@ class Panel(Bars):
         Parameters
         ----------
         path
-            A file (`….parquet`), or a folder to hold several. What is there is replaced once all is written, and
-            stays as it is where anything fails.
+            A file (`….parquet`), or a folder for several files. An old one is replaced once all is written, and stays
+            unchanged where anything fails.
 
         Returns
         -------
@@ -203,7 +203,7 @@ class Panel(Bars):
         Raises
         ------
         ArgumentError
-            Where the folder does not exist, or holds something other than Parquet files.
+            Where the folder does not exist, or contains files other than Parquet.
 
         Examples
         --------

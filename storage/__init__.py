@@ -1,7 +1,9 @@
 """Where data lives: one DuckDB file that holds bars, cached factor columns and scores.
 
     open_store(path)             store       the user's verbs, each a few lines over the modules below
-        |                        database    opens the file safely; cursors to read, transactions to write
+        |                        database    cursors to read, transactions to write
+        |                        connection  opens the file safely, once per process
+        |                        lock        keeps other processes out while it is open
         |                        catalog     what the store knows about itself, and the layout of its tables
         |                        journal     what was done, and how much of it came from the cache
         |                        sql         names and results in SQL

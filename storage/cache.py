@@ -21,7 +21,7 @@ from factorloom.expressions.factor import Factor
 from factorloom.storage import catalog
 from factorloom.storage.catalog import Dataset
 from factorloom.storage.selection import Selection
-from factorloom.storage.sql import Cursor, fetch, quote, table, value
+from factorloom.storage.sql import Cursor, by_key, fetch, quote, table, value
 
 __all__ = [
     "Label",
@@ -156,7 +156,7 @@ def read(
     places: Mapping[str, Place],
     selection: Selection,
 ) -> pl.DataFrame:
-    """Symbol, date and the named columns of the selected bars, in the order of the bars."""
+    """Symbol, date and the named columns of the selected bars, by symbol and date."""
     columns = list(dict.fromkeys(factor.digest for factor in names.values()))
     tables = _aliases(places[digest].source for digest in columns)
     chosen = ", ".join(
@@ -165,7 +165,7 @@ def read(
     )
     condition, terms = selection.where("t0")
     query = f"SELECT t0.symbol, t0.date, {chosen} FROM {_side_by_side(tables)} WHERE {condition}"
-    values = fetch(cursor, query, terms)
+    values = by_key(fetch(cursor, query, terms))
     return values.select(
         "symbol",
         "date",

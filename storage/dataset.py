@@ -15,7 +15,7 @@ from factorloom.storage.catalog import Dataset
 from factorloom.storage.quality import QualityReport, check
 from factorloom.storage.reading import Table
 from factorloom.storage.selection import Selection
-from factorloom.storage.sql import Cursor, fetch, table
+from factorloom.storage.sql import Cursor, by_key, fetch, table
 from factorloom.storage.upsert import Upsert, upsert
 
 __all__ = ["Source", "load", "read_panel"]
@@ -42,7 +42,7 @@ def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = EVERYTHING
             f"dataset {entry.name!r} has no bars in {selection}",
             hint=f"it runs from {entry.start} to {entry.end}",
         )
-    return join_attributes(bars, _stored(cursor, "attributes", entry.name))
+    return join_attributes(by_key(bars), _stored(cursor, "attributes", entry.name))
 
 
 def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
@@ -136,7 +136,7 @@ def _stored(cursor: Cursor, schema: str, name: str) -> pl.DataFrame | None:
 
 
 def _read(cursor: Cursor, schema: str, name: str, selection: Selection) -> pl.DataFrame:
-    """Rows come in the order in which they were written: by key."""
+    """Rows come in the order in which they were written, by key, unless symbols are selected."""
     condition, terms = selection.where("stored")
     query = f"SELECT * FROM {table(schema, name)} AS stored WHERE {condition}"
     return fetch(cursor, query, terms)

@@ -163,8 +163,9 @@ def _bad_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The bars at fault, finding by finding, with the numbers that show it."""
     prices = [name for name in PRICES if name in bars.columns]
     shown = ["symbol", "date", *prices]
-    found = {"high_low_violations": bars.select(shown).filter(_outside(prices))}
-    found["nonpositive_prices"] = bars.select(shown).filter(_any(pl.col(name) <= 0 for name in prices))
+    priced = bars.select(shown)
+    found = {"high_low_violations": _where_any(priced, _outside(prices))}
+    found["nonpositive_prices"] = _where_any(priced, [pl.col(name) <= 0 for name in prices])
     if "volume" in bars.columns:
         volumes = bars.select("symbol", "date", "volume")
         found["zero_volume"] = volumes.filter(pl.col("volume") == 0)
@@ -174,10 +175,10 @@ def _bad_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return found
 
 
-def _outside(prices: Sequence[str]) -> pl.Expr:
+def _outside(prices: Sequence[str]) -> list[pl.Expr]:
     """High below low, or open or close beyond either; a missing price is outside nothing."""
     above = [("open", "high"), ("close", "high"), ("low", "high"), ("low", "open"), ("low", "close")]
-    return _any(pl.col(less) > pl.col(more) for less, more in above if less in prices and more in prices)
+    return [pl.col(less) > pl.col(more) for less, more in above if less in prices and more in prices]
 
 
 def _extreme(closes: pl.DataFrame) -> pl.DataFrame:
@@ -217,11 +218,12 @@ def _bad_symbols(calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _gaps(calendar: pl.DataFrame) -> pl.DataFrame:
-    return calendar.filter(pl.col("gaps") > 0).select("symbol", "gaps").sort("gaps", descending=True)
+    return calendar.filter(pl.col("gaps") > 0).select("symbol", "gaps").sort("gaps", "symbol", descending=[True, False])
 
 
-def _any(conditions: Any) -> pl.Expr:
-    return pl.any_horizontal(pl.lit(False), *conditions).fill_null(False)
+def _where_any(bars: pl.DataFrame, conditions: Sequence[pl.Expr]) -> pl.DataFrame:
+    """The bars that meet a condition; none where there is none, for Polars refuses a filter that is a literal alone."""
+    return bars.filter(pl.any_horizontal(conditions)) if conditions else bars.clear()
 
 
 def _counted(counts: dict[str, int]) -> str:

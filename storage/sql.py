@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-__all__ = ["Cursor", "fetch", "quote", "table", "value"]
+__all__ = ["Cursor", "by_key", "fetch", "quote", "table", "value"]
 
 Cursor = duckdb.DuckDBPyConnection
 
@@ -41,3 +41,14 @@ def fetch(cursor: Cursor, query: str, parameters: Any = None) -> pl.DataFrame:
     """A result as a frame, by way of Arrow."""
     frame: pl.DataFrame = cursor.sql(query, params=parameters).pl()
     return frame
+
+
+def by_key(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows by symbol and date; DuckDB keeps the order in which they are stored, but not where it joins.
+
+    >>> by_key(pl.DataFrame({"symbol": ["B", "A"], "date": [1, 1]}))["symbol"].to_list()
+    ['A', 'B']
+    """
+    symbol, date = pl.col("symbol"), pl.col("date")
+    follows = (symbol > symbol.shift()) | ((symbol == symbol.shift()) & (date > date.shift()))
+    return frame if frame.select(follows.all()).item() else frame.sort("symbol", "date")

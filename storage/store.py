@@ -93,6 +93,7 @@ class Store:
         DatasetError
             The name is none.
         """
+        self._database.check_open()
         run = Run("load", catalog.check_name(dataset))
         names = _mapping(columns)
         given = Source(
@@ -291,6 +292,12 @@ def open_store(path: str | os.PathLike[str], *, read_only: bool = False) -> Stor
         One file, in a folder that exists. `":memory:"` is a store that is gone when closed.
     read_only
         Write nothing. Several processes may read one store, as long as none writes it.
+
+    Notes
+    -----
+    All stores of one file in a process share one connection, also through symbolic and hard links. A store that only
+    reads may be opened beside one that writes; the reverse is refused. A store of the process that this one was forked
+    from cannot be used.
 
     Raises
     ------

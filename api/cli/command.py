@@ -37,6 +37,9 @@ app = App(
 app.command("factorloom.bench.cli:app", name="bench", help="Time Factorloom beside its peers.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+Output = Annotated[Path | None, Parameter(alias="-o", allow_leading_hyphen=True)]
+"""A file for a result, or - for stdout; `check_target` refuses other words with a hyphen before."""
+
 NAMED = re.compile(r"([A-Za-z_]\w*)=(?!=)(.*)", re.DOTALL)
 
 
@@ -54,7 +57,13 @@ class Out:
     """
 
     format: Literal["table", "json", "csv", "parquet", "arrow"] = "table"
-    output: Annotated[Path | None, Parameter(alias="-o")] = None
+    output: Output = None
+
+    def check(self) -> None:
+        """Refuse a file that cannot be written before anything is done."""
+        from factorloom.api.cli.output import check_target
+
+        check_target(self.output)
 
     def write(self, frame: pl.DataFrame) -> None:
         from factorloom.api.cli.output import write
@@ -75,7 +84,7 @@ class At:
 
     store: Annotated[Path, Parameter(env_var="FACTORLOOM_STORE")] = Path("factorloom.duckdb")
 
-    def open(self, *, there: bool = True) -> Store:
+    def open(self, *, there: bool = True, read_only: bool = False) -> Store:
         """The store; one that must be `there` already is not created."""
         from factorloom.expressions.errors import StoreError
         from factorloom.storage.store import open_store
@@ -85,7 +94,7 @@ class At:
                 f"there is no store at {self.store}",
                 hint="make one with `factorloom load` or `factorloom demo`, or name it with --store",
             )
-        return open_store(self.store)
+        return open_store(self.store, read_only=read_only)
 
 
 @Parameter(name="*")
@@ -170,8 +179,10 @@ def load(
 @app.command
 def datasets(*, at: At = At(), out: Out = Out()) -> None:
     """List the datasets of a store."""
-    with at.open() as store:
-        out.write(store.datasets())
+    out.check()
+    with at.open(read_only=True) as store:
+        listed = store.datasets()
+    out.write(listed)
 
 
 @app.command
@@ -189,8 +200,10 @@ def compute(dataset: str, *factors: str, rows: Rows = Rows(), at: At = At(), out
     if not factors:
         raise ArgumentError("no factor to compute", hint="factorloom compute us 'ts_mean(close, 20) / close - 1'")
     wanted = {name: parse(text) for name, text in map_names(factors).items()}
+    out.check()
     with at.open() as store:
-        out.write(store.compute(dataset, wanted, **rows.choice()))
+        values = store.compute(dataset, wanted, **rows.choice())
+    out.write(values)
 
 
 @app.command
@@ -209,6 +222,7 @@ def score(dataset: str, model: Path, *, date: str | None = None, at: At = At(), 
     from factorloom.engine.research.model import ScoreModel
 
     made = ScoreModel.from_toml(model)
+    out.check()
     with at.open() as store:
         scores = store.score(dataset, made, date=date)
     out.write(scorecard(scores) if out.format == "table" else scores)
@@ -223,8 +237,10 @@ def sql(query: str, *, at: At = At(), out: Out = Out()) -> None:
     query
         One reading statement.
     """
-    with at.open() as store:
-        out.write(store.sql(query))
+    out.check()
+    with at.open(read_only=True) as store:
+        result = store.sql(query)
+    out.write(result)
 
 
 @app.command
@@ -247,7 +263,7 @@ def operators(
     name: str | None = None,
     *,
     format: Literal["table", "json", "markdown"] = "table",
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Output = None,
 ) -> None:
     """List the operators, or tell one in full.
 
@@ -260,13 +276,14 @@ def operators(
     output
         A file, or - for stdout.
     """
+    from factorloom.api.cli.output import put
     from factorloom.api.verb.operator import describe, listed
     from factorloom.expressions.reference import reference
 
     if name is not None:
-        print(describe(name))
+        put(f"{describe(name)}\n".encode(), output)
     elif format == "markdown":
-        write_text(reference(), output)
+        put(reference().encode(), output)
     else:
         Out(format, output).write(listed())
 
@@ -276,7 +293,7 @@ def library(
     name: str | None = None,
     *,
     format: Literal["table", "json", "csv", "parquet", "arrow", "markdown"] = "table",
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: Output = None,
 ) -> None:
     """List the factor libraries, or the factors of one.
 
@@ -289,6 +306,7 @@ def library(
     output
         A file, or - for stdout.
     """
+    from factorloom.api.cli.output import put
     from factorloom.api.verb.library import factors, find, libraries
     from factorloom.expressions.library.page import page
 
@@ -297,12 +315,7 @@ def library(
     elif name is None:
         raise ArgumentError("the markdown page is that of one library", hint="factorloom library alpha101 …")
     else:
-        write_text(page(find(name)), output)
-
-
-def write_text(text: str, output: Path | None) -> None:
-    """Write a page to a file, or to stdout."""
-    print(text, end="") if output is None or str(output) == "-" else output.write_text(text)
+        put(page(find(name)).encode(), output)
 
 
 def map_names(factors: Sequence[str]) -> dict[str, str]:

@@ -6,12 +6,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 
-import duckdb
 import polars as pl
 from rich import box
 from rich.console import Console
@@ -25,7 +24,11 @@ from factorloom.engine.research.score import composite
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.library import styles
+from factorloom.storage import catalog
+from factorloom.storage.connection import alone, logs, look
+from factorloom.storage.database import open_database
 from factorloom.storage.market import simulate
+from factorloom.storage.sql import fetch
 from factorloom.storage.store import open_store
 
 __all__ = ["run"]
@@ -90,12 +93,12 @@ def style_model(columns: Sequence[str]) -> ScoreModel:
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse a file that the demo did not make, or that holds other bars by now."""
+    """Refuse a file that the demo did not make, or that holds other bars by now; nobody has it open."""
     if not path.exists():
         return
-    with open_store(path, read_only=True) as store:
-        made = store.sql(f"SELECT value FROM catalog.meta WHERE key = '{MARK}'").height
-        held = store.datasets().select("name", "version").rows()
+    with look(str(path)) as cursor:
+        made = fetch(cursor, f"SELECT value FROM catalog.meta WHERE key = '{MARK}'").height
+        held = catalog.datasets(cursor).select("name", "version").rows()
     others = [name for name, version in held if not made or (name, version) != (DATASET, 1)]
     if others or not made:
         raise StoreError(
@@ -109,36 +112,45 @@ def in_place_of(path: Path) -> Iterator[Path]:
     """A file for a new store, which takes the place of the one at `path` if all goes well, and is removed if not."""
     path = path.resolve()  # or a link would be replaced, and not what it leads to
     part = path.with_name(f".{path.name}.{os.getpid()}")
-    check_replaceable(path)
+    with alone(str(path)):
+        check_replaceable(path)
     sweep(path)
     try:
         yield part
-        with duckdb.connect(str(part)) as connection:
-            connection.execute("INSERT INTO catalog.meta VALUES (?, ?)", [MARK, version("factorloom")])
-        check_replaceable(path)  # it may have changed since
-        log_of(path).unlink(missing_ok=True)
-        part.replace(path)
+        mark(part)
+        with alone(str(path)):
+            check_replaceable(path)  # it may have changed since
+            remove_logs(path)
+            part.replace(path)
     finally:
         remove(part)
+
+
+def mark(part: Path) -> None:
+    """Have a store say that the demo made it."""
+    database = open_database(part)
+    with closing(database), database.writing() as cursor:
+        cursor.execute("INSERT INTO catalog.meta VALUES (?, ?)", [MARK, version("factorloom")])
+    if logs(str(part)):
+        raise StoreError("the demo cannot write its store as a whole", hint="free disk space")
 
 
 def sweep(path: Path) -> None:
     """Remove what demos that were killed have left beside `path`."""
     for part in path.parent.glob(f".{escape(path.name)}.*"):
         if part.suffix[1:].isdigit():
-            with suppress(duckdb.Error):  # a demo that still runs has it locked
-                duckdb.connect(str(part)).close()
+            with suppress(StoreError), alone(str(part)):  # a demo that still runs has it locked
                 remove(part)
 
 
 def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
-    log_of(path).unlink(missing_ok=True)
+    remove_logs(path)
 
 
-def log_of(path: Path) -> Path:
-    """Where DuckDB keeps what is not in the file yet."""
-    return path.with_name(path.name + ".wal")
+def remove_logs(path: Path) -> None:
+    for log in logs(str(path)):
+        Path(log).unlink(missing_ok=True)
 
 
 def table_of(scores: pl.DataFrame, sectors: pl.DataFrame) -> Table:

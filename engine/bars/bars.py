@@ -24,7 +24,7 @@ class Bars:
 
     @property
     def rows(self) -> int:
-        """How many bars there are."""
+        """The number of bars."""
         return self.frame.height
 
     @property
@@ -55,12 +55,12 @@ class Bars:
 
     @cached_property
     def by_date(self) -> Index:
-        """Where the rows of each date start when rows lie in the order of dates, and where the last one's end."""
+        """Where the rows of each date start in date-major order, and where the rows of the last date end."""
         return offsets_of(self.date_codes)
 
     @cached_property
     def places(self) -> Index:
-        """Where each row of the panel lies in the order of dates; within a date in the order of symbols."""
+        """The position of each row of the panel in date-major order: by date, then by symbol."""
         from factorloom.engine.executor.native.transfer import places_of
 
         places = np.empty(self.rows, np.int64)
@@ -77,7 +77,7 @@ class Bars:
 
     @cached_property
     def date_codes(self) -> Index:
-        """The number of each row's date: symbol by symbol the dates ascend, so that one walk finds them."""
+        """The number of each row's date, found in one pass since the dates of a symbol ascend."""
         from factorloom.engine.executor.native.transfer import cursor
 
         codes = np.empty(self.rows, np.int64)

@@ -1,4 +1,4 @@
-"""How rows are laid out: columns as arrays, and the runs of rows that an operator sees one at a time."""
+"""Columns as arrays, and the runs of rows (a symbol, a date, a group) that an operator sees one at a time."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def runs_by_group(codes: Index, offsets: Index) -> GroupRuns:
 
 
 def codes_of(series: pl.Series) -> Index:
-    """Whole numbers from 0 for the distinct values, -1 where there is none."""
+    """Whole numbers from 0 for the distinct values, -1 for missing ones."""
     return (series.rank("dense").cast(pl.Int64) - 1).fill_null(-1).to_numpy()
 
 
 def offsets_of(codes: npt.NDArray[np.integer]) -> Index:
-    """Where the rows of every code start when they lie together, and where the last ones end."""
+    """Where the rows of each code start, and where the rows of the last code end; equal codes are adjacent."""
     return np.concatenate([[0], np.cumsum(np.bincount(codes))]).astype(np.int64)

@@ -21,13 +21,11 @@ def write_blocks(blocks: Iterator[pl.DataFrame], target: str | os.PathLike[str])
     """
     path = Path(target)
     if not path.parent.is_dir():
-        raise ArgumentError(f"there is no folder {path.parent}", hint="make it first")
+        raise ArgumentError(f"the folder {path.parent} does not exist", hint="create it first")
     if path.suffix == ".parquet" and not path.is_dir():
         return _write_file(blocks, path)
     if path.exists() and not _is_ours(path):
-        raise ArgumentError(
-            f"{path} holds other things than Parquet files", hint="name a new folder, or a .parquet file"
-        )
+        raise ArgumentError(f"{path} contains files other than Parquet", hint="name a new folder, or a .parquet file")
     return _write_folder(blocks, path)
 
 

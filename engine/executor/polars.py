@@ -34,12 +34,11 @@ class PolarsExecutor:
         outputs: dict[Factor, pl.Series] = {}
         kept: list[pl.Series] = []
         with observer.task("Polars stages", len(plan.stages)):
-            for number, stage in enumerate(plan.stages):
-                waiting = [node for node in plan.nodes if node in plan.waiting(number)]
-                wanted = dict.fromkeys(names[node] for node in (*waiting, *stage.emits))
+            for stage in plan.stages:
+                wanted = dict.fromkeys(names[node] for node in (*stage.waiting, *stage.emits))
                 table = _frame(stage, bars, kept, names).select(*wanted).collect(engine="in-memory")
                 outputs |= {node: table[names[node]] for node in stage.emits}
-                kept = [table[names[node]] for node in waiting]
+                kept = [table[names[node]] for node in stage.waiting]
                 observer.advance()
         kind = pl.Float32 if plan.dtype == "float32" else pl.Float64
         values = [outputs[factor].cast(kind).alias(name) for name, factor in plan.outputs.items()]
@@ -50,7 +49,7 @@ class PolarsExecutor:
         item = 4 if plan.dtype == "float32" else 8
         return {
             "results": len(set(plan.outputs.values())) * bars.rows * (item + 1 / 8),
-            "between stages": max(len(plan.waiting(n)) for n in range(len(plan.stages))) * bars.rows * 8,
+            "between stages": plan.most_waiting * bars.rows * 8,
             "columns": max(len(stage.nodes) + len(stage.loads) for stage in plan.stages) * bars.rows * 8,
         }
 

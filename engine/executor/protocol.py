@@ -24,15 +24,14 @@ class Block(NamedTuple):
 class Executor(Protocol):
     """Runs plans over bars.
 
-    A plan says all that is to be done, stage by stage. An executor does it in its own way: it may split the rows of a
-    stage as it likes, as long as each symbol, or each date, stays whole.
+    A plan lists all instructions, stage by stage. An executor may split the rows of a stage in any way that keeps each
+    symbol whole in a stage symbol by symbol, and each date in a stage date by date.
     """
 
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """The outputs of a plan in panel order, each under its name, missing as null.
 
-        At least one block, and together all rows: in one piece, or where the plan is streamed in as many as the
-        executor likes, each computed when it is asked for.
+        One block of all rows; of a streamed plan any number of blocks, at least one, each computed when it is consumed.
         """
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:

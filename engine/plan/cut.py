@@ -45,7 +45,7 @@ def _next(order: Sequence[Orientation], level: int, orientation: Orientation) ->
 
 
 def _settle(plan: Plan, level: dict[Factor, int], order: Sequence[Orientation]) -> None:
-    """Let a cell-wise node wait for the next stage where fewer values then change orientation."""
+    """Move a cell-wise node to the next stage where fewer values then change orientation."""
     outputs, users = set(plan.outputs.values()), _users(plan)
 
     def turns(node: Factor, number: int) -> int:
@@ -69,7 +69,7 @@ def _settle(plan: Plan, level: dict[Factor, int], order: Sequence[Orientation]) 
 
 
 def _delay(plan: Plan, level: dict[Factor, int], last: int) -> None:
-    """Let what only the last stage needs, and only columns feed, wait for it: so it need not be held until then."""
+    """Move what only the last stage needs, and only columns feed, into that stage: it then takes no memory before."""
     users = _users(plan)
     for node in reversed(plan.nodes):
         if level[node] == 0 and all(level[user] == last for user in users[node]):

@@ -14,7 +14,6 @@ from factorloom.engine.plan.plan import (
     SharedStatistic,
     Stage,
     Step,
-    shared_statistics,
 )
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
@@ -31,7 +30,7 @@ def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
     `memory` gives the bytes that an executor takes for so many rows, by purpose.
     """
     names: dict[Step, str] = {node: f"n{number}" for number, node in enumerate(plan.computed, start=1)}
-    found = dict.fromkeys(step for stage in plan.stages for step in stage.steps if isinstance(step, SharedStatistic))
+    found = dict.fromkeys(r.step for stage in plan.stages for r in stage.steps if isinstance(r.step, SharedStatistic))
     names |= {shared: f"s{number}" for number, shared in enumerate(found, start=1)}
     lines = [_overview(plan)]
     for number, stage in enumerate(plan.stages, start=1):
@@ -49,7 +48,7 @@ def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
 def _overview(plan: Plan) -> str:
     factors, work = len(plan.wanted), len(plan.computed)
     written = sum(sum(1 for node in f.walk() if node.operator not in (COL, LIT)) for f in plan.wanted.values())
-    read = [shared for stage in plan.stages for node in stage.nodes for shared in shared_statistics(node)]
+    read = [shared for stage in plan.stages for run in stage.steps for shared in run.statistics]
     statistics = f" and {_counted(len(set(read)), 'statistic')} (read {_counted(len(read), 'time')})" if read else ""
     lookback = max(factor.lookback for factor in plan.wanted.values())
     memory = ", unbounded memory" if any(factor.unbounded for factor in plan.wanted.values()) else ""
@@ -70,7 +69,7 @@ def _steps(plan: Plan, stage: Stage, names: Mapping[Step, str]) -> list[str]:
             left.setdefault(item.node, []).append("kept by date" if by_date else "kept by symbol")
         elif isinstance(item, Emit):
             left.setdefault(item.node, []).extend(n for n, factor in plan.outputs.items() if factor is item.node)
-    made = [_line(item.step, names) for item in stage.instructions if isinstance(item, Run)]
+    made = [_line(run, names) for run in stage.steps]
     inside = set(stage.nodes)
     made += [(node, _named(node, names)) for node in left if node not in inside]
     return [
@@ -79,7 +78,8 @@ def _steps(plan: Plan, stage: Stage, names: Mapping[Step, str]) -> list[str]:
     ]
 
 
-def _line(step: Step, names: Mapping[Step, str]) -> tuple[Step, str]:
+def _line(run: Run, names: Mapping[Step, str]) -> tuple[Step, str]:
+    step = run.step
     if isinstance(step, SharedStatistic):
         given = (_named(value, names) if isinstance(value, Factor) else str(value) for value in step.arguments)
         inputs = ", ".join(
@@ -87,7 +87,7 @@ def _line(step: Step, names: Mapping[Step, str]) -> tuple[Step, str]:
         )
         return step, f"{names[step]} = {step.statistic.name}({inputs}): {', '.join(step.outputs)}"
     text = render(step, names={child: names[child] for child in step.inputs if child in names})
-    read = [names[shared] for shared in shared_statistics(step)]
+    read = [names[shared] for shared in run.statistics]
     return step, f"{names[step]} = {text}" + (f" from {', '.join(read)}" if read else "")
 
 

@@ -18,10 +18,7 @@ from factorloom.engine.plan.plan import (
     Load,
     Orientation,
     Plan,
-    Run,
-    SharedStatistic,
     Stage,
-    Step,
 )
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
@@ -44,11 +41,20 @@ def place(plan: Plan) -> Plan:
             keeps += [node for node in reads[0] if node in later and node in layouts]
         lines = _instructions(stage, number == 0, reads[number], dict.fromkeys(keeps), emits[number], layouts)
         stages.append(replace(stage, instructions=tuple(lines)))
-    return replace(plan, stages=tuple(stages))
+    return replace(plan, stages=tuple(_waiting(stages)))
+
+
+def _waiting(stages: list[Stage]) -> Iterator[Stage]:
+    """The stages with what is kept in memory while each of them runs."""
+    kept: dict[Factor, None] = {}
+    for number, stage in enumerate(stages):
+        needed = {load.node for later in stages[number:] for load in later.loads}
+        kept = {node: None for node in kept if node in needed} | {keep.node: None for keep in stage.keeps}
+        yield replace(stage, waiting=tuple(kept))
 
 
 def _layouts(plan: Plan, reads: list[dict[Factor, None]]) -> dict[Factor, Orientation]:
-    """How the values lie that a stage date by date reads or makes; all others lie in the order of the panel."""
+    """The layout of the values that a stage date by date reads or makes; all others are in the order of the panel."""
     by_date: dict[Factor, Orientation] = {}
     for stage, read in zip(plan.stages, reads, strict=True):
         if stage.orientation is Orientation.DATE:
@@ -99,17 +105,13 @@ def _instructions(
         if node in emits:
             yield Emit(node)
 
-    for step in stage.steps:
-        yield from load(_inputs(step))
-        yield Run(step)
-        if isinstance(step, Factor):
-            yield from leave(step)
+    for run in stage.steps:
+        yield from load(run.step.operands)
+        yield run
+        if isinstance(run.step, Factor):
+            yield from leave(run.step)
     made = set(stage.nodes)
     for node in dict.fromkeys((*keeps, *emits)):
         if node not in made:
             yield from load((node,))
             yield from leave(node)
-
-
-def _inputs(step: Step) -> tuple[Factor, ...]:
-    return step.inputs if isinstance(step, SharedStatistic) else step.operands

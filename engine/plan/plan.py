@@ -54,7 +54,8 @@ class SharedStatistic:
     digest: str
 
     @property
-    def inputs(self) -> tuple[Factor, ...]:
+    def operands(self) -> tuple[Factor, ...]:
+        """The nodes that it reads."""
         return tuple(argument for argument in self.arguments if isinstance(argument, Factor))
 
     @property
@@ -79,10 +80,7 @@ Step: TypeAlias = Factor | SharedStatistic
 
 
 class Orientation(Enum):
-    """In which order rows are taken, and values lie in memory.
-
-    The bars of a symbol stand together, or the bars of a date; within either in the order of the other.
-    """
+    """The order of rows: symbol-major (by symbol, then date), or date-major (by date, then symbol)."""
 
     SYMBOL = "symbol by symbol"
     DATE = "date by date"
@@ -90,9 +88,9 @@ class Orientation(Enum):
 
 @dataclass(frozen=True)
 class Load:
-    """Take in a column, or a value that an earlier stage has kept, which lies in this layout.
+    """Read a column, or a value that an earlier stage kept, in this layout.
 
-    Where the layout is not the stage's own orientation, its rows are brought into that.
+    Where the layout is not the orientation of the stage, rows are reordered on the way.
     """
 
     node: Factor
@@ -101,9 +99,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Run:
-    """Compute an operator, or a statistic that operators read."""
+    """Compute an operator, which reads these statistics besides its inputs, or a statistic."""
 
     step: Step
+    statistics: tuple[SharedStatistic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,13 +137,16 @@ class Stage:
         The nodes in the order in which they run, each statistic before the first node that reads it. Filled by
         `schedule`.
     instructions
-        All that the stage does, in order. Filled by `place`.
+        All that the stage does, in order. Filled by `place`, like what follows.
+    waiting
+        The values that are kept in memory while the stage runs: what it keeps, and what it or a later stage loads.
     """
 
     orientation: Orientation
     nodes: tuple[Factor, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Run, ...] = ()
     instructions: tuple[Instruction, ...] = ()
+    waiting: tuple[Factor, ...] = ()
 
     @property
     def loads(self) -> tuple[Load, ...]:
@@ -163,7 +165,7 @@ class Stage:
 
     @property
     def layouts(self) -> set[Orientation]:
-        """In which layouts values lie that the stage loads or keeps."""
+        """The layouts of what the stage loads or keeps."""
         return {load.layout for load in self.loads} | {keep.layout for keep in self.keeps}
 
     @property
@@ -185,15 +187,16 @@ class Stage:
 
     def width(self) -> int:
         """The largest number of values that are computed here and still needed at the same time."""
-        last = {read: place for place, step in enumerate(self.steps) for read in _read(step)}
-        held = most = 0
+        last = {read: place for place, run in enumerate(self.steps) for read in (*run.step.operands, *run.statistics)}
+        alive = most = 0
         ends: Counter[int] = Counter()
-        for place, step in enumerate(self.steps):
+        for place, run in enumerate(self.steps):
+            step = run.step
             made = len(step.outputs) if isinstance(step, SharedStatistic) else 1
-            held += made
+            alive += made
             ends[max(place, last.get(step, place))] += made
-            most = max(most, held)
-            held -= ends[place]
+            most = max(most, alive)
+            alive -= ends[place]
         return most
 
 
@@ -204,7 +207,7 @@ class Plan:
     Attributes
     ----------
     wanted
-        The factors asked for, by name.
+        The factors that the caller wants, by name.
     outputs
         What is computed for them, by name. Filled by the pass `simplify`.
     nodes
@@ -234,15 +237,10 @@ class Plan:
         """Whether any value changes between the order of symbols and that of dates."""
         return any(layout is not stage.orientation for stage in self.stages for layout in stage.layouts)
 
-    def waiting(self, number: int) -> set[Factor]:
-        """The kept values that lie between stages while this stage runs."""
-        kept = {keep.node for stage in self.stages[: number + 1] for keep in stage.keeps}
-        needed = {load.node for stage in self.stages[number:] for load in stage.loads}
-        return kept & (needed | {keep.node for keep in self.stages[number].keeps})
-
-
-def _read(step: Step) -> tuple[Step, ...]:
-    return step.inputs if isinstance(step, SharedStatistic) else (*step.operands, *shared_statistics(step))
+    @property
+    def most_waiting(self) -> int:
+        """How many values are kept in memory between stages at most."""
+        return max(len(stage.waiting) for stage in self.stages)
 
 
 def shared_statistics(node: Factor) -> Iterator[SharedStatistic]:

@@ -72,15 +72,15 @@ def _check(wanted: Mapping[str, Factor], bars: Bars) -> None:
 
 
 def _check_columns(wanted: Mapping[str, Factor], bars: Bars) -> None:
-    """Tell of all factors that lack columns at once; a single one is told with a caret later."""
+    """Name all factors that lack columns in one error; a single one gets an error with a caret later."""
     lacking = {name: set(factor.columns).difference(bars.columns) for name, factor in wanted.items()}
-    told = [f"{name} ({', '.join(sorted(columns))})" for name, columns in lacking.items() if columns]
-    if len(told) > 1:
-        rest = f" and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    listed = [f"{name} ({', '.join(sorted(columns))})" for name, columns in lacking.items() if columns]
+    if len(listed) > 1:
+        rest = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
         raise UnknownColumnError(
-            f"{len(told)} of {len(wanted)} factors need columns that the panel does not have: "
-            f"{', '.join(told[:SHOWN])}{rest}",
-            hint="add the columns, or take those of a library that can be had: library.available(panel.columns)",
+            f"{len(listed)} of {len(wanted)} factors need columns that the panel does not have: "
+            f"{', '.join(listed[:SHOWN])}{rest}",
+            hint="add the columns, or take the factors that your columns allow: library.available(panel.columns)",
         )
 
 
@@ -90,10 +90,10 @@ def _check_inputs(factor: Factor, node: Factor, bars: Bars) -> None:
         if child.operator is COL and not is_key:
             _check_number(factor, child, bars)
         elif child.operator is COL:
-            _check_there(factor, child, bars)
+            _check_known(factor, child, bars)
 
 
-def _check_there(factor: Factor, column: Factor, bars: Bars) -> str:
+def _check_known(factor: Factor, column: Factor, bars: Bars) -> str:
     name = str(column.parameters[0])
     if name not in bars.columns:
         text = str(factor)
@@ -107,7 +107,7 @@ def _check_there(factor: Factor, column: Factor, bars: Bars) -> str:
 
 
 def _check_number(factor: Factor, column: Factor, bars: Bars) -> None:
-    name = _check_there(factor, column, bars)
+    name = _check_known(factor, column, bars)
     if bars.frame.schema[name] != pl.Float64:
         text = str(factor)
         raise ArgumentError(

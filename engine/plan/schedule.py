@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from factorloom.engine.plan.plan import Plan, SharedStatistic, Stage, Step, shared_statistics
+from factorloom.engine.plan.plan import Plan, Run, SharedStatistic, Stage, Step, shared_statistics
 
 __all__ = ["schedule"]
 
@@ -18,14 +18,15 @@ def schedule(plan: Plan) -> Plan:
     return replace(plan, stages=tuple(replace(stage, steps=tuple(_ordered(stage))) for stage in plan.stages))
 
 
-def _ordered(stage: Stage) -> Iterator[Step]:
+def _ordered(stage: Stage) -> Iterator[Run]:
     inside = set(stage.nodes)
     needs: dict[Step, set[Step]] = {}
     parameters: dict[SharedStatistic, set[float | int]] = {}
+    reads: dict[Step, tuple[SharedStatistic, ...]] = {}
     for node in stage.nodes:
-        read = tuple(shared_statistics(node))
+        read = reads[node] = tuple(shared_statistics(node))
         for shared in read:
-            needs.setdefault(shared, {child for child in shared.inputs if child in inside})
+            needs.setdefault(shared, {child for child in shared.operands if child in inside})
             parameters.setdefault(shared, set()).update(shared.parameters)
         needs[node] = {*read, *(child for child in node.operands if child in inside)}
     users: dict[Step, list[Step]] = {step: [] for step in needs}
@@ -39,7 +40,10 @@ def _ordered(stage: Stage) -> Iterator[Step]:
             if ready not in needs or needs[ready]:
                 continue
             del needs[ready]
-            yield ready.with_parameters(sorted(parameters[ready])) if isinstance(ready, SharedStatistic) else ready
+            if isinstance(ready, SharedStatistic):
+                yield Run(ready.with_parameters(sorted(parameters[ready])))
+            else:
+                yield Run(ready, reads[ready])
             for user in users[ready]:
                 needs[user].discard(ready)
             stack += reversed(users[ready])

@@ -1,1 +1,1 @@
-"""What a computation stands on: compiled loops, threads, memory, and how it tells of its progress."""
+"""What a computation stands on: compiled loops, threads, memory, and the observer that it reports to."""

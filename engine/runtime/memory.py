@@ -1,4 +1,4 @@
-"""Memory for results, used again when nobody holds them any more.
+"""Memory for results, reused once nobody refers to it any more.
 
 Fresh memory costs a page fault and a pass of zeros for every page, which takes longer than many an operator. So what a
 frame gives back is kept for the next one. The system may take idle pages whenever it needs them (`MADV_FREE`).
@@ -25,7 +25,7 @@ SMALL = 4 * 2**20
 PAGE = 2 * 2**20
 
 IDLE_SHARE = 0.75
-"""The share of the machine's memory that may lie idle; what lies idle longest goes first."""
+"""The share of the machine's memory that may be kept idle; the longest idle is freed first."""
 
 _idle: deque[mmap.mmap] = deque()
 _lock = threading.RLock()
@@ -44,7 +44,7 @@ def borrow(size: int, dtype: str) -> npt.NDArray[Any]:
 
 
 def idle() -> int:
-    """How many bytes lie idle."""
+    """The number of idle bytes."""
     with _lock:
         return sum(map(len, _idle))
 

@@ -1,4 +1,4 @@
-"""What a computation tells while it runs, and how it is stopped.
+"""What a computation reports while it runs, and how it is cancelled.
 
 An `Observer` is handed down from the caller to whatever runs. Work comes in tasks of so many parts: after each part the
 executor calls `advance`, which raises where somebody has called `cancel`. Compiled code looks at `stop` between two
@@ -47,11 +47,11 @@ class Observer:
 
     @contextmanager
     def task(self, name: str, parts: int) -> Iterator[None]:
-        """Do a piece of work that has so many parts."""
+        """Report a task of so many parts, which runs inside the `with` block."""
         yield
 
     def advance(self) -> None:
-        """Tell that a part of the task is done.
+        """Report that a part of the task is done.
 
         Raises
         ------
@@ -70,12 +70,12 @@ class Observer:
         self.stop[0] = 1
 
     def ran(self, kernels: int) -> None:
-        """Tell that so many kernels have run."""
+        """Report that so many kernels have run."""
         with self._lock:
             self.kernels += kernels
 
     def hold(self, size: int) -> None:
-        """Tell that so many bytes were taken, or given back where negative."""
+        """Report that so many bytes were taken, or given back where negative."""
         with self._lock:
             self.bytes += size
             self.peak_bytes = max(self.peak_bytes, self.bytes)

@@ -151,9 +151,9 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
 def test_a_write_never_replaces_other_files(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").write_text("mine")
-    with pytest.raises(ArgumentError, match="holds other things than Parquet files"):
+    with pytest.raises(ArgumentError, match="contains files other than Parquet"):
         fl.example().write(tmp_path / "notes", gap=fl.close)
-    with pytest.raises(ArgumentError, match="there is no folder"):
+    with pytest.raises(ArgumentError, match="does not exist"):
         fl.example().write(tmp_path / "nowhere" / "a.parquet", gap=fl.close)
     assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.plan.cut import cut
 from factorloom.engine.plan.passes import PASSES, make_plan
-from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Plan, Run, SharedStatistic, shared_statistics
+from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Plan, Run, SharedStatistic
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
 from tests.strategies import factors
@@ -89,6 +89,7 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
     kept: dict[fl.Factor, Orientation] = {}
     for number, stage in enumerate(plan.stages):
         known: set[object] = {*constants}
+        columns = {node for node in plan.nodes if node.operator.name == "col"}
         for item in stage.instructions:
             match item:
                 case Load(node, layout):
@@ -96,12 +97,8 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
                     assert is_column or kept[node] is layout
                     assert stage.orientation is Orientation.SYMBOL or layout is Orientation.DATE
                     known.add(node)
-                case Run(step):
-                    needed = (
-                        set(step.inputs)
-                        if isinstance(step, SharedStatistic)
-                        else {*step.operands, *shared_statistics(step)}
-                    )
+                case Run(step, statistics):
+                    needed = {*step.operands, *statistics}
                     assert needed <= known
                     known.add(step)
                 case Keep(node, layout):
@@ -114,14 +111,15 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
                     assert stage.orientation is Orientation.SYMBOL
                     assert not streamed or number == len(plan.stages) - 1
                     emitted.append(node)
-        assert set(stage.nodes) == {step for step in stage.steps if not isinstance(step, SharedStatistic)}
-        assert stage.steps == tuple(item.step for item in stage.instructions if isinstance(item, Run))
+        assert set(stage.nodes) == {run.step for run in stage.steps if not isinstance(run.step, SharedStatistic)}
+        assert stage.steps == tuple(item for item in stage.instructions if isinstance(item, Run))
+        assert {load.node for load in stage.loads} - columns <= set(stage.waiting)
     assert sorted(map(id, emitted)) == sorted(map(id, dict.fromkeys(plan.outputs.values())))
 
 
 def test_a_summary_runs_once_for_all_that_read_it() -> None:
     plan = make_plan({"a": fl.ts_mean(fl.close, 5), "b": fl.ts_std(fl.close, 5), "c": fl.ts_zscore(fl.close, 5)})
-    steps = plan.stages[0].steps
+    steps = [run.step for run in plan.stages[0].steps]
     assert [type(step) for step in steps].count(SharedStatistic) == 1
     assert isinstance(steps[0], SharedStatistic)
 

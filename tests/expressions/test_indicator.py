@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import re
 import runpy
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -111,7 +114,7 @@ def test_several_outputs_come_from_one_run() -> None:
     ]
     assert both.first.unbounded and both.first.lookback == 0
     plan = make_plan({"count": both.first, "total": both.i})
-    steps = [step for stage in plan.stages for step in stage.steps]
+    steps = [run.step for stage in plan.stages for run in stage.steps]
     assert sum(isinstance(step, SharedStatistic) for step in steps) == 1
     assert len(steps) == 3
     fl.check_indicator(streak, range(50), range(50), a=2)
@@ -208,10 +211,112 @@ def test_a_fingerprint_is_of_what_the_code_does() -> None:
     assert len({of(constant, value) for value in kinds}) == len(kinds)
     assert of(nested, 1.0) != of(nested, 2.0)
 
+    def calling(share: float) -> Any:
+        def part(x: float, share: float = share) -> float:
+            return x * share
+
+        return lambda x: part(x)
+
+    assert of(calling, 0.5) != of(calling, 0.6)
+
     def again(x: float) -> float:
         return again(x - 1) if x > 0 else x
 
     assert len(fingerprint(again)) == 16
+
+
+SETTINGS = ModuleType("settings")
+SETTINGS.FACTOR = 2.0  # type: ignore[attr-defined]
+WEIGHTS = np.array([1.0, 2.0])
+Bounds = namedtuple("Bounds", ["low", "high"])
+BOUNDS = Bounds(0.0, math.inf)
+
+
+class Limits:
+    TOP = 5.0
+
+
+def by_a_module(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = x[i] * SETTINGS.FACTOR  # type: ignore[attr-defined]
+
+
+def by_a_class(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = min(x[i], Limits.TOP)
+
+
+def by_another_name(x, out):  # type: ignore[no-untyped-def]
+    settings = SETTINGS
+    for i in range(x.size):
+        out[i] = x[i] * settings.FACTOR  # type: ignore[attr-defined]
+
+
+def by_a_table(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = x[i] * TABLE["a"]
+
+
+def by_a_function(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = scaled_by_a_module(x[i])
+
+
+def scaled_by_a_module(value):  # type: ignore[no-untyped-def]
+    return value * SETTINGS.FACTOR  # type: ignore[attr-defined]
+
+
+def enclosing() -> Any:
+    settings = SETTINGS
+
+    def by_a_closure(x, out):  # type: ignore[no-untyped-def]
+        for i in range(x.size):
+            out[i] = x[i] * settings.FACTOR  # type: ignore[attr-defined]
+
+    return by_a_closure
+
+
+TABLE = {"a": 1.0}
+OPEN = [
+    (
+        by_a_module,
+        "reads SETTINGS.FACTOR, which may change unnoticed\n  hint: write FACTOR = SETTINGS.FACTOR",
+    ),
+    (by_a_class, r"by_a_class reads Limits\.TOP"),
+    (by_another_name, "by_another_name reads SETTINGS, which"),
+    (by_a_table, "by_a_table reads TABLE, which may change unnoticed\n  hint: let it read numbers"),
+    (by_a_function, r"scaled_by_a_module reads SETTINGS\.FACTOR"),
+    (enclosing(), r"by_a_closure reads settings\.FACTOR"),
+]
+
+
+@pytest.mark.parametrize(("loop", "message"), OPEN, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_may_change_unnoticed_is_refused(loop: Any, message: str) -> None:
+    with pytest.raises(IndicatorError, match=message):
+        fl.indicator(unbounded=True)(loop)
+    assert loop.__name__ not in OPERATORS
+
+
+def test_a_lookback_may_not_change_unnoticed_either() -> None:
+    def same(x, out):  # type: ignore[no-untyped-def]
+        out[:] = x
+
+    with pytest.raises(IndicatorError, match=r"<lambda> reads SETTINGS\.FACTOR"):
+        fl.indicator(lookback=lambda **_: int(SETTINGS.FACTOR))(same)  # type: ignore[attr-defined]
+
+
+def test_libraries_tuples_and_arrays_may_be_read() -> None:
+    @fl.indicator(lookback=lambda **_: 0)
+    def bounded(x, out):  # type: ignore[no-untyped-def]
+        for i in range(x.size):
+            out[i] = min(max(x[i] * WEIGHTS[1] / WEIGHTS.size, BOUNDS.low), BOUNDS.high) * math.exp(0.0) + np.pi
+
+    expected = (fl.example().frame["close"] + math.pi).to_list()
+    WEIGHTS[1] = 3.0
+    for engine in ("numba", "polars"):
+        values = fl.example().compute(value=bounded(fl.close), engine=engine)["value"]  # type: ignore[arg-type]
+        assert values.to_list() == pytest.approx(expected, rel=1e-15)
+    WEIGHTS[1] = 2.0
 
 
 def test_names_of_others_are_not_taken() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,39 +17,9 @@ import pytest
 from factorloom.expressions.errors import StoreError
 from factorloom.storage import catalog
 from factorloom.storage.store import Store, open_store
+from tests.storage.process import start, wait_for
 
 BARS = pl.DataFrame({"symbol": ["A", "B"], "date": ["2024-01-02"] * 2, "close": [1.0, 2.0]})
-
-PRELUDE = """
-import sys, time
-import polars as pl
-from factorloom.storage import cache, catalog
-from factorloom.storage.store import open_store
-from factorloom.storage.market import simulate
-def say(word):
-    print(word, flush=True)
-path = sys.argv[1]
-"""
-
-
-def start(code: str, path: Path) -> subprocess.Popen[str]:
-    """A process of its own that runs code on a store."""
-    return subprocess.Popen(
-        [sys.executable, "-c", PRELUDE + code, str(path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-
-
-def wait_for(process: subprocess.Popen[str], word: str) -> None:
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    if line != word:
-        process.kill()
-        pytest.fail(f"expected {word!r}, got {line!r}: {process.communicate()[1]}")
 
 
 def digest(path: Path) -> str:
@@ -188,8 +157,6 @@ def test_two_stores_of_one_process_share_the_file(path: Path) -> None:
         assert other.version("demo") == 1
         other.load("demo", BARS.with_columns(close=pl.lit(3.0)))
         assert one.version("demo") == 2
-        with pytest.raises(StoreError, match="already open in this process"):
-            open_store(path, read_only=True)
 
 
 def test_many_threads_may_open_at_once(path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +89,43 @@ def test_counts_agree_with_plain_loops(table: dict[tuple[str, int], Any], known:
     assert {name: found[name] for name in wanted} == wanted
     for name, cases in found["examples"].items():
         assert 1 <= len(cases) <= found[name]
+
+
+USUAL = ["open", "high", "low", "close", "volume", "vwap", "amount"]
+SUBSETS = [list(part) for size in range(1, 8) for part in combinations(USUAL, size)]
+
+
+@pytest.fixture(scope="module")
+def many() -> pl.DataFrame:
+    """Sixty thousand bars, each column with holes, zeros and values below zero."""
+    random = np.random.default_rng(3)
+    values = {name: random.integers(-1, 60, 60_000).astype(float) for name in USUAL}
+    frame = pl.DataFrame(values).with_columns(pl.when(pl.col(USUAL) < 59).then(pl.col(USUAL)))
+    dates = pl.date_range(START, START + dt.timedelta(599), eager=True)
+    symbols = np.repeat([f"S{number:02}" for number in range(100)], 600)
+    return frame.with_columns(symbol=symbols, date=pl.concat([dates] * 100)).select("symbol", "date", *USUAL)
+
+
+def test_bars_with_any_of_the_usual_columns_are_checked(many: pl.DataFrame) -> None:
+    assert len(SUBSETS) == 127
+    plain = {name: many[name].to_numpy() for name in USUAL}  # a hole is NaN, and compares as false
+    for subset in SUBSETS:
+        found = check(many.select("symbol", "date", *subset), None)
+        prices = [plain[name] for name in PRICES if name in subset]
+        above = [("open", "high"), ("close", "high"), ("low", "high"), ("low", "open"), ("low", "close")]
+        pairs = [plain[less] > plain[more] for less, more in above if {less, more} <= set(subset)]
+        assert found["nonpositive_prices"] == np.sum(np.any([price <= 0 for price in prices], axis=0)), subset
+        assert found["high_low_violations"] == np.sum(np.any(pairs, axis=0)), subset
+        assert found["missing"].keys() == set(subset)
+        assert found.get("zero_volume", 0) == np.sum(plain["volume"] == 0) * ("volume" in subset)
+
+
+@pytest.mark.parametrize("subset", [["close"], ["volume"], ["vwap", "amount"], ["open", "low"], ["high", "volume"]])
+def test_many_bars_with_few_columns_are_loaded(subset: list[str], many: pl.DataFrame, store: Store) -> None:
+    for frame in (many, many.with_columns(pl.col(USUAL) + 1)):
+        report = store.load("few", frame.select("symbol", "date", *subset))
+        assert report.rows == 60_000
+    assert store.panel("few").frame.columns == ["symbol", "date", *subset]
 
 
 def test_columns_that_are_not_there_are_not_checked() -> None:

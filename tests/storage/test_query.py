@@ -95,7 +95,7 @@ def test_refuses_everything_else(loaded: Store, query: str, tmp_path: Path) -> N
     assert loaded.sql("SELECT * FROM bars.demo").equals(before)
     assert loaded.sql("SELECT value FROM catalog.meta")["value"].to_list() == ["1"]
     assert loaded.load("demo", before).changed is False
-    assert {file.name.partition(".")[2] for file in tmp_path.iterdir()} <= {"duckdb", "duckdb.wal"}
+    assert {file.name for file in tmp_path.iterdir()} <= {"market.duckdb", "market.duckdb.wal", ".market.duckdb.lock"}
 
 
 def test_duckdb_says_what_is_wrong(loaded: Store) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba.core.errors import NumbaError
 
-from factorloom.engine.plan.plan import Plan, SharedStatistic, Step, shared_statistics
+from factorloom.engine.plan.plan import Plan, Run, SharedStatistic, Step
 from factorloom.engine.runtime.jit import compile_driver
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import IndicatorError
@@ -99,8 +99,8 @@ _LOCK = threading.RLock()
 
 def prepare(plan: Plan, observer: Observer) -> None:
     """Compile what is not compiled yet, or load it from disk: the first run takes a while."""
-    steps = (step for stage in plan.stages for step in stage.steps)
-    shapes = {_shape(step, _arguments(step)) for step in steps if has_kernel(step)}
+    runs = (run for stage in plan.stages for run in stage.steps)
+    shapes = {_shape(run.step, _arguments(run)) for run in runs if has_kernel(run.step)}
     missing = sorted(shapes - _READY.keys(), key=lambda shape: shape.name)
     if not missing:
         return
@@ -111,14 +111,14 @@ def prepare(plan: Plan, observer: Observer) -> None:
             observer.advance()
 
 
-def launch(step: Step) -> Launch | None:
+def launch(run: Run) -> Launch | None:
     """The compiled driver of a step with what it reads, or None for an operator that has no kernel."""
-    if not has_kernel(step):
+    if not has_kernel(run.step):
         return None
-    arguments = _arguments(step)
+    arguments = _arguments(run)
     values = [value for _, given in arguments for value in given]
     return Launch(
-        _compiled(_shape(step, arguments)),
+        _compiled(_shape(run.step, arguments)),
         tuple(value for value in values if not isinstance(value, float | int)),
         tuple(value for value in values if isinstance(value, float | int)),
     )
@@ -138,8 +138,9 @@ def _function(step: Step) -> Callable[..., Any] | None:
     return forms["meaning"].function if forms["meaning"].function in ARITHMETIC else None
 
 
-def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
+def _arguments(run: Run) -> list[tuple[str, list[Any]]]:
     """Every argument of the loop but its outputs, with what stands for it: one value, or those of a variadic."""
+    step = run.step
     if isinstance(step, SharedStatistic):
         given = zip(step.statistic.arguments, step.arguments, strict=True)
         return [(name, list(value) if isinstance(value, tuple) else [value]) for name, value in given]
@@ -151,7 +152,7 @@ def _arguments(step: Step) -> list[tuple[str, list[Any]]]:
         known[name] = [op.kinds[name].encode(value)]
     for name, child in zip(op.input_names(len(step.inputs)), step.inputs, strict=True):
         known.setdefault(name, []).append(child)
-    for shared in shared_statistics(step):
+    for shared in run.statistics:
         known.update(
             {name: [(shared, out)] for name, out in zip(shared.statistic.outputs, shared.outputs, strict=True)}
         )

@@ -22,7 +22,7 @@ from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
 from factorloom.engine.executor.native.result import Column
 from factorloom.engine.executor.native.tile import Tiles
-from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage, Step
+from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -77,7 +77,7 @@ class Program:
 
     Parameters
     ----------
-    stage, bars
+    stage, bars, tiles
     kept
         The array of every value that the stage loads or keeps, by node; columns of the panel excepted.
     columns
@@ -85,9 +85,9 @@ class Program:
     """
 
     def __init__(
-        self, stage: Stage, bars: Bars, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]
+        self, stage: Stage, bars: Bars, tiles: Tiles, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]
     ) -> None:
-        self._stage, self._bars = stage, bars
+        self._stage, self._bars, self._tiles = stage, bars, tiles
         self._slots: dict[Value, int] = {}
         self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
         self._constants: dict[int, float] = {}
@@ -97,8 +97,8 @@ class Program:
             match item:
                 case Load(node, layout):
                     self._load(node, layout, kept)
-                case Run(step):
-                    self._run(step)
+                case Run():
+                    self._run(item)
                 case Keep(node, layout):
                     self._keep(node, layout, kept[node])
                 case Emit(node):
@@ -110,7 +110,7 @@ class Program:
             self._steps[slot] = 0 if start is None else array.itemsize
 
     def _bind_outputs(self, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]) -> None:
-        """Let what is made here be written where it is wanted, if it is wanted as it is."""
+        """Let what is made here be written straight into the kept value or the output that it becomes."""
         nodes = set(self._stage.nodes)
         for node in self._stage.emits:
             if node in nodes and columns[node].values.dtype == np.float64:
@@ -120,7 +120,7 @@ class Program:
                 self._bound[self._slot(item.node)] = kept[item.node], 0
 
     def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Array]) -> None:
-        """Let a node be a stretch of a column, or of a kept value; or fetch it from the order of dates."""
+        """Bind a node to a column or a kept value; one in date-major order is first brought into panel order."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
         array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
         if layout is self._stage.orientation:
@@ -128,10 +128,10 @@ class Program:
         else:
             self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
 
-    def _run(self, step: Step) -> None:
+    def _run(self, run: Run) -> None:
         """Run an operator or a statistic."""
+        step, call = run.step, launch(run)
         key = step.key if isinstance(step, SharedStatistic) else _key(step)
-        call = launch(step)
         if call is None:
             assert isinstance(step, Factor)
             self._calls.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
@@ -146,12 +146,12 @@ class Program:
             self._call(transfer.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
 
     def _keep(self, node: Factor, layout: Orientation, target: Array) -> None:
-        """Leave a value for later stages, unless it was made where it is kept."""
+        """Copy a value into date-major order for later stages; one kept in the order of the stage was written there."""
         if layout is not self._stage.orientation:
             self._call(transfer.store_by_date, (self._read(node, None), self._places(), self._whole(target)))
 
     def _emit(self, node: Factor, column: Column) -> None:
-        """Leave a value in a column of the result, and mark what is present."""
+        """Write a value into an output column, and set the validity bits."""
         slot = self._read(node, None)
         if self._bound.get(slot, (None,))[0] is not column.values:
             target = self._slot(f"column {id(column)}")
@@ -176,8 +176,9 @@ class Program:
         """How many registers a tile needs."""
         return max(self._registers.values(), default=-1) + 1
 
-    def scratch(self, rows: int) -> Scratch:
-        """Memory in which a thread can run tiles of up to so many rows."""
+    def scratch(self) -> Scratch:
+        """Memory in which a thread can run any of the tiles."""
+        rows = self._tiles.size
         registers = np.empty((self.width, rows))
         arrays = {slot: registers[register] for slot, register in self._registers.items()}
         arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
@@ -188,18 +189,18 @@ class Program:
             addresses[slot] = array.ctypes.data
         return Scratch(arrays, addresses)
 
-    def run(self, tiles: Tiles, first: int, last: int, scratch: Scratch, observer: Observer) -> None:
+    def run(self, first: int, last: int, scratch: Scratch, observer: Observer) -> None:
         """Run all instructions on some of the tiles: at once if all are calls, else on one tile after another."""
         step = 1 if len(self._parts) > 1 else last - first
         for tile in range(first, last, step):
             for part in self._parts:
                 observer.check()
                 if isinstance(part, _Formula):
-                    rows = slice(int(tiles.bounds[tile]), int(tiles.bounds[tile + 1]))
+                    rows = slice(int(self._tiles.bounds[tile]), int(self._tiles.bounds[tile + 1]))
                     *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
                     _compute(part.node, takes, gives)
                 else:
-                    where = (scratch.addresses, self._steps, tiles.bounds, *tiles.runs(part.column))
+                    where = (scratch.addresses, self._steps, self._tiles.bounds, *self._tiles.runs(part.column))
                     call_all(*part.calls, *where, tile, tile + step)
 
     def _array(self, slot: int, rows: slice, scratch: Scratch) -> Array:
@@ -212,13 +213,13 @@ class Program:
         return self._slots.setdefault(value, FIRST_SLOT + len(self._slots))
 
     def _whole(self, array: npt.NDArray[Any]) -> int:
-        """The slot of an array that does not move on with the tiles."""
+        """The slot of an array that is the same for all tiles."""
         slot = self._slot(f"array {id(array)}")
         self._bound[slot] = array, None
         return slot
 
     def _places(self) -> int:
-        """The slot of where the rows lie in the order of dates."""
+        """The slot of the position of each row in date-major order."""
         slot = self._slot("places")
         self._bound[slot] = self._bars.places, 0
         return slot
@@ -240,7 +241,7 @@ class Program:
 
     def _grouping(self, key: Factor) -> int:
         """The slot of the rows of all groups."""
-        return self._whole(self._bars.by_group(_column(key)).places)
+        return self._whole(self._tiles.groups[_column(key)].runs.places)
 
     def _call(
         self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None

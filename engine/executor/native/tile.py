@@ -8,11 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.layout import Index
+from factorloom.engine.bars.layout import GroupRuns, Index
 from factorloom.engine.executor.native.kernel import has_kernel
 from factorloom.engine.executor.native.transfer import cuts_of
 from factorloom.engine.plan.plan import Orientation, Stage
@@ -29,6 +30,13 @@ BLOCK_ROWS = 8 * TILE_ROWS
 """Rows of a block, when results leave block by block."""
 
 
+class Groups(NamedTuple):
+    """The runs of each date and category, and the run with which each tile starts."""
+
+    runs: GroupRuns
+    cuts: Index
+
+
 @dataclass(frozen=True)
 class Tiles:
     """Stretches of runs, one after another.
@@ -39,14 +47,14 @@ class Tiles:
         The row where each tile starts, and where the last one ends.
     offsets, cuts : array of int64
         Where all runs start, and the run with which each tile starts.
-    groups : mapping of str to (offsets, cuts)
-        The same for the groups of a category column.
+    groups : mapping of str to Groups
+        The groups of each category column.
     """
 
     bounds: Index
     offsets: Index
     cuts: Index
-    groups: Mapping[str, tuple[Index, Index]]
+    groups: Mapping[str, Groups]
 
     def __len__(self) -> int:
         return self.bounds.size - 1
@@ -62,18 +70,20 @@ class Tiles:
 
     def runs(self, column: str | None) -> tuple[Index, Index]:
         """Offsets and cuts of the runs, or of the groups of a column."""
-        return (self.offsets, self.cuts) if column is None else self.groups[column]
+        if column is None:
+            return self.offsets, self.cuts
+        return self.groups[column].runs.offsets, self.groups[column].cuts
 
     def part(self, first: int, last: int) -> Tiles:
         """Some of the tiles."""
         part = slice(first, last + 1)
-        groups = {column: (offsets, cuts[part]) for column, (offsets, cuts) in self.groups.items()}
+        groups = {column: Groups(group.runs, group.cuts[part]) for column, group in self.groups.items()}
         return Tiles(self.bounds[part], self.offsets, self.cuts[part], groups)
 
 
 def tile_rows(stage: Stage) -> int:
     """How many rows a tile of the stage has, unless a single symbol or date has more."""
-    return TILE_ROWS if all(map(has_kernel, stage.steps)) else FORMULA_TILES * TILE_ROWS
+    return TILE_ROWS if all(has_kernel(run.step) for run in stage.steps) else FORMULA_TILES * TILE_ROWS
 
 
 def tiles_of(stage: Stage, bars: Bars) -> Tiles:
@@ -81,7 +91,7 @@ def tiles_of(stage: Stage, bars: Bars) -> Tiles:
     offsets = bars.by_symbol if stage.orientation is Orientation.SYMBOL else bars.by_date
     cuts = cuts_of(offsets, tile_rows(stage))
     groups = {key: bars.by_group(key) for key in stage.keys}
-    return Tiles(offsets[cuts], offsets, cuts, {key: (g.offsets, g.dates[cuts]) for key, g in groups.items()})
+    return Tiles(offsets[cuts], offsets, cuts, {key: Groups(runs, runs.dates[cuts]) for key, runs in groups.items()})
 
 
 def blocks_of(tiles: Tiles) -> list[Tiles]:

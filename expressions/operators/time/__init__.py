@@ -14,6 +14,7 @@ from factorloom.expressions.operators.time import (
     quantile,
     recursive,
     regression,
+    residual,
     shift,
     standard,
     transform,
@@ -30,6 +31,7 @@ from factorloom.expressions.operators.time.path import *
 from factorloom.expressions.operators.time.quantile import *
 from factorloom.expressions.operators.time.recursive import *
 from factorloom.expressions.operators.time.regression import *
+from factorloom.expressions.operators.time.residual import *
 from factorloom.expressions.operators.time.shift import *
 from factorloom.expressions.operators.time.standard import *
 from factorloom.expressions.operators.time.transform import *
@@ -48,6 +50,7 @@ if not TYPE_CHECKING:
         *path.__all__,
         *pair.__all__,
         *regression.__all__,
+        *residual.__all__,
         *recursive.__all__,
         *oscillator.__all__,
         *cumulative.__all__,
