@@ -38,11 +38,11 @@ FORMAT = 1
 @functools.cache
 def folder() -> Path | None:
     """The folder in which compiled code is kept; None if there is none, of which a warning informs."""
-    candidates = list(_candidates())
-    for place, is_shared in candidates:
+    for place, is_shared in _candidates():
         if _is_usable(place, is_shared):
-            level = logging.DEBUG if place == candidates[0][0] else logging.INFO
-            log.log(level, "compiled kernels are kept in %s", place)
+            is_temporary = place.parent == Path(tempfile.gettempdir())
+            level = logging.WARNING if is_temporary else logging.DEBUG if is_shared else logging.INFO
+            log.log(level, "compiled kernels are kept in %s; set NUMBA_CACHE_DIR to keep them elsewhere", place)
             return place
     log.warning("compiled kernels are not kept on disk: no folder is writable; set NUMBA_CACHE_DIR to one that is")
     return None
@@ -65,9 +65,14 @@ def check(place: str, name: str) -> None:
     """Remove the compiled code of a function if it is not what `seal` recorded."""
     files = _files(place, name)
     if files and _read(_digest_path(place, name)) != _digest(files):
-        log.warning("compiled code in %s is damaged or incomplete: %s is compiled anew", place, name)
+        _warn_of_damage(place)
         for path in (*files, _digest_path(place, name)):
             _remove(path)
+
+
+@functools.cache
+def _warn_of_damage(place: str) -> None:
+    log.warning("compiled code in %s is damaged or incomplete: it is compiled again", place)
 
 
 def seal(place: str, name: str) -> None:
