@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from factorloom.api.cli.command import Output
+from factorloom.api.cli.option import OutputPath
 
 __all__ = ["app"]
 
@@ -25,7 +25,7 @@ def engine(
     peers: str = "all",
     operators: Annotated[bool, Parameter(negative="--no-operators")] = True,
     scaling: Annotated[bool, Parameter(negative="--no-scaling")] = True,
-    output: Output = None,
+    output: OutputPath = None,
 ) -> None:
     """Time factor sets, single operators, workloads of other sizes, and startup.
 
@@ -53,7 +53,7 @@ def engine(
     import msgspec
     from rich.console import Console
 
-    from factorloom.api.cli.output import check_target, put
+    from factorloom.api.cli.output import check_target, write_bytes
     from factorloom.bench.engine import Options, run
     from factorloom.bench.table import show
     from factorloom.bench.workload import Workload
@@ -71,11 +71,11 @@ def engine(
     report = run(options, Console(stderr=True, highlight=False, style="dim").print)
     show(report)
     if output is not None:
-        put(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
+        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
 
 
 @app.command
-def differences(*, output: Output = None) -> None:
+def differences(*, output: OutputPath = None) -> None:
     """Write a Markdown page of the published formulas for which other engines give other values, and why.
 
     Parameters
@@ -83,8 +83,8 @@ def differences(*, output: Output = None) -> None:
     output
         A file, or - for stdout.
     """
-    from factorloom.api.cli.output import check_target, put
+    from factorloom.api.cli.output import check_target, write_bytes
     from factorloom.bench.difference.page import page
 
     check_target(output)
-    put(page().encode(), output)
+    write_bytes(page().encode(), output)

@@ -1,8 +1,7 @@
-"""The DuckDB file under a store: cursors for readers, transactions for the writer.
+"""Transactions on a store: each runs on its own cursor, and writing ones run one at a time.
 
-DuckDB lets one process write a file and keeps every other process out while it does. Inside the process a
-store may be used from many threads: all stores of a file share one connection (see `connection`), each piece of work
-has its own cursor, and writers take turns at a lock.
+While one process writes a DuckDB file, no other process can open it. Inside the process a store can be used from many
+threads: all stores of a file share one connection (see `connection`) and its write lock.
 """
 
 from __future__ import annotations
@@ -17,14 +16,15 @@ from pathlib import Path
 import duckdb
 
 from factorloom.expressions.errors import StoreError
-from factorloom.storage.connection import MEMORY, Connection, connect, forked, translated
+from factorloom.storage.connection import Connection, connect, forked_error
+from factorloom.storage.duckdb_file import MEMORY, translate_errors
 from factorloom.storage.sql import Cursor
 
 __all__ = ["Database", "open_database"]
 
 
 class Database:
-    """An open store file; one that is forgotten without `close` lets go of it too.
+    """An open store file; it is also closed when the object is garbage collected.
 
     Attributes
     ----------
@@ -36,33 +36,33 @@ class Database:
         self.path = path
         self.read_only = read_only
         self._connection = connection
-        self._leave = weakref.finalize(self, connection.leave)
+        self._release = weakref.finalize(self, connection.release)
 
     def check_open(self) -> None:
-        """Refuse a store that is closed, and one that a forked process was born with."""
+        """Refuse a store that is closed, or that was opened before this process was forked."""
         self._refuse_forked()
         if self.closed:
             raise StoreError(f"the store {self.path} is closed", hint="open it again with open_store")
 
     @property
-    def turn(self) -> threading.RLock:  # type: ignore[valid-type, unused-ignore]
+    def write_lock(self) -> threading.RLock:  # type: ignore[valid-type, unused-ignore]
         """Held while writing; shared by every `Database` of this process on the same file."""
         self._refuse_forked()
-        return self._connection.turn
+        return self._connection.write_lock
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
-        """A cursor that sees one moment of the store and writes nothing."""
+        """A cursor in a read-only transaction, which sees one snapshot of the store."""
         with self._cursor() as cursor, _transaction(cursor, "BEGIN TRANSACTION READ ONLY"):
             yield cursor
             cursor.execute("ROLLBACK")
 
     @contextmanager
     def writing(self) -> Iterator[Cursor]:
-        """A cursor inside a transaction: committed as a whole, or undone as a whole by any error."""
+        """A cursor in a transaction, which is committed at the end and rolled back on any error."""
         if self.read_only:
             raise StoreError(f"the store {self.path} is open for reading only", hint="open it without read_only")
-        with self.turn, self._cursor() as cursor, _transaction(cursor, "BEGIN TRANSACTION"):
+        with self.write_lock, self._cursor() as cursor, _transaction(cursor, "BEGIN TRANSACTION"):
             yield cursor
             if self._connection.replaced:
                 raise StoreError(
@@ -71,37 +71,37 @@ class Database:
                 )
             cursor.execute("COMMIT")
 
-    def tidy(self) -> None:
-        """Let the file reuse the space of what was dropped, unless somebody is still reading it."""
-        with self.turn, suppress(duckdb.Error, StoreError), self._cursor() as cursor:
+    def checkpoint(self) -> None:
+        """Let the file reuse the space of dropped tables, unless a transaction still reads them."""
+        with self.write_lock, suppress(duckdb.Error, StoreError), self._cursor() as cursor:
             cursor.execute("CHECKPOINT").fetchall()
 
     def close(self) -> None:
-        """Write what is still in the log and let go of the file, once nobody else in this process uses it."""
-        self._leave()
+        """Close the store; the last store of the file in this process closes the connection, which writes the log."""
+        self._release()
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called; in a forked process every store of the parent is closed."""
-        return not self._leave.alive or self._connection.forked
+        """Whether `close` was called; in a forked process every store of the parent counts as closed."""
+        return not self._release.alive or self._connection.forked
 
     @contextmanager
     def _cursor(self) -> Iterator[Cursor]:
         self.check_open()
-        self._connection.join()
+        self._connection.acquire()
         try:
-            with translated(self.path):
+            with translate_errors(self.path):
                 cursor = self._connection.cursor()
                 try:
                     yield cursor
                 finally:
                     cursor.close()
         finally:
-            self._connection.leave()
+            self._connection.release()
 
     def _refuse_forked(self) -> None:
         if self._connection.forked:
-            raise forked(self.path)
+            raise forked_error(self.path)
 
 
 @contextmanager
@@ -116,6 +116,6 @@ def _transaction(cursor: Cursor, begin: str) -> Iterator[None]:
 
 
 def open_database(path: str | os.PathLike[str], *, read_only: bool = False) -> Database:
-    """Open the store file at `path`, or create it; a file that is no store is left as it was."""
-    place = MEMORY if str(path) == MEMORY else os.path.realpath(Path(path).expanduser())
-    return Database(place, connect(place, read_only=read_only), read_only=read_only)
+    """Open the store file at `path`, or create it; any other file is refused and not changed."""
+    file = MEMORY if str(path) == MEMORY else os.path.realpath(Path(path).expanduser())
+    return Database(file, connect(file, read_only=read_only), read_only=read_only)

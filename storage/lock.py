@@ -1,14 +1,14 @@
-"""Keeping other processes out of a store.
+"""Lock a store against other processes.
 
-DuckDB locks its file with fcntl, and a process loses such a lock as soon as it closes any descriptor of the file,
-a plain copy of it included. Hence two locks by flock, which belong to one open file and last as long as it:
+DuckDB locks its file with fcntl. A process loses such a lock as soon as it closes any descriptor of the file, for
+example after copying it. A store is therefore also locked by flock, which belongs to one open file and lasts as long
+as that file is open:
 
-- on a lock file beside the store, `.<name>.lock`, which is there while the store is open;
-- on the database itself, which also holds under another hard link, and for a reader in a folder where no lock file can
-  be made.
+- on a lock file next to the store, `.<name>.lock`, which exists while the store is open;
+- on the database itself, which also covers other hard links, and readers in a folder where no lock file can be created.
 
-A writer holds both alone, readers share them. A process that ends in whatever way lets go of both; a lock file that it
-leaves does no harm. On Windows DuckDB's own lock lasts, so there is nothing to add.
+A writer holds both locks exclusively; readers share them. When a process ends, for whatever reason, both are released;
+a lock file that it leaves behind does no harm. On Windows DuckDB's own lock is not lost, so no other is taken.
 """
 
 from __future__ import annotations
@@ -26,103 +26,103 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lock", "beside"]
+__all__ = ["Lock", "lock_path"]
 
 CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
-NO_FLOCK = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
-"""What a file system says that has no such locks."""
+UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
+"""Errors of a file system that does not support flock."""
 
 TRIES, PAUSE = 10, 0.01
-"""A reader that leaves holds the lock file alone for a moment, to remove it; so one refusal is not the last word."""
+"""A reader that closes holds the lock file exclusively for a short time to remove it, so a refusal is retried."""
 
 HELD: set[str] = set()
 """Lock files that this process holds."""
 
 
-def beside(place: str) -> str:
-    """The lock file of a store."""
-    folder, name = os.path.split(place)
+def lock_path(path: str) -> str:
+    """The path of a store's lock file."""
+    folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.lock")
 
 
 class Lock:
-    """What keeps other processes from opening the store at `place` while this one has it open.
+    """Keeps other processes from opening the store at `path` while this process has it open.
 
     Raises
     ------
     StoreError
-        Another process has the store; or, for a writer, the lock file cannot be made.
+        Another process has the store open, or the lock file cannot be created for a writer.
     """
 
-    def __init__(self, place: str, *, exclusive: bool) -> None:
-        self._place = place
+    def __init__(self, path: str, *, exclusive: bool) -> None:
+        self._path = path
         self._exclusive = exclusive
-        self._beside: int | None = None
+        self._lock_file: int | None = None
         self._database: int | None = None
         if fcntl is not None:
-            self._lock_beside()
+            self._acquire_lock_file()
 
     def lock_database(self) -> None:
-        """Lock the database too; a file system that cannot is none the worse for it."""
+        """Lock the database too, if its file system supports it."""
         if fcntl is None:
             return
-        self._database = os.open(self._place, os.O_RDONLY | CLOSE_ON_EXEC)
+        self._database = os.open(self._path, os.O_RDONLY | CLOSE_ON_EXEC)
         try:
-            fcntl.flock(self._database, self._how)
+            fcntl.flock(self._database, self._operation)
         except BlockingIOError:
-            raise _in_use(self._place, None) from None
+            raise _in_use(self._path, None) from None
         except OSError:
             pass
 
-    def watch_database(self) -> None:
-        """As `lock_database` for a file that DuckDB has open: it is not closed again, locked or not."""
+    def try_lock_database(self) -> None:
+        """Like `lock_database`, for a file that DuckDB already has open; the descriptor stays open on failure."""
         with suppress(StoreError, OSError):
             self.lock_database()
 
     def unlock_database(self) -> None:
-        """Lock it no longer, because its file system takes this lock and DuckDB's for one; it is not closed."""
+        """Unlock the database, because its file system treats flock and fcntl as one lock; keeps the descriptor."""
         if self._database is not None:
             with suppress(OSError):
                 fcntl.flock(self._database, fcntl.LOCK_UN)
 
     def head(self, size: int) -> bytes:
-        """The first bytes of the database, read without closing it."""
+        """The first bytes of the database, read without closing a descriptor of a locked file."""
         if self._database is not None:
             return os.pread(self._database, size, 0)
-        with open(self._place, "rb") as file:
+        with open(self._path, "rb") as file:
             return file.read(size)
 
-    def release(self, *, closing: bool = True) -> None:
-        """Let other processes in; without `closing`, the database's descriptor stays open for good."""
+    def release(self, *, close_database: bool = True) -> None:
+        """Release both locks; without `close_database`, the descriptor of the database stays open."""
         self.unlock_database()
-        if self._database is not None and closing:
+        if self._database is not None and close_database:
             os.close(self._database)
         self._database = None
-        if self._beside is not None:
-            self._leave(self._beside)
-            HELD.discard(beside(self._place))
-            self._beside = None
+        if self._lock_file is not None:
+            self._remove(self._lock_file)
+            HELD.discard(lock_path(self._path))
+            self._lock_file = None
 
     def abandon(self) -> None:
-        """Forget the lock in a forked process; it stays with the process that took it."""
-        for file in (self._database, self._beside):
+        """Drop the lock in a forked process; the process that took it keeps it."""
+        for file in (self._database, self._lock_file):
             if file is not None:
                 os.close(file)
-        self._database = self._beside = None
-        HELD.discard(beside(self._place))
+        self._database = self._lock_file = None
+        HELD.discard(lock_path(self._path))
 
     @property
-    def _how(self) -> int:
+    def _operation(self) -> int:
         return (fcntl.LOCK_EX if self._exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
 
-    def _lock_beside(self) -> None:
+    def _acquire_lock_file(self) -> None:
         holder = None
         for _ in range(TRIES):
-            file = self._open_beside()
+            file = self._open_lock_file()
             if file is None:
                 return
             try:
-                fcntl.flock(file, self._how)
+                fcntl.flock(file, self._operation)
             except BlockingIOError:
                 holder = _holder(file)
                 os.close(file)
@@ -130,54 +130,58 @@ class Lock:
                 continue
             except OSError as error:
                 os.close(file)
-                if error.errno in NO_FLOCK:
-                    Path(beside(self._place)).unlink(missing_ok=True)
+                if error.errno in UNSUPPORTED:
+                    Path(lock_path(self._path)).unlink(missing_ok=True)
                 return
-            if _is_at(file, beside(self._place)):
+            if _is_at(file, lock_path(self._path)):
                 _write(file, f"{os.getpid()}\n")
-                HELD.add(beside(self._place))
-                self._beside = file
+                HELD.add(lock_path(self._path))
+                self._lock_file = file
                 return
-            os.close(file)  # the one before removed it just now
-        if beside(self._place) in HELD:
+            os.close(file)  # the previous holder has just removed it
+        if lock_path(self._path) in HELD:
             raise StoreError(
-                f"the file of a store that this process has open at {self._place} was removed or replaced",
+                f"the file of a store that this process has open at {self._path} was removed or replaced",
                 hint="close that store first",
             )
-        raise _in_use(self._place, holder)
+        raise _in_use(self._path, holder)
 
-    def _open_beside(self) -> int | None:
-        """The lock file, made where there is none; None for a reader where it cannot be."""
-        refusal = None
-        for mode in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+    def _open_lock_file(self) -> int | None:
+        """Open the lock file, and create it if missing; None if a reader cannot."""
+        reason = None
+        for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
             try:
-                return os.open(beside(self._place), mode | CLOSE_ON_EXEC | os.O_NOFOLLOW, 0o666)
+                return os.open(lock_path(self._path), flags | CLOSE_ON_EXEC | os.O_NOFOLLOW, 0o666)
             except OSError as error:
-                refusal = refusal or error.strerror
+                reason = reason or error.strerror
         if self._exclusive:
             raise StoreError(
-                f"the store {self._place} cannot be locked for writing: {beside(self._place)}: {refusal}",
-                hint="open it with read_only=True, or let its folder be written",
+                f"the store {self._path} cannot be locked for writing: {lock_path(self._path)}: {reason}",
+                hint="open it with read_only=True, or make its folder writable",
             )
         return None
 
-    def _leave(self, file: int) -> None:
-        """Remove the lock file, unless others hold it; only who holds it alone may, so that no two are ever held."""
+    def _remove(self, file: int) -> None:
+        """Remove the lock file unless others hold it.
+
+        Only an exclusive holder may remove it; otherwise two processes could each hold a lock file of the same path.
+        """
         with suppress(OSError):
             if _holder(file) == os.getpid():
                 _write(file, "")
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(file, beside(self._place)):
-                os.unlink(beside(self._place))
+            if _is_at(file, lock_path(self._path)):
+                os.unlink(lock_path(self._path))
             fcntl.flock(file, fcntl.LOCK_UN)  # a forked process may have the descriptor too
         os.close(file)
 
 
-def _in_use(place: str, holder: int | None) -> StoreError:
-    who = "" if holder in (None, os.getpid()) else f" (process {holder})"  # ours may be another's in a container
+def _in_use(path: str, holder: int | None) -> StoreError:
+    # our own number can be that of another process in a container
+    who = "" if holder in (None, os.getpid()) else f" (process {holder})"
     return StoreError(
-        f"the store {place} is in use by another process{who}",
-        hint="close it there first; while one process writes a store no other can open it, even to read",
+        f"the store {path} is in use by another process{who}",
+        hint="close it in that process first; while one process writes a store, no other can open it, even to read",
     )
 
 
@@ -189,14 +193,14 @@ def _is_at(file: int, path: str) -> bool:
 
 
 def _write(file: int, text: str) -> None:
-    """Say who holds the lock, for the message of who is refused; one that cannot be written is as good a lock."""
+    """Write the holder's process number, for the error that others get; the lock works without it."""
     with suppress(OSError):
         os.ftruncate(file, 0)
         os.pwrite(file, text.encode(), 0)
 
 
 def _holder(file: int) -> int | None:
-    """A process that holds the lock, where it is known and alive."""
+    """The number of a process that holds the lock, if it is known and alive."""
     text = os.pread(file, 20, 0).partition(b"\n")[0]
     if not text.isdigit():
         return None

@@ -1,4 +1,4 @@
-"""`-o`: no result is written over a store, and a file is replaced as a whole or stays as it was."""
+"""`-o`: never overwrites a store, and replaces a file atomically."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from factorloom.api.cli import output
-from factorloom.api.cli.output import put
+from factorloom.api.cli.output import write_bytes
 from factorloom.bench import engine as bench
 from factorloom.bench import table
 from factorloom.expressions.errors import ArgumentError
@@ -26,7 +26,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 def verbs(store: Path, model: Path) -> list[list[object]]:
-    """Every command that writes a file, each kind of file."""
+    """Every command that writes a file, with every format."""
     at = ["--store", store]
     return [
         ["datasets", *at],
@@ -46,7 +46,7 @@ def verbs(store: Path, model: Path) -> list[list[object]]:
 
 @pytest.fixture
 def quick_bench(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Benchmarks that measure nothing."""
+    """Replace the benchmarks by ones that measure nothing."""
     from factorloom.bench.difference import page
 
     monkeypatch.setattr(bench, "run", lambda options, say: {"seconds": 1})
@@ -56,32 +56,30 @@ def quick_bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def names(store_path: Path, tmp_path: Path) -> list[Path]:
-    """Every path that leads to the store, or to what stands beside it."""
+    """Paths and links to the store, its log and its lock."""
     (tmp_path / "soft.csv").symlink_to(store_path)
     (tmp_path / "twice.csv").symlink_to(tmp_path / "soft.csv")
     (tmp_path / "hard.csv").hardlink_to(store_path)
     (tmp_path / "folder").symlink_to(tmp_path)
-    beside = [store_path.with_name(name) for name in ("market.duckdb.wal", "market.duckdb.WAL", ".market.duckdb.lock")]
+    others = [store_path.with_name(name) for name in ("market.duckdb.wal", "market.duckdb.WAL", ".market.duckdb.lock")]
     links = [tmp_path / name for name in ("soft.csv", "twice.csv", "hard.csv", "folder/market.duckdb")]
-    return [store_path, *links, *beside]
+    return [store_path, *links, *others]
 
 
 @pytest.mark.usefixtures("quick_bench")
-def test_no_command_writes_over_a_store(
-    command: Command, store_path: Path, model_file: Path, names: list[Path]
-) -> None:
-    before, held = store_path.read_bytes(), set(store_path.parent.iterdir())
+def test_no_command_overwrites_a_store(command: Command, store_path: Path, model_file: Path, names: list[Path]) -> None:
+    before, files = store_path.read_bytes(), set(store_path.parent.iterdir())
     for words in verbs(store_path, model_file):
         for name in names:
             code, out, err = command(*words, "-o", name)
             assert (code, out) == (2, ""), (words, name)
             assert f"a file of the store {store_path.parent}" in err
     assert store_path.read_bytes() == before
-    assert set(store_path.parent.iterdir()) == held
+    assert set(store_path.parent.iterdir()) == files
 
 
-def test_a_store_that_is_open_is_not_written_over(command: Command, store_path: Path) -> None:
-    """Nor opened and closed to see what it is, which would drop DuckDB's lock."""
+def test_an_open_store_is_not_overwritten(command: Command, store_path: Path) -> None:
+    """It is also not opened and closed to check its type, which would release DuckDB's lock."""
     with open_store(store_path) as store:
         assert command("operators", "-o", store_path)[0] == 2
         code, _, err = command("sql", "select count(*) from bars.us", "--store", store_path, "-o", store_path)
@@ -92,14 +90,14 @@ def test_a_store_that_is_open_is_not_written_over(command: Command, store_path: 
 
 
 @pytest.mark.usefixtures("quick_bench")
-def test_every_command_writes_its_file_whole(
+def test_every_command_writes_its_file_atomically(
     command: Command, store_path: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, words in enumerate(verbs(store_path, model_file)):
         target = tmp_path / f"result-{number}"
         assert command(*words, "-o", target) == (0, "", "")
-        whole = target.read_bytes()
-        assert whole
+        content = target.read_bytes()
+        assert content
         target.write_text("before")
         with monkeypatch.context() as broken:
             broken.setattr(os, "fsync", full)
@@ -112,7 +110,7 @@ def test_every_command_writes_its_file_whole(
                 command(*words, "-o", target)
         assert target.read_text() == "before"
         assert command(*words, "-o", target)[0] == 0
-        assert target.read_bytes() == whole or words[0] == "score"
+        assert target.read_bytes() == content or words[0] == "score"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -125,17 +123,17 @@ def interrupt(file: int) -> None:
 
 
 @pytest.mark.usefixtures("quick_bench")
-def test_a_bad_path_is_refused_before_anything_is_done(
+def test_a_bad_path_is_refused_before_any_work(
     command: Command, store_path: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "run", None)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     bad = {
         tmp_path: "is a folder",
-        tmp_path / "none" / "x.csv": "there is no folder",
-        store_path / "x.csv": "there is no folder",
+        tmp_path / "none" / "x.csv": "does not exist",
+        store_path / "x.csv": "does not exist",
         tmp_path / ("x" * 300): "cannot be written",
-        tmp_path / "loop": "leads back to itself",
+        tmp_path / "loop": "symbolic link to itself",
         Path("--format"): "followed by a file",
     }
     with open_store(store_path) as store:
@@ -150,24 +148,24 @@ def test_a_bad_path_is_refused_before_anything_is_done(
         assert store.sql("select count(*) from catalog.runs").item() == before
 
 
-def test_a_folder_in_which_nothing_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that is read only, or full of files, is noticed when the file is made."""
+def test_a_folder_in_which_no_file_can_be_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a read-only file system, or one without free inodes."""
 
     def refuse(path: Path, mode: str) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(output, "open", refuse, raising=False)
     with pytest.raises(ArgumentError, match="Read-only file system"):
-        put(b"x", tmp_path / "x")
+        write_bytes(b"x", tmp_path / "x")
 
 
-def test_a_link_is_written_through(tmp_path: Path) -> None:
+def test_the_target_of_a_link_is_written(tmp_path: Path) -> None:
     target, link, dangling = tmp_path / "target", tmp_path / "link", tmp_path / "dangling"
     target.write_text("before")
     link.symlink_to(target)
     dangling.symlink_to(tmp_path / "new")
-    put(b"after", link)
-    put(b"new", dangling)
+    write_bytes(b"after", link)
+    write_bytes(b"new", dangling)
     assert link.readlink() == target
     assert (target.read_bytes(), (tmp_path / "new").read_bytes()) == (b"after", b"new")
 
@@ -176,10 +174,10 @@ def test_a_link_is_written_through(tmp_path: Path) -> None:
 def test_modes_are_those_of_the_umask_or_of_the_file_before(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
-        put(b"x", tmp_path / "new")
+        write_bytes(b"x", tmp_path / "new")
         (tmp_path / "old").touch()
         (tmp_path / "old").chmod(0o604)
-        put(b"x", tmp_path / "old")
+        write_bytes(b"x", tmp_path / "old")
     finally:
         os.umask(before)
     assert [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("new", "old")] == [0o640, 0o604]
@@ -191,7 +189,7 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
     reader.start()
-    put(b"through", pipe)
+    write_bytes(b"through", pipe)
     reader.join()
     assert got == [b"through"]
     assert pipe.is_fifo()
@@ -218,14 +216,14 @@ def test_a_dash_is_stdout(
     assert not (tmp_path / "-").exists()
 
 
-def test_a_file_that_may_not_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Renaming would get around the mode of the file; root, whom no mode stops, is not asked."""
+def test_a_file_without_write_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rename would ignore the mode of the file. `os.access` is patched because root may write any file."""
     target = tmp_path / "kept"
     target.write_text("before")
     for closed in (target, tmp_path):
         monkeypatch.setattr(output.os, "access", lambda path, how, closed=closed: path != closed)
         with pytest.raises(ArgumentError, match=f"no permission for {closed}"):
-            put(b"after", target)
+            write_bytes(b"after", target)
     assert target.read_text() == "before"
 
 

@@ -1,4 +1,4 @@
-"""Processes of their own that work on a store beside the test."""
+"""Run code on a store in other processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ path = sys.argv[1]
 
 
 def start(code: str, path: Path, *words: str) -> subprocess.Popen[str]:
-    """A process of its own that runs code on a store."""
+    """Start a process that runs code on a store."""
     return subprocess.Popen(
         [sys.executable, "-c", PRELUDE + code, str(path), *words],
         stdin=subprocess.PIPE,
@@ -41,8 +41,8 @@ def wait_for(process: subprocess.Popen[str], word: str) -> None:
         pytest.fail(f"expected {word!r}, got {line!r}: {process.communicate()[1]}")
 
 
-def ask(code: str, path: Path) -> str:
-    """Run code on a store in a process of its own, and give what it prints."""
+def run(code: str, path: Path) -> str:
+    """Run code on a store in another process; returns its output."""
     process = start(code, path)
     out, error = process.communicate()
     assert process.returncode == 0, error

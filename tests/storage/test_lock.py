@@ -1,4 +1,4 @@
-"""One connection per file and process, and a lock on it that lasts: no row that was told stored is ever lost."""
+"""One connection per file and process, with a lock that is kept: no stored row is ever lost."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ import pytest
 
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.parse import parse
-from factorloom.storage import connection, lock
-from factorloom.storage.connection import alone
-from factorloom.storage.lock import Lock, beside
+from factorloom.storage import duckdb_file, lock
+from factorloom.storage.connection import exclusive
+from factorloom.storage.lock import Lock, lock_path
 from factorloom.storage.store import open_store
-from tests.storage.process import ask, start, wait_for
+from tests.storage.process import run, start, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows locks files by itself and has no signals")
 
@@ -40,22 +40,22 @@ for line in sys.stdin:
             say(str(error).splitlines()[0])
 """
 
-Try = Callable[[Path], list[str]]
+TryOpen = Callable[[Path], list[str]]
 
 
 @pytest.fixture(scope="module")
-def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Try]:
-    """What another process is told that opens a store to write, and then to read."""
+def try_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TryOpen]:
+    """The result of opening a store in another process, for writing and then for reading."""
     neighbour = start(NEIGHBOUR, tmp_path_factory.mktemp("neighbour"))
 
-    def ask_it(path: Path) -> list[str]:
+    def try_open_there(path: Path) -> list[str]:
         assert neighbour.stdin is not None
         assert neighbour.stdout is not None
         neighbour.stdin.write(f"{path}\n")
         neighbour.stdin.flush()
         return [neighbour.stdout.readline().strip() for _ in range(2)]
 
-    yield ask_it
+    yield try_open_there
     assert neighbour.communicate() == ("", "")
 
 
@@ -64,35 +64,35 @@ def filled(path: Path) -> None:
         store.load("demo", BARS)
 
 
-def assert_kept_out(tried: Try, path: Path) -> None:
-    """Another process can open the store neither to write nor to read, and learns who has it."""
-    for message in tried(path):
+def assert_kept_out(try_open: TryOpen, path: Path) -> None:
+    """Another process can open the store neither for writing nor for reading; the error names the holder."""
+    for message in try_open(path):
         assert message.endswith(f"is in use by another process (process {os.getpid()})")
 
 
-def assert_free(tried: Try, path: Path) -> None:
-    assert tried(path) == ["opened", "opened"]
-    assert not Path(beside(str(path))).exists()
+def assert_free(try_open: TryOpen, path: Path) -> None:
+    assert try_open(path) == ["opened", "opened"]
+    assert not Path(lock_path(str(path))).exists()
 
 
-def test_opening_twice_keeps_others_out(path: Path, tried: Try) -> None:
+def test_opening_twice_keeps_others_out(path: Path, try_open: TryOpen) -> None:
     with open_store(path) as store:
         store.load("demo", BARS)
-        assert_kept_out(tried, path)
+        assert_kept_out(try_open, path)
         open_store(path).close()
-        assert_kept_out(tried, path)
-        with pytest.raises(StoreError, match="open in this process"), alone(str(path)):
+        assert_kept_out(try_open, path)
+        with pytest.raises(StoreError, match="open in this process"), exclusive(str(path)):
             pass
-        assert_kept_out(tried, path)
-    assert_free(tried, path)
+        assert_kept_out(try_open, path)
+    assert_free(try_open, path)
 
 
-def test_a_copy_made_while_it_is_open_keeps_others_out(path: Path, tmp_path: Path, tried: Try) -> None:
+def test_a_copy_made_while_it_is_open_keeps_others_out(path: Path, tmp_path: Path, try_open: TryOpen) -> None:
     with open_store(path) as store:
         store.load("demo", BARS)
         shutil.copy(path, tmp_path / "copy.duckdb")
         path.read_bytes()
-        assert_kept_out(tried, path)
+        assert_kept_out(try_open, path)
         store.load("other", BARS)
     with open_store(path, read_only=True) as store:
         assert store.datasets()["name"].to_list() == ["demo", "other"]
@@ -103,7 +103,7 @@ def test_a_copy_made_while_it_is_open_keeps_others_out(path: Path, tmp_path: Pat
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
 def test_a_link_leads_to_the_same_store(
-    make: Callable[[Path, Path], None], elsewhere: bool, path: Path, tmp_path: Path, tried: Try
+    make: Callable[[Path, Path], None], elsewhere: bool, path: Path, tmp_path: Path, try_open: TryOpen
 ) -> None:
     filled(path)
     (tmp_path / "folder").mkdir()
@@ -114,23 +114,23 @@ def test_a_link_leads_to_the_same_store(
         other.load("demo", BARS.with_columns(close=pl.lit(4.0)))
         assert one.version("demo") == other.version("demo") == 3
         shutil.copy(path, tmp_path / "copy.duckdb")
-        assert_kept_out(tried, path)
-        assert all("in use by another process" in message for message in tried(link))
+        assert_kept_out(try_open, path)
+        assert all("in use by another process" in message for message in try_open(link))
     with open_store(link) as store:
         assert store.panel("demo").frame["close"].to_list() == [4.0, 4.0]
 
 
-def test_what_is_in_the_log_is_found_by_every_name(path: Path, tmp_path: Path) -> None:
-    """DuckDB keeps its log beside the name by which it opened the file."""
+def test_the_log_is_found_through_every_link(path: Path, tmp_path: Path) -> None:
+    """DuckDB keeps its log lock_path the name by which it opened the file."""
     first = tmp_path / "a.duckdb"
     filled(path)
     code = """
 from factorloom.storage.database import Database
-Database.tidy = lambda self: None
-store = open_store(path); store.load("more", simulate(symbols=3, years=1)); say("told"); time.sleep(600)
+Database.checkpoint = lambda self: None
+store = open_store(path); store.load("more", simulate(symbols=3, years=1)); say("loaded"); time.sleep(600)
 """
     victim = start(code, path)
-    wait_for(victim, "told")
+    wait_for(victim, "loaded")
     victim.kill()
     victim.communicate()
     assert path.with_name("market.duckdb.wal").exists()
@@ -142,46 +142,46 @@ store = open_store(path); store.load("more", simulate(symbols=3, years=1)); say(
 
 
 def test_a_log_without_its_file_is_left_alone(path: Path) -> None:
-    """The file may only have been moved away."""
+    """The database may have been moved."""
     log = path.with_name("market.duckdb.wal")
     log.write_bytes(b"log")
-    with pytest.raises(StoreError, match="stands without the file"):
+    with pytest.raises(StoreError, match="has no database"):
         open_store(path)
     assert list(path.parent.iterdir()) == [log]
 
 
-def test_readers_share_and_keep_writers_out(path: Path, tried: Try) -> None:
+def test_readers_share_and_keep_writers_out(path: Path, try_open: TryOpen) -> None:
     filled(path)
     code = "store = open_store(path, read_only=True); say(store.version('demo')); sys.stdin.readline()"
     readers = [start(code, path) for _ in range(3)]
     try:
         for reader in readers:
             wait_for(reader, "1")
-        for leaving in readers:
+        for reader in readers:
             with open_store(path, read_only=True) as store:
                 assert store.version("demo") == 1
             with pytest.raises(StoreError, match="in use by another process"):
                 open_store(path)
-            leaving.communicate("done\n")
+            reader.communicate("done\n")
     finally:
         for reader in readers:
             reader.kill()
             reader.communicate()
     filled(path)
-    assert_free(tried, path)
+    assert_free(try_open, path)
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_a_lock_file_that_is_left_does_no_harm(read_only: bool, path: Path, tried: Try) -> None:
+def test_a_leftover_lock_file_does_no_harm(read_only: bool, path: Path, try_open: TryOpen) -> None:
     filled(path)
     victim = start(f"store = open_store(path, read_only={read_only}); say('open'); time.sleep(600)", path)
     wait_for(victim, "open")
     os.kill(victim.pid, signal.SIGKILL)
     victim.communicate()
-    assert Path(beside(str(path))).read_text() == f"{victim.pid}\n"
+    assert Path(lock_path(str(path))).read_text() == f"{victim.pid}\n"
     with open_store(path, read_only=True) as store:
         assert store.version("demo") == 1
-    assert_free(tried, path)
+    assert_free(try_open, path)
 
 
 COUNT = """
@@ -203,8 +203,8 @@ while done < 200:
 """
 
 
-def test_the_lock_file_comes_and_goes_without_a_race(tmp_path: Path) -> None:
-    """Processes that take turns to count do not lose a number."""
+def test_creating_and_removing_the_lock_file_has_no_race(tmp_path: Path) -> None:
+    """Processes that increment a counter under the lock lose no increment."""
     counter = tmp_path / "counter"
     counter.write_text("0")
     counting = [start(COUNT, counter) for _ in range(3)]
@@ -221,7 +221,7 @@ def test_the_lock_file_comes_and_goes_without_a_race(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_removed_while_it_is_taken_is_not_enough(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has opened it when its holder removes it would hold a file that nobody else can see."""
+    """A process that opened the file before its holder removed it would lock a file without a path."""
     holders = [Lock(str(path), exclusive=True)]
     flock = lock.fcntl.flock
 
@@ -232,11 +232,11 @@ def test_a_lock_file_removed_while_it_is_taken_is_not_enough(path: Path, monkeyp
 
     monkeypatch.setattr(lock.fcntl, "flock", late)
     second = Lock(str(path), exclusive=True)
-    assert Path(beside(str(path))).exists()
+    assert Path(lock_path(str(path))).exists()
     with pytest.raises(StoreError):
         Lock(str(path), exclusive=False)
     second.release()
-    assert not Path(beside(str(path))).exists()
+    assert not Path(lock_path(str(path))).exists()
 
 
 def test_a_reading_store_beside_a_writing_one(path: Path) -> None:
@@ -253,28 +253,28 @@ def test_a_reading_store_beside_a_writing_one(path: Path) -> None:
     filled(path)
 
 
-def test_the_last_to_leave_closes(path: Path, tried: Try) -> None:
+def test_the_last_user_closes_the_connection(path: Path, try_open: TryOpen) -> None:
     one, other = open_store(path), open_store(path)
     one.load("demo", BARS)
     one.close()
     with other._database.reading() as cursor:
         other.close()
-        assert_kept_out(tried, path)
+        assert_kept_out(try_open, path)
         assert cursor.execute("SELECT count(*) FROM bars.demo").fetchall() == [(2,)]
-    assert_free(tried, path)
+    assert_free(try_open, path)
 
 
-def test_a_store_that_is_forgotten_lets_go(path: Path, tried: Try) -> None:
+def test_a_garbage_collected_store_is_closed(path: Path, try_open: TryOpen) -> None:
     store = open_store(path)
     store.load("demo", BARS)
     del store
     gc.collect()
-    assert_free(tried, path)
+    assert_free(try_open, path)
 
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_a_file_that_was_removed_is_not_written(replace: bool, path: Path, tmp_path: Path) -> None:
-    """What is written to a file without a name is lost, so nobody is told that it was stored."""
+    """Writes to a removed file would be lost, so they are refused."""
     filled(tmp_path / "other.duckdb")
     with open_store(path) as store:
         store.load("demo", BARS)
@@ -294,65 +294,67 @@ import os
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.parse import parse
 from factorloom.storage.database import Database
-Database.tidy = lambda self: None
+Database.checkpoint = lambda self: None
 frame = pl.DataFrame({"symbol": ["A"], "date": ["2024-01-02"], "close": [1.0]})
 store = open_store(path)
 store.load("demo", frame)
 store.compute("demo", {"x": parse("close * 2")})
-asks = [
+calls = [
     lambda: store.load("demo", frame), lambda: store.compute("demo", {"x": parse("close * 2")}), store.datasets,
     lambda: store.sql("select 1"), lambda: open_store(path), lambda: open_store(path, read_only=True),
 ]
-def told():
-    for ask in asks:
+def results():
+    for call in calls:
         try:
-            ask()
-            yield "answered"
+            call()
+            yield "no error"
         except StoreError as error:
             yield str(error)
 child = os.fork()
 if child == 0:
-    every = list(told())
+    found = list(results())
     store.close()
-    say(len(every)); say(every[0].replace(chr(10), " ")); say(set(every) == {every[0]})
+    say(len(found)); say(found[0].replace(chr(10), " ")); say(set(found) == {found[0]})
     sys.exit()
 os.waitpid(child, 0)
 store.load("demo", frame.with_columns(close=pl.lit(2.0)))
-say("told")
+say("loaded")
 os.kill(os.getpid(), 9)
 """
 
 
 def test_a_forked_process_leaves_the_store_alone(path: Path) -> None:
-    """It is told so, and does not write the parent's log to the file when it ends."""
+    """Its calls are refused, and it does not write the parent's log to the file when it ends."""
     process = start(FORK, path)
     out, error = process.communicate()
-    count, message, same, told = out.splitlines()
-    assert (count, same, told) == ("6", "True", "told"), error
-    assert "forked from" in message
+    count, message, same, last = out.splitlines()
+    assert (count, same, last) == ("6", "True", "loaded"), error
+    assert "was forked" in message
     assert "spawn" in message
     with open_store(path) as store:
         assert store.panel("demo").frame["close"].to_list() == [2.0]
 
 
-def test_reading_where_no_lock_file_can_be_made(path: Path, monkeypatch: pytest.MonkeyPatch, tried: Try) -> None:
-    """As in a folder that may not be written: then the lock on the database itself has to do."""
+def test_reading_where_no_lock_file_can_be_created(
+    path: Path, monkeypatch: pytest.MonkeyPatch, try_open: TryOpen
+) -> None:
+    """As in a read-only folder: then only the database itself is locked."""
     filled(path)
-    monkeypatch.setattr(lock, "beside", lambda place: f"{place}/no/folder")
+    monkeypatch.setattr(lock, "lock_path", lambda path: f"{path}/no/folder")
     with open_store(path, read_only=True) as store:
         assert store.version("demo") == 1
         shutil.copy(path, path.with_name("copy.duckdb"))
-        assert tried(path) == [f"the store {path} is in use by another process", "opened"]
+        assert try_open(path) == [f"the store {path} is in use by another process", "opened"]
     with pytest.raises(StoreError, match="cannot be locked for writing"):
         open_store(path)
-    assert_free(tried, path)
+    assert_free(try_open, path)
 
 
 def test_without_flock_there_is_no_lock_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "fcntl", None)
     with open_store(path) as store:
         store.load("demo", BARS)
-        assert not Path(beside(str(path))).exists()
+        assert not Path(lock_path(str(path))).exists()
         with open_store(path) as other:
             assert other.version("demo") == 1
 
@@ -365,41 +367,41 @@ def test_a_file_system_without_flock(path: Path, monkeypatch: pytest.MonkeyPatch
     filled(path)
     with open_store(path) as store:
         assert store.version("demo") == 1
-        assert not Path(beside(str(path))).exists()
+        assert not Path(lock_path(str(path))).exists()
 
 
-def test_where_flock_and_fcntl_are_one_lock(path: Path, monkeypatch: pytest.MonkeyPatch, tried: Try) -> None:
-    """DuckDB is refused by our own lock on its file, as it is on macOS; the lock file is enough then."""
+def test_where_flock_and_fcntl_conflict(path: Path, monkeypatch: pytest.MonkeyPatch, try_open: TryOpen) -> None:
+    """Our flock on the database blocks DuckDB, as on macOS; then only the lock file is used."""
     filled(path)
     unlocked: list[bool] = []
-    connect, unlock = connection._duckdb, Lock.unlock_database
+    connect, unlock = duckdb_file._connect, Lock.unlock_database
 
-    def refused(place: str, *, read_only: bool) -> Any:
+    def refused(file: str, *, read_only: bool) -> Any:
         if not unlocked and not read_only:
             raise duckdb.IOException("IO Error: Could not set lock on file")
-        return connect(place, read_only=read_only)
+        return connect(file, read_only=read_only)
 
     def noted(self: Lock) -> None:
         unlocked.append(True)
         unlock(self)
 
-    monkeypatch.setattr(connection, "_duckdb", refused)
+    monkeypatch.setattr(duckdb_file, "_connect", refused)
     monkeypatch.setattr(Lock, "unlock_database", noted)
     with open_store(path) as store:
         store.load("demo", BARS.with_columns(close=pl.lit(3.0)))
-        assert_kept_out(tried, path)
-    assert_free(tried, path)
+        assert_kept_out(try_open, path)
+    assert_free(try_open, path)
 
 
-def test_a_file_that_duckdb_itself_has_open_keeps_its_lock(path: Path, tried: Try) -> None:
+def test_a_file_that_duckdb_itself_has_open_keeps_its_lock(path: Path, try_open: TryOpen) -> None:
     filled(path)
     raw = duckdb.connect(str(path))
     for read_only in (False, True):
         with pytest.raises(StoreError, match="through DuckDB itself"):
             open_store(path, read_only=read_only)
-    assert_kept_out(tried, path)
+    assert_kept_out(try_open, path)
     raw.close()
-    assert_free(tried, path)
+    assert_free(try_open, path)
 
 
 FULL = """
@@ -414,22 +416,22 @@ except StoreError as error:
 """
 
 
-def test_a_store_that_cannot_be_begun_leaves_no_file(path: Path) -> None:
-    assert "cannot grow" in ask(FULL, path)
+def test_a_store_that_cannot_be_created_leaves_no_file(path: Path) -> None:
+    assert "cannot grow" in run(FULL, path)
     assert not list(path.parent.iterdir())
     filled(path)
 
 
 def test_processes_that_open_at_once_lose_no_load(path: Path) -> None:
-    """Each keeps trying to load its own dataset, version after version, and opens the store anew for each."""
+    """Each process loads four versions of its own dataset, and reopens the store for each."""
     code = """
 from factorloom.expressions.errors import StoreError
-told = 0
-while told < 4:
+version = 0
+while version < 4:
     try:
         with open_store(path) as store, open_store(path) as again:
-            frame = pl.DataFrame({"symbol": ["A"], "date": ["2024-01-02"], "close": [told + 1.0]})
-            told = again.load(f"d{sys.argv[2]}", frame).version
+            frame = pl.DataFrame({"symbol": ["A"], "date": ["2024-01-02"], "close": [version + 1.0]})
+            version = again.load(f"d{sys.argv[2]}", frame).version
     except StoreError as error:
         assert "in use" in str(error), error
 """
@@ -440,11 +442,11 @@ while told < 4:
         assert store.datasets().select("name", "version").rows() == [("d0", 4), ("d1", 4), ("d2", 4)]
 
 
-def test_a_program_that_is_started_does_not_hold_the_lock(path: Path, tried: Try) -> None:
+def test_a_program_that_is_started_does_not_hold_the_lock(path: Path, try_open: TryOpen) -> None:
     with open_store(path) as store:
         store.load("demo", BARS)
         sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
     try:
-        assert_free(tried, path)
+        assert_free(try_open, path)
     finally:
         sleeper.communicate(b"\n")

@@ -1,4 +1,4 @@
-"""Rows come by symbol and date whatever is selected, also where DuckDB reads on several threads and joins."""
+"""Results are sorted by symbol and date for every selection, also if DuckDB joins on several threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FACTORS = {"mean": parse("ts_mean(close, 3)"), "number": parse("close + 0")}
 
 
 def shuffled() -> pl.DataFrame:
-    """Bars whose close tells their place."""
+    """Bars in random order whose close is their number in the sorted order."""
     days = pl.date_range(START, START + dt.timedelta(DAYS - 1), eager=True)
     frame = pl.DataFrame({"symbol": np.repeat(NAMES, DAYS), "date": pl.concat([days] * SYMBOLS)})
     return frame.with_columns(close=pl.int_range(1, SYMBOLS * DAYS + 1).cast(pl.Float64)).sample(
@@ -51,7 +51,7 @@ def large(large_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
         yield store
 
 
-CHOICES: list[dict[str, Any]] = [
+SELECTIONS: list[dict[str, Any]] = [
     {},
     {"symbols": NAMES[::7]},
     {"symbols": NAMES[::-1]},
@@ -61,11 +61,11 @@ CHOICES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_rows_come_by_symbol_and_date(large: Store, choice: dict[str, Any]) -> None:
-    cached = large.compute("us", FACTORS, **choice)
-    fresh = large.compute("us", {"more": parse(f"close * {len(str(choice))}")}, **choice)
-    bars = large.panel("us", **choice).frame
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_rows_are_sorted_by_symbol_and_date(large: Store, selection: dict[str, Any]) -> None:
+    cached = large.compute("us", FACTORS, **selection)
+    fresh = large.compute("us", {"more": parse(f"close * {len(str(selection))}")}, **selection)
+    bars = large.panel("us", **selection).frame
     for frame in (cached, fresh, bars):
         keys = frame.select("symbol", "date")
         assert keys.equals(keys.sort("symbol", "date"))
@@ -77,14 +77,14 @@ def test_rows_come_by_symbol_and_date(large: Store, choice: dict[str, Any]) -> N
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(symbols=st.lists(st.sampled_from(NAMES), min_size=1, max_size=200), start=st.integers(0, DAYS - 1))
-def test_a_part_is_the_part_of_the_whole(large: Store, symbols: list[str], start: int) -> None:
+def test_a_selection_equals_the_selected_values(large: Store, symbols: list[str], start: int) -> None:
     first = START + dt.timedelta(start)
-    whole = large.compute("us", FACTORS)
+    values = large.compute("us", FACTORS)
     part = large.compute("us", FACTORS, symbols=symbols, start=first)
-    assert part.equals(whole.filter(pl.col("symbol").is_in(symbols), pl.col("date") >= first))
+    assert part.equals(values.filter(pl.col("symbol").is_in(symbols), pl.col("date") >= first))
 
 
-def test_a_score_is_the_same_whatever_order_the_threads_take(large: Store) -> None:
+def test_scores_do_not_depend_on_the_order_of_threads(large: Store) -> None:
     model = ScoreModel("order", {"close": FACTORS["number"]}, neutralize="sector")
     once, again = large.score("us", model), large.score("us", model)
     assert once.equals(again)
@@ -92,7 +92,7 @@ def test_a_score_is_the_same_whatever_order_the_threads_take(large: Store) -> No
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9)), unique=True), st.randoms())
-def test_rows_in_any_order_are_put_in_order(keys: list[tuple[str, int]], random: Any) -> None:
+def test_by_key_sorts_rows(keys: list[tuple[str, int]], random: Any) -> None:
     frame = pl.DataFrame(sorted(keys), schema={"symbol": pl.String, "date": pl.Int64}, orient="row")
     assert by_key(frame) is frame
     random.shuffle(keys)
