@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
@@ -197,7 +198,8 @@ def _normalized_weights(model: ScoreModel) -> dict[str, float]:
     """The weights, divided by their sum."""
     largest = max(part.weight for part in model.factors.values())
     scaled = {name: part.weight / largest for name, part in model.factors.items()}
-    return {name: weight / sum(scaled.values()) for name, weight in scaled.items()}
+    total = math.fsum(scaled.values())  # the same in every Python: from 3.12 on, sum() rounds in another way
+    return {name: weight / total for name, weight in scaled.items()}
 
 
 def _sum(factors: Iterable[Factor]) -> Factor:
