@@ -40,8 +40,10 @@ def demo(*, symbols: int = 500, years: int = 5, store: Path = Path("factorloom-d
 
     Parameters
     ----------
-    symbols, years
-        Size of the market.
+    symbols
+        Number of symbols.
+    years
+        Number of years.
     store
         Store file; an earlier demo store is replaced.
     """
@@ -71,8 +73,10 @@ def load(
         Name in the store; a new dataset is created.
     source
         File with the bars.
-    symbol, date
-        Key columns of the file.
+    symbol
+        Column of the file with the symbols.
+    date
+        Column of the file with the dates.
     map
         Rename a column: --map.close "Adj Close".
     attributes
@@ -181,8 +185,10 @@ def serve(*, host: str = "127.0.0.1", port: int = 8000, store_option: StoreOptio
 
     Parameters
     ----------
-    host, port
+    host
         Address to listen on.
+    port
+        Port to listen on; 0 chooses a free one.
     """
     from factorloom.api.http.server import serve
 

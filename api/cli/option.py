@@ -80,8 +80,10 @@ class SelectionOption:
 
     Parameters
     ----------
-    start, end
-        First and last date, both included.
+    start
+        First date.
+    end
+        Last date, included.
     symbols
         Symbols, separated by commas.
     """
