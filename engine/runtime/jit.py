@@ -1,4 +1,4 @@
-"""Plain loops compiled by Numba, and kept on disk under a name that tells their code apart.
+"""Plain loops compiled by Numba, and kept on disk under a name that identifies their code.
 
 Everything that is compiled in this project goes through here. Numba keeps compiled code beside the source of a
 function, so each function gets a source file of its own in the folder of `cache.py`, named by a digest of its code.
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Numba tells compiled functions of one name apart by a counter that starts at 1 in every process, so code that two
+# Numba distinguishes compiled functions of one name by a counter that starts at 1 in every process, so code that two
 # processes cached may bear the same symbol and be linked to the wrong function (numba issue 10486: a rank was seen to
 # return another kernel's values). A random start makes every symbol unique.
 assert hasattr(FunctionIdentity, "_unique_ids"), "this version of Numba names compiled functions in another way"
