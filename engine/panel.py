@@ -13,7 +13,7 @@ from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.read import append_bars, read_bars
 from factorloom.engine.bars.selection import Dates, Mask, Symbols, selected_rows
 from factorloom.engine.executor.choose import Engine, choose
-from factorloom.engine.executor.file import write_blocks
+from factorloom.engine.executor.file import check_path, write_blocks
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
 from factorloom.engine.plan.plan import Plan
@@ -21,6 +21,7 @@ from factorloom.engine.plan.reach import needed_rows
 from factorloom.engine.plan.request import make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
+from factorloom.engine.runtime.thread import check_process
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine", "Panel", "example"]
@@ -167,6 +168,8 @@ class Panel(Bars):
     ) -> Iterator[pl.DataFrame]:
         """What `compute` gives, some symbols at a time, so that the whole need not fit into memory.
 
+        With `engine="polars"` it is one block.
+
         >>> import factorloom as fl
         >>> [block.height for block in fl.example().blocks(gap=fl.close / fl.open_ - 1)]
         [8]
@@ -212,12 +215,11 @@ class Panel(Bars):
         ...     fl.example().write(folder + "/gap.parquet", gap=fl.close / fl.open_ - 1).collect().height
         8
         """
-        return write_blocks(
-            self.blocks(
-                factors, *more, dates=dates, symbols=symbols, engine=engine, dtype=dtype, observer=observer, **named
-            ),
-            path,
+        target = check_path(path)
+        blocks = self.blocks(
+            factors, *more, dates=dates, symbols=symbols, engine=engine, dtype=dtype, observer=observer, **named
         )
+        return write_blocks(blocks, target)
 
     def plan(self, factors: Factors = None, /, *more: Factor, **named: Factor) -> Plan:
         """The plan that `compute` would run, after all passes."""
@@ -240,12 +242,12 @@ class Panel(Bars):
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
         1 factor, 2 operations (0 shared) and 2 statistics (read 2 times), lookback 1 bar, 3 stages
-        stage 1, symbol by symbol: reads close
+        stage 1, symbol by symbol: loads close
           close                                         -> kept by date
-        stage 2, date by date: reads close
+        stage 2, date by date: loads close
           s1 = ordered(close): rank, ascending
           n1 = cs_rank(close) from s1                   -> kept by date
-        stage 3, symbol by symbol: reads n1
+        stage 3, symbol by symbol: loads n1 (by date)
           s2 = moments(n1, 2): count, base, total, scatter
           n2 = ts_mean(n1, 2) from s2                   -> staged
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
@@ -269,6 +271,7 @@ class Panel(Bars):
         self, plan: Plan, dates: Dates | None, symbols: Symbols | None, engine: Engine, observer: Observer | None
     ) -> Iterator[pl.DataFrame]:
         """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
+        check_process()
         executor = choose(engine)
         chosen = None if dates is None and symbols is None else selected_rows(self, dates, symbols)
         part: Bars = self
@@ -281,9 +284,13 @@ class Panel(Bars):
 def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Iterator[pl.DataFrame]:
     """The blocks with their keys, and without the bars that only the computation needed."""
     keys = bars.frame.select(bars.symbol, bars.date)
+    is_first = True
     for rows, values in blocks:
         frame = keys[rows].hstack(values)
-        yield frame if chosen is None else frame.filter(pl.Series(chosen[rows]))
+        frame = frame if chosen is None else frame.filter(pl.Series(chosen[rows]))
+        if is_first or frame.height:
+            yield frame
+        is_first = False
 
 
 def example() -> Panel:

@@ -15,6 +15,7 @@ __all__ = [
     "CancelledError",
     "DatasetError",
     "FactorloomError",
+    "ForkedError",
     "IndicatorError",
     "LookaheadError",
     "ModelError",
@@ -104,6 +105,10 @@ class BarsError(FactorloomError, ValueError):
 
 class CancelledError(FactorloomError, RuntimeError):
     """A computation that was cancelled before its end."""
+
+
+class ForkedError(FactorloomError, RuntimeError):
+    """A computation in a process that was forked from one that had computed before."""
 
 
 class IndicatorError(FactorloomError, ValueError):

@@ -67,6 +67,7 @@ def _freeze(function: FunctionType, name: str, done: dict[tuple[FunctionType, st
     scope: dict[str, Any] = {"__builtins__": builtins, "__name__": __name__}
     cells = tuple(CellType(*map(_copied, _content(cell))) for cell in function.__closure__ or ())
     twin = FunctionType(function.__code__, scope, name, function.__defaults__, cells)
+    twin.__kwdefaults__ = function.__kwdefaults__
     twin.__doc__ = function.__doc__
     done[function, name] = twin
     for known, value in _globals(function):
@@ -156,6 +157,7 @@ def _value(value: Any, seen: set[CodeType]) -> Iterator[str]:
     if isinstance(value, FunctionType):
         yield from _parts(value, seen)
         yield from _value(value.__defaults__, seen) if value.__defaults__ else ()
+        yield from _value(tuple((value.__kwdefaults__ or {}).items()), seen) if value.__kwdefaults__ else ()
     elif isinstance(value, tuple | list | frozenset):
         yield type(value).__name__
         for part in sorted(value, key=repr) if isinstance(value, frozenset) else value:

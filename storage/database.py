@@ -88,7 +88,8 @@ class Database:
     @contextmanager
     def _cursor(self) -> Iterator[Cursor]:
         self.check_open()
-        self._connection.acquire()
+        if not self._connection.acquire():
+            raise StoreError(f"the store {self.path} is closed", hint="open it again with open_store")
         try:
             with translate_errors(self.path):
                 cursor = self._connection.cursor()

@@ -17,7 +17,7 @@ import duckdb
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.errors import StoreError
 from factorloom.storage import catalog
-from factorloom.storage.lock import Lock
+from factorloom.storage.lock import Lock, in_use
 from factorloom.storage.sql import Cursor
 
 __all__ = ["LOGS", "MEMORY", "create", "has_magic", "inspect", "logs", "open_existing", "translate_errors"]
@@ -145,11 +145,7 @@ def _explain(path: str, text: str) -> StoreError:
         )
     if _is_locked(text):
         holder = re.search(r"PID (\d+)", text)
-        who = f" (process {holder[1]})" if holder else ""
-        return StoreError(
-            f"the store {path} is in use by another process{who}",
-            hint="close it in that process first; while one process writes a store, no other can open it, even to read",
-        )
+        return in_use(path, int(holder[1]) if holder else None)
     if "has been invalidated" in text:
         return StoreError(
             f"the store {path} was stopped by an earlier failure, such as a full disk",

@@ -70,7 +70,7 @@ class Lock:
         try:
             fcntl.flock(self._database, self._operation)
         except BlockingIOError:
-            raise _in_use(self._path, None) from None
+            raise in_use(self._path, None) from None
         except OSError:
             pass
 
@@ -144,7 +144,7 @@ class Lock:
                 f"the file of a store that this process has open at {self._path} was removed or replaced",
                 hint="close that store first",
             )
-        raise _in_use(self._path, holder)
+        raise in_use(self._path, holder)
 
     def _open_lock_file(self) -> int | None:
         """Open the lock file, and create it if missing; None if a reader cannot."""
@@ -176,7 +176,7 @@ class Lock:
         os.close(file)
 
 
-def _in_use(path: str, holder: int | None) -> StoreError:
+def in_use(path: str, holder: int | None) -> StoreError:
     # our own number can be that of another process in a container
     who = "" if holder in (None, os.getpid()) else f" (process {holder})"
     return StoreError(

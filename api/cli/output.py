@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
-import stat
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeAlias
 
 import polars as pl
 
+from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError
 
 __all__ = ["Format", "check_target", "write_bytes", "write_frame"]
@@ -89,18 +87,8 @@ def check_target(output: Path | None) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a temporary file, and rename it to `path` once it is on the disk; keeps the mode of an existing file."""
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}")
-    try:
-        with _create(temporary) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(OSError):  # a new file has the mode of the umask
-            temporary.chmod(stat.S_IMODE(path.stat().st_mode))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as new, _create(new) as file:
+        file.write(content)
 
 
 def _create(path: Path) -> BinaryIO:

@@ -3,61 +3,55 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
+from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError
 
-__all__ = ["write_blocks"]
+__all__ = ["check_path", "write_blocks"]
 
 
-def write_blocks(blocks: Iterator[pl.DataFrame], target: str | os.PathLike[str]) -> pl.LazyFrame:
+def check_path(path: str | os.PathLike[str]) -> Path:
+    """Where links lead to, refused where neither one Parquet file nor a folder of such files can be written."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"path must be a path, got {type(path).__name__}")
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise ArgumentError(f"the folder {target.parent} does not exist", hint="create it first")
+    if target.is_dir():
+        if not all(item.is_file() and item.suffix == ".parquet" for item in target.iterdir()):
+            raise ArgumentError(
+                f"{path} contains files other than Parquet", hint="name a new folder, or a .parquet file"
+            )
+    elif target.exists() and target.suffix != ".parquet":
+        raise ArgumentError(f"{path} is a file without the ending .parquet", hint="name another file, or a folder")
+    return target
+
+
+def write_blocks(blocks: Iterator[pl.DataFrame], target: Path) -> pl.LazyFrame:
     """Write frames to one file (`….parquet`) or to a folder of files, and scan what was written.
 
     What was at the target is replaced when all is written, and stays as it is if anything fails.
     """
-    path = Path(target)
-    if not path.parent.is_dir():
-        raise ArgumentError(f"the folder {path.parent} does not exist", hint="create it first")
-    if path.suffix == ".parquet" and not path.is_dir():
-        return _write_file(blocks, path)
-    if path.exists() and not _is_ours(path):
-        raise ArgumentError(f"{path} contains files other than Parquet", hint="name a new folder, or a .parquet file")
-    return _write_folder(blocks, path)
+    if target.suffix == ".parquet" and not target.is_dir():
+        with replacing(target) as new:
+            _write_file(blocks, new)
+        return pl.scan_parquet(target, glob=False)
+    with replacing(target) as new:
+        new.mkdir()
+        for number, block in enumerate(blocks):
+            block.write_parquet(new / f"{number:05}.parquet", compression="lz4")
+    return pl.scan_parquet(sorted(target.iterdir()), glob=False)
 
 
-def _write_file(blocks: Iterator[pl.DataFrame], path: Path) -> pl.LazyFrame:
+def _write_file(blocks: Iterator[pl.DataFrame], path: Path) -> None:
     import pyarrow.parquet as pq
 
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        first = next(blocks).to_arrow()
-        with pq.ParquetWriter(part, first.schema, compression="lz4") as writer:
-            writer.write_table(first)
-            for block in blocks:
-                writer.write_table(block.to_arrow())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return pl.scan_parquet(path)
-
-
-def _write_folder(blocks: Iterator[pl.DataFrame], path: Path) -> pl.LazyFrame:
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.mkdir()
-        for number, block in enumerate(blocks):
-            block.write_parquet(part / f"{number:05}.parquet", compression="lz4")
-        if path.exists():
-            shutil.rmtree(path)
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return pl.scan_parquet(path / "*.parquet")
-
-
-def _is_ours(path: Path) -> bool:
-    return path.is_dir() and all(item.suffix == ".parquet" for item in path.iterdir())
+    first = next(blocks).to_arrow()
+    with pq.ParquetWriter(path, first.schema, compression="lz4") as writer:
+        writer.write_table(first)
+        for block in blocks:
+            writer.write_table(block.to_arrow())

@@ -31,6 +31,7 @@ class PolarsExecutor:
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; the outputs come in one block."""
         names = {node: f"\0{number}" for number, node in enumerate(plan.nodes)}
+        observer.check()
         outputs: dict[Factor, pl.Series] = {}
         kept: list[pl.Series] = []
         with observer.task("Polars stages", len(plan.stages)):

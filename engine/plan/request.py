@@ -48,6 +48,8 @@ def _named(factors: object, more: Iterable[object], named: Mapping[str, object])
     pairs += named.items()
     wanted: dict[str, Factor] = {}
     for name, factor in pairs:
+        if not isinstance(name, str):
+            raise ArgumentError(f"the name of a factor must be text, got {name!r}")
         if not isinstance(factor, Factor):
             raise ArgumentError(f"{name!r} is not a factor: {factor!r}", hint="for text use fl.parse")
         if name in wanted:

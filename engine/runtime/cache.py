@@ -19,7 +19,6 @@ import glob
 import hashlib
 import logging
 import os
-import secrets
 import stat
 import sys
 import tempfile
@@ -27,9 +26,22 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["check", "discard_partial", "folder", "seal", "write_source"]
+from factorloom.engine.runtime.replace import replacing
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["check", "discard_partial", "exclusive", "folder", "seal", "write_source"]
 
 log = logging.getLogger(__name__)
+
+TAG = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
+"""Part of the names of Numba's files: each Python has its own."""
+
+LOCKS = 16
+"""Files that are locked while functions are compiled, so that few functions wait for another."""
 
 FORMAT = 1
 """Raised when what generated sources call, such as `view`, changes its meaning."""
@@ -40,7 +52,7 @@ def folder() -> Path | None:
     """The folder in which compiled code is kept; None if there is none, of which a warning informs."""
     for place, is_shared in _candidates():
         if _is_usable(place, is_shared):
-            is_temporary = place.parent == Path(tempfile.gettempdir())
+            is_temporary = not is_shared and place.parent == Path(tempfile.gettempdir())
             level = logging.WARNING if is_temporary else logging.DEBUG if is_shared else logging.INFO
             log.log(level, "compiled kernels are kept in %s; set NUMBA_CACHE_DIR to keep them elsewhere", place)
             return place
@@ -54,11 +66,23 @@ def write_source(place: Path, name: str, source: str) -> Path:
     Numba uses compiled code only if the time and size of its source are as they were. The time given here depends on
     the content alone, so that all processes agree on it.
     """
-    path, data = place / f"{name}.py", source.encode()
+    path, data = place / f"{name}.kernel", f"# format {FORMAT}\n{source}".encode()
     if _read(path) != data:
-        stamp = zlib.crc32(data + b"%d" % FORMAT)
-        _write(path, data, stamp)
+        with replacing(path, sync=False) as new:
+            new.write_bytes(data)
+            os.utime(new, (zlib.crc32(data),) * 2)
     return path
+
+
+@contextlib.contextmanager
+def exclusive(place: str, name: str) -> Iterator[None]:
+    """Let one process at a time compile a function, where the system has such locks; the others find its code."""
+    if fcntl is None:
+        yield
+        return
+    with open(Path(place) / f"{zlib.crc32(name.encode()) % LOCKS:02}.lock", "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def check(place: str, name: str) -> None:
@@ -77,7 +101,8 @@ def _warn_of_damage(place: str) -> None:
 
 def seal(place: str, name: str) -> None:
     """Record the compiled code of a function as it is on disk now."""
-    _write(_digest_path(place, name), _digest(_files(place, name)))
+    with replacing(_digest_path(place, name), sync=False) as new:
+        new.write_bytes(_digest(_files(place, name)))
 
 
 def discard_partial(place: str, name: str) -> None:
@@ -88,12 +113,11 @@ def discard_partial(place: str, name: str) -> None:
 
 def _files(place: str, name: str) -> list[Path]:
     """The files that Numba has written for a function."""
-    return sorted(map(Path, glob.glob(f"{glob.escape(os.path.join(place, name))}.*.nb[ic]")))
+    return sorted(map(Path, glob.glob(f"{glob.escape(os.path.join(place, name))}.*.{TAG}.*nb[ic]")))
 
 
 def _digest_path(place: str, name: str) -> Path:
-    version = "".join(map(str, sys.version_info[:2]))
-    return Path(place) / f"{name}.py{version}.digest"
+    return Path(place) / f"{name}.{TAG}.digest"
 
 
 def _digest(files: list[Path]) -> bytes:
@@ -111,25 +135,13 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _write(path: Path, data: bytes, stamp: int | None = None) -> None:
-    """Write a file, which appears under its name complete and with its time."""
-    part = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    try:
-        part.write_bytes(data)
-        if stamp is not None:
-            os.utime(part, (stamp, stamp))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _candidates() -> Iterator[tuple[Path, bool]]:
-    """Folders, and whether each belongs to the installation rather than to this user."""
+    """Folders, and whether others may write to each: those who install may; `NUMBA_CACHE_DIR` is trusted as given."""
     given = os.environ.get("NUMBA_CACHE_DIR")
     if given:
         yield Path(given).absolute() / "factorloom", True

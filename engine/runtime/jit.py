@@ -72,7 +72,7 @@ class Loop(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if self._compiled is None:
             with _LOCK:
-                self._compiled = self._compile()
+                self._compiled = self._compiled or self._compile()
         return self._compiled(*args, **kwargs)
 
     def _compile(self) -> Callable[P, R]:
@@ -122,20 +122,26 @@ def _define(name: str, source: str, scope: Mapping[str, Any], place: str) -> Fun
 def _build(function: FunctionType, signatures: tuple[Any, ...], python: bool, *, keep: bool) -> Any:
     options: dict[str, Any] = {"nogil": True, "cache": keep, "error_model": "numpy", "no_cpython_wrapper": not python}
     built: Any = numba.njit(**options)(function)
-    place = built.stats.cache_path if keep else ""
-    if keep:
+    if not keep:
+        _compile(built, signatures)
+        return built
+    place = built.stats.cache_path
+    with cache.exclusive(place, function.__name__):
         cache.check(place, function.__name__)
-    try:
-        for signature in signatures:
-            built.compile(signature)
-    except BaseException:
-        if keep:
+        try:
+            _compile(built, signatures)
+        except BaseException:
             cache.discard_partial(place, function.__name__)
-        raise
-    built.disable_compile()
-    if keep and sum(built.stats.cache_misses.values()):
-        cache.seal(place, function.__name__)
+            raise
+        if sum(built.stats.cache_misses.values()):
+            cache.seal(place, function.__name__)
     return built
+
+
+def _compile(built: Any, signatures: tuple[Any, ...]) -> None:
+    for signature in signatures:
+        built.compile(signature)
+    built.disable_compile()
 
 
 @functools.cache

@@ -46,7 +46,7 @@ def borrow(size: int, dtype: str) -> npt.NDArray[Any]:
 def idle() -> int:
     """The number of idle bytes."""
     with _lock:
-        return sum(map(len, _idle))
+        return sum(map(len, tuple(_idle)))
 
 
 def _fresh(size: int) -> mmap.mmap:
@@ -58,7 +58,7 @@ def _fresh(size: int) -> mmap.mmap:
 
 def _take(size: int) -> mmap.mmap | None:
     with _lock:
-        for memory in reversed(_idle):
+        for memory in reversed(tuple(_idle)):
             if len(memory) == size:
                 _idle.remove(memory)
                 return memory
@@ -69,7 +69,7 @@ def _give_back(memory: mmap.mmap) -> None:
     memory.madvise(mmap.MADV_FREE)
     with _lock:
         _idle.append(memory)
-        while sum(map(len, _idle)) > IDLE_SHARE * _memory():
+        while sum(map(len, tuple(_idle))) > IDLE_SHARE * _memory():
             _idle.popleft()
 
 

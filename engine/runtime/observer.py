@@ -25,9 +25,9 @@ class Observer:
     Attributes
     ----------
     kernels : int
-        How many kernels have run: one for every step and tile.
-    bytes, peak_bytes : int
-        Memory that outputs, and values between stages, take now, and took at most.
+        How many kernels have run: one for every step and tile. Polars stages run none.
+    peak_bytes : int
+        The most memory that outputs and values between stages took, as far as kernels write them.
 
     Examples
     --------
@@ -40,8 +40,8 @@ class Observer:
 
     def __init__(self) -> None:
         self.kernels = 0
-        self.bytes = 0
         self.peak_bytes = 0
+        self._bytes = 0
         self.stop: npt.NDArray[np.uint8] = np.zeros(1, np.uint8)
         self._lock = threading.Lock()
 
@@ -77,5 +77,5 @@ class Observer:
     def hold(self, size: int) -> None:
         """Report that so many bytes were taken, or given back where negative."""
         with self._lock:
-            self.bytes += size
-            self.peak_bytes = max(self.peak_bytes, self.bytes)
+            self._bytes += size
+            self.peak_bytes = max(self.peak_bytes, self._bytes)

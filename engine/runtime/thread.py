@@ -10,15 +10,16 @@ from itertools import islice
 from typing import TypeVar
 
 from factorloom.engine.runtime.observer import Observer
-from factorloom.expressions.errors import ArgumentError
+from factorloom.expressions.errors import ArgumentError, ForkedError
 
-__all__ = ["configure", "for_each", "processors"]
+__all__ = ["check_process", "configure", "for_each", "processors"]
 
 Item = TypeVar("Item")
 
 _threads: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _size = 0
+_is_forked = False
 _lock = threading.Lock()
 
 
@@ -51,13 +52,15 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], observer: Obse
     waiting = iter(items)
     running: set[Future[None]] = set()
     try:
-        running |= {_submit(work, item) for item in islice(waiting, processors())}
+        for item in islice(waiting, processors()):
+            running.add(_submit(work, item))
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 future.result()
                 observer.advance()
-            running |= {_submit(work, item) for item in islice(waiting, len(done))}
+            for item in islice(waiting, len(done)):
+                running.add(_submit(work, item))
     except BaseException:
         observer.cancel()
         raise
@@ -77,9 +80,23 @@ def _submit(work: Callable[[Item], None], item: Item) -> Future[None]:
         return _pool.submit(work, item)
 
 
+def check_process() -> None:
+    """Refuse to compute in a fork of a process that has computed: the threads of Polars and ours did not come along.
+
+    Raises
+    ------
+    ForkedError
+    """
+    if _is_forked:
+        raise ForkedError(
+            "this process was forked from one that has computed already, and would hang",
+            hint="start processes with the method 'spawn': multiprocessing.get_context('spawn')",
+        )
+
+
 def _forget() -> None:
-    """The threads of a process do not live on in its forked child."""
-    global _pool, _lock
+    global _pool, _lock, _is_forked
+    _is_forked = _is_forked or _pool is not None
     _pool, _lock = None, threading.Lock()
 
 

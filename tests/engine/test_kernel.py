@@ -116,7 +116,9 @@ def test_four_processes_may_fill_one_cache(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as callers:
         done = list(callers.map(lambda _: run(["cs_demean"], tmp_path), range(4)))
     assert [lines(result)[-1] for result in done] == [VALUES] * 4
+    assert not any("damaged" in result.stderr for result in done)
     last = run(["cs_demean"], tmp_path)
+    assert lines(last)[0].split()[1] == "1"
     assert lines(last)[-1] == VALUES
 
 

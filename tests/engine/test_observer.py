@@ -87,11 +87,11 @@ def test_a_cancelled_computation_ends_and_the_next_is_right(engine: Engine) -> N
 
 
 def test_cancelled_before_it_starts_nothing_runs() -> None:
-    observer = Observer()
+    observer = Recorder()
     observer.cancel()
     with pytest.raises(CancelledError):
         market().compute(FACTORS, observer=observer)
-    assert observer.kernels == 0
+    assert (observer.tasks, observer.done, observer.kernels) == ([], 0, 0)
 
 
 def test_a_cancelled_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -142,9 +142,10 @@ before = threading.active_count(), len(os.listdir("/proc/self/fd"))
 expected = panel.compute(small)
 for delay in map(float, sys.argv[1].split(",")):
     timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
     try:
+        timer.start()
         panel.compute(factors)
+        timer.join()
         print("finished")
     except KeyboardInterrupt:
         print("interrupted")
@@ -166,4 +167,28 @@ def test_an_interrupt_ends_a_computation_and_leaves_nothing() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split().count("interrupted") == 8
+    words = done.stdout.split()
+    assert len(words) == 8
+    assert "interrupted" in words
+
+
+FORKED = """
+import os
+import factorloom as fl
+fl.example().compute(mean=fl.ts_mean(fl.close, 2))
+child = os.fork()
+if child == 0:
+    try:
+        fl.example().compute(mean=fl.ts_mean(fl.close, 2))
+    except fl.errors.ForkedError:
+        os._exit(7)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_of_a_process_that_has_computed_is_refused() -> None:
+    """It would hang: the threads did not come along."""
+    ignored = [sys.executable, "-W", "ignore", "-c", FORKED]
+    assert subprocess.run(ignored, capture_output=True, text=True, timeout=120, check=True).stdout.strip() == "7"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -146,6 +147,41 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
     assert pl.read_parquet(tmp_path / "values.parquet")["gap"].equals(panel.frame["close"])
     assert pl.read_parquet(tmp_path / "values" / "*.parquet")["gap"].equals(panel.frame["close"])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["values", "values.parquet"]
+
+
+def test_a_folder_that_cannot_be_renamed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever step fails, the old result is there."""
+    panel, folder = fl.example(), tmp_path / "values"
+    panel.write(folder, gap=fl.close)
+    replace = Path.replace
+    for failing in (1, 2):
+        calls = itertools.count(1)
+
+        def broken(self: Path, target: Path, calls: Iterator[int] = calls, failing: int = failing) -> Path:
+            if next(calls) == failing:
+                raise OSError("disk is gone")
+            return replace(self, target)
+
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="disk is gone"):
+            patch.setattr(Path, "replace", broken)
+            panel.write(folder, gap=fl.open_)
+        assert pl.read_parquet(folder / "*.parquet")["gap"].equals(panel.frame["close"])
+        assert [path.name for path in tmp_path.iterdir()] == ["values"]
+
+
+def test_links_are_written_through_and_names_are_no_patterns(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    panel = fl.example()
+    assert panel.write(tmp_path / "link", gap=fl.close).collect().height == 8
+    assert (tmp_path / "link").is_symlink()
+    assert panel.write(tmp_path / "link" / "a[1].parquet", gap=fl.close).collect().height == 8
+    (tmp_path / "real" / "2024.parquet").mkdir()
+    with pytest.raises(ArgumentError, match="contains files other than Parquet"):
+        panel.write(tmp_path / "link", gap=fl.close)
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(ArgumentError, match=r"without the ending \.parquet"):
+        panel.write(tmp_path / "notes", gap=fl.close)
 
 
 def test_a_write_never_replaces_other_files(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.plan.cut import cut
 from factorloom.engine.plan.passes import PASSES, make_plan
-from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Plan, Run, SharedStatistic
+from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
 from tests.strategies import factors
@@ -117,7 +117,7 @@ def test_every_plan_runs_in_order(wanted: list[fl.Factor], streamed: bool) -> No
     assert sorted(map(id, emitted)) == sorted(map(id, dict.fromkeys(plan.outputs.values())))
 
 
-def test_a_summary_runs_once_for_all_that_read_it() -> None:
+def test_a_statistic_runs_once_for_all_that_read_it() -> None:
     plan = make_plan({"a": fl.ts_mean(fl.close, 5), "b": fl.ts_std(fl.close, 5), "c": fl.ts_zscore(fl.close, 5)})
     steps = [run.step for run in plan.stages[0].steps]
     assert [type(step) for step in steps].count(SharedStatistic) == 1
@@ -125,8 +125,11 @@ def test_a_summary_runs_once_for_all_that_read_it() -> None:
 
 
 def test_a_plan_can_be_stopped_after_any_pass() -> None:
-    for step in PASSES:
-        assert isinstance(make_plan({"x": fl.parse("cs_rank(ts_mean(close * 1, 5))")}, until=step), Plan)
+    plans = [make_plan({"x": fl.parse("cs_rank(ts_mean(close * 1, 5))")}, until=step) for step in PASSES]
+    assert [bool(plan.nodes) for plan in plans] == [False, True, True, True, True]
+    assert [bool(plan.stages) for plan in plans] == [False, False, True, True, True]
+    assert [any(stage.steps for stage in plan.stages) for plan in plans] == [False, False, False, True, True]
+    assert [any(stage.instructions for stage in plan.stages) for plan in plans] == [False, False, False, False, True]
 
 
 def test_reach_adds_up_within_a_stage() -> None:

@@ -121,7 +121,7 @@ def test_a_link_leads_to_the_same_store(
 
 
 def test_the_log_is_found_through_every_link(path: Path, tmp_path: Path) -> None:
-    """DuckDB keeps its log lock_path the name by which it opened the file."""
+    """DuckDB keeps its log beside the name by which it opened the file."""
     first = tmp_path / "a.duckdb"
     filled(path)
     code = """

@@ -175,7 +175,8 @@ def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:
 def _compiled(shape: _Shape) -> Driver:
     if shape not in _READY:
         with _LOCK:
-            _READY[shape] = _compile(shape)
+            if shape not in _READY:
+                _READY[shape] = _compile(shape)
     return _READY[shape]
 
 

@@ -28,6 +28,7 @@ class NativeExecutor:
 
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
+        observer.check()
         prepare(plan, observer)
         values = Values(plan, bars.rows, observer)
         for stage in plan.stages[:-1]:
