@@ -26,7 +26,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lock", "lock_path"]
+__all__ = ["Lock", "in_use", "lock_path"]
 
 CLOSE_ON_EXEC = getattr(os, "O_CLOEXEC", 0)
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)

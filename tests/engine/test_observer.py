@@ -175,11 +175,12 @@ def test_an_interrupt_ends_a_computation_and_leaves_nothing() -> None:
 FORKED = """
 import os
 import factorloom as fl
-fl.example().compute(mean=fl.ts_mean(fl.close, 2))
+panel = fl.example()
+panel.compute(mean=fl.ts_mean(fl.close, 2))
 child = os.fork()
 if child == 0:
     try:
-        fl.example().compute(mean=fl.ts_mean(fl.close, 2))
+        panel.compute(mean=fl.ts_mean(fl.close, 2))
     except fl.errors.ForkedError:
         os._exit(7)
     os._exit(0)
