@@ -1,4 +1,4 @@
-"""The portable executor: the stages of a plan as lazy Polars expressions, and a second opinion on every value.
+"""The portable executor: the stages of a plan as Polars expressions, and a second opinion on every value.
 
 Every node becomes one column of a frame in panel order, so that changing the order of rows costs nothing: a stage that
 goes date by date says so in `.over(date)`. Polars gives a wrong answer where one `.over()` stands inside another, so a
@@ -24,9 +24,12 @@ __all__ = ["PolarsExecutor"]
 
 Names = Mapping[Factor, str]
 
+BATCH = 8
+"""Columns that are computed at a time: between two batches a computation can be cancelled."""
+
 
 class PolarsExecutor:
-    """Runs each stage of a plan as one Polars query over the whole panel."""
+    """Runs each stage of a plan as Polars queries over the whole panel."""
 
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; the outputs come in one block."""
@@ -34,15 +37,16 @@ class PolarsExecutor:
         observer.check()
         outputs: dict[Factor, pl.Series] = {}
         kept: list[pl.Series] = []
-        with observer.task("Polars stages", len(plan.stages)):
-            for stage in plan.stages:
-                wanted = dict.fromkeys(names[node] for node in (*stage.waiting, *stage.emits))
-                table = _frame(stage, bars, kept, names).select(*wanted).collect(engine="in-memory")
-                outputs |= {node: table[names[node]] for node in stage.emits}
-                kept = [table[names[node]] for node in stage.waiting]
-                observer.advance()
-        kind = pl.Float32 if plan.dtype == "float32" else pl.Float64
-        values = [outputs[factor].cast(kind).alias(name) for name, factor in plan.outputs.items()]
+        parts = [(stage, list(_parts(stage))) for stage in plan.stages]
+        with observer.task("Polars stages", sum(len(nodes) for _, nodes in parts)):
+            for stage, batches in parts:
+                frame = bars.frame.hstack(kept)
+                for batch in batches:
+                    frame = frame.with_columns(_column(node, bars, names) for node in batch)
+                    observer.advance()
+                outputs |= {node: frame[names[node]] for node in stage.emits}
+                kept = [frame[names[node]] for node in stage.waiting]
+        values = [_typed(outputs[factor], plan.dtype).alias(name) for name, factor in plan.outputs.items()]
         yield Block(slice(0, bars.rows), values)
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
@@ -55,15 +59,22 @@ class PolarsExecutor:
         }
 
 
-def _frame(stage: Stage, bars: Bars, kept: list[pl.Series], names: Names) -> pl.LazyFrame:
-    """The bars with what was kept, and a column for all that the stage loads or makes."""
+def _parts(stage: Stage) -> Iterator[list[Factor]]:
+    """What a stage loads and makes, a few columns at a time, each after those that it reads."""
     constants = (*stage.emits, *(child for node in stage.nodes for child in node.operands))
     columns = [load.node for load in stage.loads if load.node.operator is COL]
     first = dict.fromkeys(node for node in (*columns, *constants) if node.operator in (COL, LIT))
-    frame = bars.frame.hstack(kept).lazy()
-    for layer in (first, *_layers(stage)):
-        frame = frame.with_columns(_column(node, bars, names) for node in layer)
-    return frame
+    for layer in (list(first), *_layers(stage)):
+        for start in range(0, len(layer), BATCH):
+            yield layer[start : start + BATCH]
+
+
+def _typed(values: pl.Series, dtype: str) -> pl.Series:
+    """The values as Float64, or as Float32, missing where that overflows."""
+    if dtype == "float64":
+        return values
+    narrow = values.cast(pl.Float32)
+    return narrow.set(narrow.is_infinite(), None)
 
 
 def _layers(stage: Stage) -> list[list[Factor]]:

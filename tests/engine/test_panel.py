@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import factorloom as fl
 from factorloom.engine.executor.native import tile
+from factorloom.engine.panel import Engine
 from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError, UnknownColumnError
 from tests.oracle import assert_same, mean_of, to_array
 from tests.strategies import factors, panels
@@ -175,3 +176,14 @@ def test_float32_and_bare_factors() -> None:
     values = fl.example().compute(fl.close / 3, fl.open_, dtype="float32")
     assert values.columns == ["symbol", "date", "close / 3", "open"]
     assert values.schema["open"] == pl.Float32
+
+
+@pytest.mark.parametrize("engine", ["numba", "polars"])
+def test_what_overflows_in_float32_is_missing(engine: Engine) -> None:
+    largest = float(np.finfo(np.float32).max)
+    values = [1.0, largest, np.nextafter(largest + 2.0**103, 0), largest + 2.0**103, 1e300, -1e39, None]
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(len(values))]
+    panel = fl.Panel.from_frame(pl.DataFrame({"symbol": ["A"] * len(values), "date": days, "close": values}))
+    result = panel.compute(x=fl.close, twice=fl.close * 2, dtype="float32", engine=engine)
+    assert result["x"].to_list() == [1.0, largest, largest, None, None, None, None]
+    assert result["twice"].to_list() == [2.0, None, None, None, None, None, None]

@@ -72,6 +72,10 @@ Value: TypeAlias = Read | tuple[Factor, Factor] | str
 """What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
 
 
+FLOAT32_LIMIT = float(np.finfo(np.float32).max) + 2.0**103
+"""From here on a Float64 becomes infinite in Float32."""
+
+
 class Program:
     """What a stage does, as calls on slots; slots share registers.
 
@@ -153,6 +157,10 @@ class Program:
     def _emit(self, node: Factor, column: Column) -> None:
         """Write a value into an output column, and set the validity bits."""
         slot = self._read(node, None)
+        if column.values.dtype == np.float32:
+            bounded = self._slot(f"bounded {id(column)}")
+            self._call(transfer.bound, (slot, bounded), (FLOAT32_LIMIT,))
+            slot = bounded
         if self._bound.get(slot, (None,))[0] is not column.values:
             target = self._slot(f"column {id(column)}")
             self._bound[target] = column.values, column.start

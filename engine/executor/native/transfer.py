@@ -14,6 +14,7 @@ from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = [
     "Bits",
+    "bound",
     "clean",
     "collect",
     "cuts_of",
@@ -29,7 +30,7 @@ __all__ = [
 Bits: TypeAlias = npt.NDArray[np.uint8]
 
 VALUES = types.Array(types.float64, 1, "C")
-HALVES = types.Array(types.float32, 1, "C")
+FLOATS = types.Array(types.float32, 1, "C")
 BITS = types.Array(types.uint8, 1, "C")
 
 
@@ -126,6 +127,14 @@ def move(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, l
 
 
 @Driver
+def bound(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]`, missing where it is beyond the number; takes x, out, and the number."""
+    x, out, limit = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "write"), numbers[0]
+    for i in range(x.size):
+        out[i] = x[i] if abs(x[i]) < limit else np.nan
+
+
+@Driver
 def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = x[i]` with an `out` of Float32; takes x, out."""
     x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
@@ -151,7 +160,7 @@ def clean(x: Array) -> None:
         x[i] = x[i] if np.isfinite(x[i]) else np.nan
 
 
-@loop(types.void(VALUES, COUNTS, BITS), types.void(HALVES, COUNTS, BITS))
+@loop(types.void(VALUES, COUNTS, BITS), types.void(FLOATS, COUNTS, BITS))
 def seal_edges(x: Array, starts: Index, bits: Bits) -> None:
     """Set the bytes in which a stretch of rows starts or the last one ends; `x` holds all rows."""
     for start in starts:
