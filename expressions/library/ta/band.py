@@ -172,7 +172,7 @@ def volatility_stop(
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: Missing until the stop is first crossed, because the trend is a guess until then.
+    Note: Missing until the stop is first crossed, because the trend is not known until then.
     """
     return ts_volatility_stop(close, deviations * atr(high, low, close, window))
 

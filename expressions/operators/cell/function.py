@@ -172,7 +172,7 @@ def _(x: pl.Expr) -> pl.Expr:
 def signed_power(x: Input, exponent: Input) -> Factor:
     """A power that keeps the sign: `sign(x) * abs(x) ** exponent`, so that `exponent=0.5` is a signed root.
 
-    Shorthand: the text of a factor shows the formula. Missing where either is, and where 0 has a negative
+    Expands to the formula, which `str(factor)` shows. Missing where either is, and where 0 has a negative
     exponent.
 
     >>> import factorloom as fl

@@ -172,7 +172,7 @@ def ts_volatility_stop(x: Array, distance: Array, out: Any = None) -> None:
     """Wilder's volatility stop: the highest value of a rising trend so far, less the `distance` of the bar before.
 
     In a falling trend it is the lowest value plus the distance. When `x` crosses the stop the trend reverses and starts
-    from `x`. The direction of the first trend is a guess, from the change of `x` until the first distance, so the stop
+    from `x`. The direction of the first trend is taken from the change of `x` until the first distance, so the stop
     is missing until it is first crossed.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.

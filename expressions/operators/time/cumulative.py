@@ -21,7 +21,7 @@ __all__ = ["ts_cummax", "ts_cummin", "ts_cumprod", "ts_cumsum"]
 
 @operator(Axis.TIME, unbounded=True)
 def ts_cumsum(x: Input) -> Factor:
-    """The sum of all values of the symbol so far; missing where `x` is. Memory: unbounded.
+    """The sum of all values of the symbol so far; missing where `x` is. Lookback: unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_cumsum(fl.close)))
@@ -56,7 +56,7 @@ def _(x: Array, out: Array) -> None:
 
 @operator(Axis.TIME, unbounded=True)
 def ts_cumprod(x: Input) -> Factor:
-    """The product of all values of the symbol so far; missing where `x` is. Memory: unbounded.
+    """The product of all values of the symbol so far; missing where `x` is. Lookback: unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_cumprod(1 + fl.returns)))
@@ -87,7 +87,7 @@ def _(x: Array, out: Array) -> None:
 
 @operator(Axis.TIME, unbounded=True)
 def ts_cummax(x: Input) -> Factor:
-    """The largest of all values of the symbol so far; missing where `x` is. Memory: unbounded.
+    """The largest of all values of the symbol so far; missing where `x` is. Lookback: unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_cummax(fl.close)))
@@ -118,7 +118,7 @@ def _(x: Array, out: Array) -> None:
 
 @operator(Axis.TIME, unbounded=True)
 def ts_cummin(x: Input) -> Factor:
-    """The smallest of all values of the symbol so far; missing where `x` is. Memory: unbounded.
+    """The smallest of all values of the symbol so far; missing where `x` is. Lookback: unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_cummin(fl.close)))

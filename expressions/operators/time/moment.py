@@ -103,7 +103,7 @@ def ts_mean(x: Input, window: Window, *, min_samples: MinSamples = None) -> Fact
     """The mean of the last `window` values: the simple moving average.
 
     Missing where fewer than `min_samples` are present (default: `window`). Exact for a constant and
-    for whole numbers, so that equal windows tie.
+    for whole numbers, so that equal windows give equal values.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_mean(fl.close, 2)))
@@ -143,8 +143,8 @@ def _(count: Array, base: Array, total: Array, min_samples: int, out: Array) -> 
 def ts_product(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The product of the last `window` values: `ts_product(1 + returns, 20)` is the growth over 20 bars.
 
-    Missing where fewer than `min_samples` are present (default: `window`). No value is divided out again, and no
-    logarithm is taken, so zeros and signs are exact.
+    Missing where fewer than `min_samples` are present (default: `window`). No logarithm is taken, so zeros and signs are
+    exact.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_product(fl.close, 2)))

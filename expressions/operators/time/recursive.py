@@ -47,7 +47,7 @@ def ts_ema(x: Input, window: Window, *, start: Start = "value", min_samples: End
     - `start="mean"`: from the mean of the first `min_samples` values, as TA-Lib's `EMA`.
 
     A missing value leaves the average unchanged. Missing until `min_samples` values have been seen (default: `window`).
-    Memory: unbounded. Wilder's average over `n` values is `ts_ema(x, 2 * n - 1, start="mean", min_samples=n)`.
+    Lookback: unbounded. Wilder's average over `n` values is `ts_ema(x, 2 * n - 1, start="mean", min_samples=n)`.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_ema(fl.close, 2)))
@@ -100,7 +100,7 @@ def ts_ewm_std(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Fa
 
     Unbiased: `sqrt(sum(w * (x - ema)**2) / (1 - sum(w**2)))` for weights `w` that sum to 1 (pandas'
     `ewm(span=window, adjust=False, ignore_na=True).std()`). A missing value leaves it unchanged. Missing until
-    `min_samples` values have been seen (default: `window`, at least 2). Exactly 0 for a constant. Memory: unbounded.
+    `min_samples` values have been seen (default: `window`, at least 2). Exactly 0 for a constant. Lookback: unbounded.
 
     Source: T. Finch, Incremental calculation of weighted mean and variance, University of Cambridge, 2009.
 
@@ -197,7 +197,7 @@ def _(x: Array, out: Array) -> None:
 def ts_bars_since(condition: Input) -> Factor:
     """How many bars ago the condition was last true, that is neither 0 nor missing.
 
-    0 where it is true at the current bar; missing before it was first true. Memory: unbounded.
+    0 where it is true at the current bar; missing before it was first true. Lookback: unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_bars_since(fl.close < 20)))
@@ -233,7 +233,7 @@ def ts_hump(x: Input, *, threshold: Annotated[float, Real(above=0)]) -> Factor:
     """The last value kept until `x` differs from it by more than `threshold`, and then `x`.
 
     It reduces the turnover of a score by ignoring small changes. Missing where `x` is, which does not affect later
-    bars. Memory: unbounded. Source: the `hump` of WorldQuant BRAIN, with a threshold in units of `x`.
+    bars. Lookback: unbounded. Source: the `hump` of WorldQuant BRAIN, with a threshold in units of `x`.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_hump(fl.close, threshold=1)))
