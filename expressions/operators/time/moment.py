@@ -143,8 +143,8 @@ def _(count: Array, base: Array, total: Array, min_samples: int, out: Array) -> 
 def ts_product(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The product of the last `window` values: `ts_product(1 + returns, 20)` is the growth over 20 bars.
 
-    Missing where fewer than `min_samples` are present (default: `window`). No logarithm is taken, so zeros and signs are
-    exact.
+    Missing where fewer than `min_samples` are present (default: `window`). No logarithm is taken, so zeros and signs
+    are exact.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_product(fl.close, 2)))
