@@ -1,8 +1,8 @@
-"""How Factorloom is reached: the command line and the HTTP service, two doors to the same verbs.
+"""The interfaces of Factorloom: the command line and the HTTP service.
 
-- `cli.py`: the commands, each a few lines over a store; `demo.py`: the first one that people run; `operator.py` and
-  `scorecard.py`: operators and scores to read; `output.py`: data as a table, JSON, CSV, Parquet or Arrow;
-- `server.py` runs `app.py`, the Litestar application; `route.py`: its handlers; `schema.py`: what requests and answers
-  hold; `answer.py`: frames as JSON or Arrow, as the client accepts; `problem.py`: every error as problem+json;
-- `log.py`: logs on stderr.
+- `verb/`: what both offer in the same form: `library.py`, `operator.py` and `scorecard.py` give tables;
+- `http/`: `server.py` runs `app.py`, the Litestar application; `route.py` has its handlers, `schema.py` the requests
+  and responses, `response.py` the formats of a response, `problem.py` errors as problem+json, `log.py` logs on stderr;
+- `cli/`: `command.py` has the commands, `option.py` their shared options, `demo.py` the demo, `output.py` the output
+  formats and files.
 """

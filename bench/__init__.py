@@ -1,16 +1,19 @@
-"""How fast it is, beside its peers.
+"""Benchmarks: Factorloom timed together with other engines.
 
-`factorloom bench engine` times factor sets and operators on a simulated market. Told once, from the outside in:
+`factorloom bench engine` times factor sets and operators on simulated bars:
 
-- `cli` reads the options; `table` prints the report, and `--output` keeps it as JSON.
-- `engine` lists the jobs: every set with every engine, every operator with Factorloom and Polars, Factorloom at other
-  sizes, and fresh processes with and without compiled kernels.
-- `job` runs one of them in a process of its own, with as many processors as threads were asked for. It makes the
-  market, hands it to the engine, runs once (`first`: what is compiled or cached later is part of it) and then some
-  times more (`warm`: the median). The process's peak of memory is read before values are compared.
-- `peer` holds the engines, ours among them, each in one small module with the same interface. A peer that is not
-  installed is reported, not an error: `pip install 'factorloom[peers]'` brings them.
-- `sets` writes the factors as text; `market` makes bars; `agreement` compares values; `machine` says what it ran on.
+- `cli` reads the options, `table` prints the report, and `--output` writes it as JSON.
+- `engine` lists the jobs: each set with each engine, each operator with Factorloom and Polars, Factorloom on workloads
+  of other sizes, and new processes with and without compiled kernels.
+- `job` runs one job in its own process, limited to as many processors as it has threads. It simulates the bars, loads
+  them into the engine, computes once (`first`, which includes compiling and caching) and then several times more
+  (`warm`, the median). It reads the peak memory, and then compares values with Factorloom's.
+- `peer` has one small module per engine, Factorloom included, all with the same interface. An engine that is not
+  installed is reported, which is not an error. `pip install 'factorloom[peers]'` installs them.
+- `sets` defines the factors, `workload` simulates bars, `agreement` compares values, and `machine` describes the
+  hardware and the versions.
 
-What counts is the ratio within one run: absolute times differ between machines, and between hours on one machine.
+`factorloom bench differences` writes a page on factors for which engines give different values (`difference`).
+
+Compare ratios within one run: absolute times differ between machines, and over time on one machine.
 """

@@ -1,4 +1,4 @@
-"""Whether two engines give the same numbers."""
+"""Whether two engines give the same values."""
 
 from __future__ import annotations
 
@@ -6,55 +6,55 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from factorloom.bench.market import Market
+from factorloom.bench.workload import Workload
 
-__all__ = ["CHECKED", "TOLERANCE", "Agreement", "compare", "latest"]
+__all__ = ["COMPARISON", "TOLERANCE", "Agreement", "compare", "last_bars"]
 
-CHECKED, LATEST = Market(symbols=64, bars=600, ragged=False), 100
-"""Where values are compared: engines differ in what they do about missing bars and short windows, so there are none in
-the latest bars of this market.
+COMPARISON, LAST = Workload(symbols=64, bars=600, ragged=False), 100
+"""Values are compared on the last bars of this workload. Engines treat missing bars and short windows differently, so
+these bars have neither.
 """
 
 TOLERANCE = 1e-6
-"""Peers keep running sums that lose digits; a definition that differs is further off than this."""
+"""Larger than the rounding errors of running sums in other engines, smaller than a difference in definition."""
 
 
 class Agreement(msgspec.Struct, frozen=True):
-    """How far one column is from another.
+    """How well two columns agree.
 
     Attributes
     ----------
     difference
-        The largest difference where both have a value, relative to the largest value of the column; nothing where
-        they never do.
-    missing
-        The share of rows in which both have a value, or neither.
+        The largest difference between two values, relative to the largest value of the column; None if no row has a
+        value in both columns.
+    same_missing
+        The fraction of rows that have a value in both columns or in neither.
     """
 
     difference: float | None
-    missing: float
+    same_missing: float
 
     @property
     def equal(self) -> bool:
-        """No value differs; or there is none, on either side."""
-        return self.missing == 1 if self.difference is None else self.difference <= TOLERANCE
+        """Whether no value differs by more than `TOLERANCE`, or both columns are missing everywhere."""
+        return self.same_missing == 1 if self.difference is None else self.difference <= TOLERANCE
 
 
 def compare(ours: pl.Series, theirs: pl.Series) -> Agreement:
-    """Our column beside a peer's, in the same order.
+    """Compare a column of ours with the same column of another engine, row by row.
 
     >>> compare(pl.Series([None, 1.0, 2.0]), pl.Series([0.5, 1.0, 2.0]))
-    Agreement(difference=0.0, missing=0.6666666666666666)
+    Agreement(difference=0.0, same_missing=0.6666666666666666)
     """
     a, b = (column.cast(pl.Float64).to_numpy() for column in (ours, theirs))
     both = np.isfinite(a) & np.isfinite(b)
-    missing = float((np.isfinite(a) == np.isfinite(b)).mean())
+    same_missing = float((np.isfinite(a) == np.isfinite(b)).mean())
     if not both.any():
-        return Agreement(None, missing)
+        return Agreement(None, same_missing)
     scale = float(np.abs(a[both]).max()) or 1.0
-    return Agreement(float(np.abs(a[both] - b[both]).max()) / scale, missing)
+    return Agreement(float(np.abs(a[both] - b[both]).max()) / scale, same_missing)
 
 
-def latest(values: pl.DataFrame) -> pl.DataFrame:
-    """The bars on which values are compared, in order."""
-    return values.sort("symbol", "date").group_by("symbol", maintain_order=True).tail(LATEST)
+def last_bars(values: pl.DataFrame) -> pl.DataFrame:
+    """The rows on which values are compared, by symbol and date."""
+    return values.sort("symbol", "date").group_by("symbol", maintain_order=True).tail(LAST)

@@ -1,15 +1,16 @@
-"""The commands `factorloom bench …`; `python -m factorloom.bench …` is the same."""
+"""The commands of `factorloom bench`, also run by `python -m factorloom.bench`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from factorloom.api.cli.option import OutputPath
+
 __all__ = ["app"]
 
-app = App(name="bench", help="Time Factorloom, beside its peers where they are installed.", help_format="plaintext")
+app = App(name="bench", help="Time Factorloom and the other engines that are installed.", help_format="plaintext")
 
 
 @app.command
@@ -24,40 +25,41 @@ def engine(
     peers: str = "all",
     operators: Annotated[bool, Parameter(negative="--no-operators")] = True,
     scaling: Annotated[bool, Parameter(negative="--no-scaling")] = True,
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: OutputPath = None,
 ) -> None:
-    """Time whole factor sets, single operators, other sizes, and the way to the first result.
+    """Time factor sets, single operators, workloads of other sizes, and startup.
 
     Parameters
     ----------
     symbols, bars
-        The size of the simulated market.
+        The size of the simulated workload.
     ragged
-        Whether symbols list late, end early and miss dates.
+        Whether symbols list late, are delisted early and miss dates.
     threads
-        What every engine may use.
+        The number of threads of every engine.
     repeats
-        Timed runs after the first; the median counts.
+        Timed runs after the first; the median is reported.
     set
         all, or some of alpha158,alpha101,gtja191.
     peers
-        all, none, or some of qweave,kunquant,polars-ta,polars.
+        Other engines: all, none, or some of qweave,kunquant,polars-ta,polars.
     operators
         Whether to time every operator.
     scaling
-        Whether to time other numbers of rows, factors and threads, and fresh processes.
+        Whether to time other numbers of rows, factors and threads, and startup.
     output
-        A JSON file for everything that was measured.
+        A JSON file, or - for stdout, for all results.
     """
     import msgspec
     from rich.console import Console
 
+    from factorloom.api.cli.output import check_target, write_bytes
     from factorloom.bench.engine import Options, run
-    from factorloom.bench.market import Market
     from factorloom.bench.table import show
+    from factorloom.bench.workload import Workload
 
     options = Options(
-        market=Market(symbols, bars, ragged),
+        workload=Workload(symbols, bars, ragged),
         threads=threads,
         repeats=repeats,
         set=set,
@@ -65,24 +67,24 @@ def engine(
         operators=operators,
         scaling=scaling,
     )
+    check_target(output)
     report = run(options, Console(stderr=True, highlight=False, style="dim").print)
     show(report)
     if output is not None:
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
 
 
 @app.command
-def differences(*, output: Annotated[Path | None, Parameter(alias="-o")] = None) -> None:
-    """Tell where peers give other values for a published formula, and why, as a page of Markdown.
+def differences(*, output: OutputPath = None) -> None:
+    """Write a Markdown page of the published formulas for which other engines give other values, and why.
 
     Parameters
     ----------
     output
         A file, or - for stdout.
     """
+    from factorloom.api.cli.output import check_target, write_bytes
     from factorloom.bench.difference.page import page
 
-    if output is None or str(output) == "-":
-        print(page(), end="")
-    else:
-        output.write_text(page())
+    check_target(output)
+    write_bytes(page().encode(), output)

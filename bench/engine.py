@@ -1,4 +1,4 @@
-"""The benchmark of the engine: which jobs are run, and what they make up together."""
+"""The benchmark of the engine: the list of jobs, and the report of their results."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import msgspec
 
 from factorloom.bench.job import Job, Result, measure
 from factorloom.bench.machine import Machine, describe
-from factorloom.bench.market import Market
-from factorloom.bench.peer import OURS, PEERS
+from factorloom.bench.peer import ENGINES, OURS
 from factorloom.bench.sets import SETS
+from factorloom.bench.workload import Workload
 from factorloom.expressions.errors import ArgumentError
 
 __all__ = ["Options", "Report", "run"]
 
-FEW = (20, 60)
-"""How many factors besides the whole set."""
-START = Market(symbols=500, bars=1260)
-"""What a process starts with when the way to the first result is timed."""
+FACTOR_COUNTS = (20, 60)
+"""Numbers of factors to time besides the whole set."""
+STARTUP = Workload(symbols=500, bars=1260)
+"""The workload on which the time to the first result of a new process is measured."""
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run.
+    """What to measure.
 
     Attributes
     ----------
     set
-        `all`, or names with commas between.
+        `all`, or comma-separated names of sets.
     peers
-        The same, or `none`.
+        `all`, `none`, or comma-separated names of other engines.
     operators, scaling
-        Whether to time every operator, and other sizes.
+        Whether to time every operator; and other numbers of rows, factors and threads, and startup.
     """
 
-    market: Market
+    workload: Workload
     threads: int = 2
     repeats: int = 3
     set: str = "all"
@@ -49,7 +49,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """All that was measured.
+    """All results.
 
     Attributes
     ----------
@@ -57,82 +57,82 @@ class Report(msgspec.Struct, kw_only=True):
         By set and engine.
     operators
         By engine.
-    start
-        A process with no compiled kernels (`cold`) and one that finds them on disk (`warm`).
+    startup
+        Of a process without compiled kernels (`cold`), and of one with kernels on disk (`warm`).
     scaling
-        Factorloom over `rows`, `factors` and `threads`, each by size.
+        Of Factorloom over `rows`, `factors` and `threads`, each by size.
     """
 
     machine: Machine
     options: Options
     sets: dict[str, dict[str, Result]] = {}
     operators: dict[str, Result] = {}
-    start: dict[str, Result] = {}
+    startup: dict[str, Result] = {}
     scaling: dict[str, dict[int, Result]] = {}
 
 
-def run(options: Options, tell: Tell = lambda doing: None) -> Report:
-    """Measure everything that is asked for, telling what is being measured."""
-    sets = _chosen("set", options.set, [name for name in SETS if name != "operators"])
-    peers = [name for name in PEERS if name != OURS]
-    engines = [OURS, *([] if options.peers == "none" else _chosen("peers", options.peers, peers))]
+def run(options: Options, log: Log = lambda message: None) -> Report:
+    """Run the benchmark, and log each job."""
+    sets = _select("set", options.set, [name for name in SETS if name != "operators"])
+    peers = [name for name in ENGINES if name != OURS]
+    engines = [OURS, *([] if options.peers == "none" else _select("peers", options.peers, peers))]
     report = Report(machine=describe(), options=options)
 
     @functools.cache
     def timed(job: Job) -> Result:
-        tell(f"timing {job.set} with {job.engine} on {job.market}")
+        log(f"timing {job.set} with {job.engine} on {job.workload}")
         return measure(job)
 
-    plain = Job(engine=OURS, set=sets[0], market=options.market, threads=options.threads, repeats=options.repeats)
-    change = functools.partial(msgspec.structs.replace, plain)
+    base = Job(engine=OURS, set=sets[0], workload=options.workload, threads=options.threads, repeats=options.repeats)
+    job = functools.partial(msgspec.structs.replace, base)
     for name in sets:
-        having = [engine for engine in engines if name in PEERS[engine].sets]
-        report.sets[name] = {e: timed(change(set=name, engine=e, check=e != OURS)) for e in having}
+        able = [engine for engine in engines if name in ENGINES[engine].sets]
+        report.sets[name] = {e: timed(job(set=name, engine=e, check=e != OURS)) for e in able}
     if options.operators:
-        having = [engine for engine in engines if "operators" in PEERS[engine].sets]
-        report.operators = {e: timed(change(set="operators", engine=e, check=e != OURS, singly=True)) for e in having}
+        able = [engine for engine in engines if "operators" in ENGINES[engine].sets]
+        report.operators = {e: timed(job(set="operators", engine=e, check=e != OURS, each_factor=True)) for e in able}
     if options.scaling:
-        tell("starting fresh processes")
-        report.start = dict(_start(change(market=_smaller(options.market, START), repeats=1)))
+        log("timing startup")
+        report.startup = dict(_startup(job(workload=_smaller(options.workload, STARTUP), repeats=1)))
         report.scaling = {
-            "rows": {result.rows: result for result in (timed(change(market=m)) for m in _sizes(options.market))},
-            "factors": {r.factors: r for r in (timed(change(factors=count)) for count in _counts(sets[0]))},
-            "threads": {count: timed(change(threads=count)) for count in _powers(options.threads)},
+            "rows": {r.rows: r for r in (timed(job(workload=size)) for size in _sizes(options.workload))},
+            "factors": {r.factors: r for r in (timed(job(factors=count)) for count in _counts(sets[0]))},
+            "threads": {count: timed(job(threads=count)) for count in _powers(options.threads)},
         }
     return report
 
 
-def _chosen(name: str, asked: str, known: list[str]) -> list[str]:
-    """The names that are asked for, in the order in which they are known."""
-    wanted = known if asked == "all" else asked.split(",")
-    for word in wanted:
-        if word not in known:
-            raise ArgumentError(f"{name} must be all or some of {', '.join(known)}; got {word!r}")
-    return [word for word in known if word in wanted]
+def _select(option: str, value: str, known: list[str]) -> list[str]:
+    """The names that an option selects, in the order of `known`."""
+    names = known if value == "all" else value.split(",")
+    for name in names:
+        if name not in known:
+            raise ArgumentError(f"{option} must be all or some of {', '.join(known)}; got {name!r}")
+    return [name for name in known if name in names]
 
 
-def _start(job: Job) -> Iterator[tuple[str, Result]]:
-    """The first process finds no compiled kernels, the second those of the first."""
+def _startup(job: Job) -> Iterator[tuple[str, Result]]:
+    """The first process has no compiled kernels; the second has those that the first one cached."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("cold", "warm"):
             yield name, measure(job, cache=Path(folder))
 
 
-def _smaller(one: Market, other: Market) -> Market:
-    return Market(min(one.symbols, other.symbols), min(one.bars, other.bars), one.ragged)
+def _smaller(one: Workload, other: Workload) -> Workload:
+    return Workload(min(one.symbols, other.symbols), min(one.bars, other.bars), one.ragged)
 
 
-def _sizes(market: Market) -> Iterator[Market]:
-    """A sixteenth, a quarter and all of a market."""
+def _sizes(workload: Workload) -> Iterator[Workload]:
+    """A sixteenth, a quarter and all of a workload."""
     for parts in (8, 2):
-        yield Market(max(market.symbols // parts, 1), max(market.bars // 2, 1), market.ragged)
-    yield market
+        yield Workload(max(workload.symbols // parts, 1), max(workload.bars // 2, 1), workload.ragged)
+    yield workload
 
 
 def _counts(name: str) -> list[int | None]:
-    return [count for count in FEW if count < len(SETS[name]())] + [None]
+    return [count for count in FACTOR_COUNTS if count < len(SETS[name]())] + [None]
 
 
 def _powers(threads: int) -> list[int]:
-    """1, 2, 4 and so on, up to all of the threads."""
+    """1, 2, 4 and so on, and the number of threads itself."""
     return sorted({2**power for power in range(threads.bit_length())} | {threads})

@@ -1,4 +1,4 @@
-"""What a benchmark ran on: nothing that names the machine or its owner."""
+"""The hardware and versions of a benchmark, without anything that identifies the machine or its owner."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import msgspec
 
-from factorloom.bench.peer import PEERS
+from factorloom.bench.peer import ENGINES
 from factorloom.engine.runtime.thread import processors
 
 __all__ = ["Machine", "describe"]
 
-PACKAGES = ("numpy", "numba", *sorted({peer.package for peer in PEERS.values()}, key=str.lower))
+PACKAGES = ("numpy", "numba", *sorted({engine.package for engine in ENGINES.values()}, key=str.lower))
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """A processor, how many of its cores may be used, memory in GiB, and the versions of what runs."""
+    """Processor, number of usable cores, memory in GiB, and the versions of the packages."""
 
     processor: str
     cores: int
@@ -34,7 +34,7 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 def describe() -> Machine:
-    """The machine that this runs on."""
+    """This machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return Machine(
         processor=_processor(),

@@ -1,6 +1,6 @@
-"""The factor sets that are timed.
+"""The factor sets that are timed: the libraries, and every operator once.
 
-The libraries, with average volumes in shares as the peers have them; and every operator once.
+Average volumes of Alpha101 are in shares, as the other engines compute them.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import Operator, col
 from factorloom.expressions.parse import operators
 
-__all__ = ["SETS", "arguments", "sample", "single"]
+__all__ = ["SETS", "arguments", "every_operator", "sample"]
 
 ARGUMENTS = {"window": 20, "periods": 5, "by": "sector", "threshold": 1.0}
 COLUMNS = ("close", "volume", "vwap", "amount")
-"""What operators are timed with: these columns, one after another, wherever no argument has a value of its own."""
+"""Operators are timed on these: `ARGUMENTS` by name, and one column after another for every other argument."""
 
 
-def single() -> dict[str, Factor]:
-    """Every operator that looks along time or across symbols, once, on plain columns."""
+def every_operator() -> dict[str, Factor]:
+    """Every operator along time or across symbols, once, on plain columns."""
     return {op.name: _call(op) for op in operators() if op.axis is not Axis.CELL}
 
 
 def arguments(op: Operator[...]) -> dict[str, Any]:
-    """What an operator is timed with: what it must be given, and nothing else.
+    """The arguments that an operator is timed with: only the required ones.
 
     >>> from factorloom.expressions.operator import find
     >>> arguments(find("ts_corr"))
@@ -40,12 +40,12 @@ def arguments(op: Operator[...]) -> dict[str, Any]:
 
 
 def _call(op: Operator[...]) -> Factor:
-    given = arguments(op)
-    named = {name: given.pop(name) for name in tuple(given) if _only_by_name(op, name)}
-    return op(*given.values(), **named)
+    values = arguments(op)
+    keywords = {name: values.pop(name) for name in tuple(values) if _is_keyword_only(op, name)}
+    return op(*values.values(), **keywords)
 
 
-def _only_by_name(op: Operator[...], name: str) -> bool:
+def _is_keyword_only(op: Operator[...], name: str) -> bool:
     return op.signature.parameters[name].kind is Parameter.KEYWORD_ONLY
 
 
@@ -53,12 +53,12 @@ SETS: Mapping[str, Callable[[], Mapping[str, Factor]]] = {
     "alpha158": library.alpha158,
     "alpha101": lambda: library.alpha101(adv="shares"),
     "gtja191": library.gtja191,
-    "operators": single,
+    "operators": every_operator,
 }
 
 
 def sample(factors: Mapping[str, Factor], count: int) -> dict[str, Factor]:
-    """So many of the factors, evenly spread.
+    """A number of factors, evenly spread over the set.
 
     >>> sample(dict.fromkeys("abcdef"), 3)
     {'a': None, 'c': None, 'e': None}

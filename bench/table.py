@@ -1,4 +1,4 @@
-"""A report as tables to read."""
+"""A report as printed tables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def show(report: Report) -> None:
     """Print a report on stdout."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     options = report.options
-    console.print(f"{report.machine}\n{options.market}, {options.threads} threads", markup=False)
+    console.print(f"{report.machine}\n{options.workload}, {options.threads} threads", markup=False)
     for table in _tables(report):
         console.print(table)
 
@@ -33,8 +33,8 @@ def _tables(report: Report) -> Iterator[Table]:
         yield _set(name, results)
     if report.operators:
         yield _operators(report.operators)
-    if report.start:
-        yield _start(report.start)
+    if report.startup:
+        yield _startup(report.startup)
     for name, sizes in report.scaling.items():
         yield _scaling(name, sizes)
 
@@ -44,7 +44,7 @@ def _set(name: str, results: Mapping[str, Result]) -> Table:
     seconds = ("load s", "first s", "warm s")
     table = _table(name, "engine", "rows", "factors", *seconds, "M cells/s", "peak GB", "ours / theirs", "equal")
     for engine, result in results.items():
-        timing = result.together
+        timing = result.all_factors
         if timing is None:
             table.add_row(engine, result.error)
             continue
@@ -57,28 +57,28 @@ def _set(name: str, results: Mapping[str, Result]) -> Table:
             f"{timing.warm:.3g}",
             f"{_rate(result):.1f}",
             f"{result.peak / 1e9:.1f}",
-            f"{_rate(ours) / _rate(result):.1f}" if ours.together else "",
+            f"{_rate(ours) / _rate(result):.1f}" if ours.all_factors else "",
             _equal(result),
         )
-    table.caption = "; ".join(_told(results))
+    table.caption = "; ".join(_notes(results))
     return table
 
 
-def _told(results: Mapping[str, Result]) -> Iterator[str]:
-    """What engines tell about themselves, and how far ahead of the best peer we are."""
+def _notes(results: Mapping[str, Result]) -> Iterator[str]:
+    """The phases and the note of each engine, and our speed relative to the best other engine."""
     for engine, result in results.items():
-        parts = {name: f"{seconds:.3g} s" for name, seconds in result.parts.items()}
-        if engine == OURS and result.together:
-            first, warm = result.together.first, result.together.warm
-            parts |= {"compile": f"{first - warm:.3g} s", "compute": f"{warm - result.parts['plan']:.3g} s"}
-        told = [*(f"{name} {seconds}" for name, seconds in parts.items()), *filter(None, [result.note])]
-        if told:
-            yield f"{engine}: {', '.join(told)}"
-    rates = {engine: _rate(result) for engine, result in results.items() if result.together}
+        phases = {name: f"{seconds:.3g} s" for name, seconds in result.phases.items()}
+        if engine == OURS and result.all_factors:
+            first, warm = result.all_factors.first, result.all_factors.warm
+            phases |= {"compile": f"{first - warm:.3g} s", "compute": f"{warm - result.phases['plan']:.3g} s"}
+        notes = [*(f"{name} {seconds}" for name, seconds in phases.items()), *filter(None, [result.note])]
+        if notes:
+            yield f"{engine}: {', '.join(notes)}"
+    rates = {engine: _rate(result) for engine, result in results.items() if result.all_factors}
     ours = rates.pop(OURS, None)
     if ours and rates:
         best = max(rates, key=rates.__getitem__)
-        yield f"best peer: {best}; ours is {ours / rates[best]:.1f} times as fast, value for value"
+        yield f"best other engine: {best}; {OURS} computes {ours / rates[best]:.1f} times as many values per second"
 
 
 def _operators(results: Mapping[str, Result]) -> Table:
@@ -86,10 +86,10 @@ def _operators(results: Mapping[str, Result]) -> Table:
     table = _table("operators", "operator", "ms", "Polars ms", "Polars / ours", "ours / copy", "equal")
     for result in filter(lambda result: result.error, results.values()):
         table.add_row(result.error)
-    for name, timing in ours.singly.items():
+    for name, timing in ours.each_factor.items():
         cells = [name, f"{timing.warm * 1e3:.1f}", "", "", f"{timing.warm / ours.copy:.1f}", ""]
-        if name in polars.singly:
-            theirs = polars.singly[name].warm
+        if name in polars.each_factor:
+            theirs = polars.each_factor[name].warm
             cells[2:4] = f"{theirs * 1e3:.1f}", f"{theirs / timing.warm:.1f}"
             cells[5] = _yes(polars.agreement[name])
         table.add_row(*cells)
@@ -97,11 +97,11 @@ def _operators(results: Mapping[str, Result]) -> Table:
     return table
 
 
-def _start(results: Mapping[str, Result]) -> Table:
-    table = _table("from the start of a process", "kernels", "rows", "to the first result s", "of which computing s")
+def _startup(results: Mapping[str, Result]) -> Table:
+    table = _table("startup", "kernels", "rows", "to first result s", "of which computing s")
     for name, result in results.items():
-        if result.together:
-            row = (f"{result.rows:,}", f"{result.started:.3g}", f"{result.together.first:.3g}")
+        if result.all_factors:
+            row = (f"{result.rows:,}", f"{result.startup:.3g}", f"{result.all_factors.first:.3g}")
             table.add_row("compiled" if name == "cold" else "on disk", *row)
         else:
             table.add_row(name, result.error)
@@ -111,9 +111,9 @@ def _start(results: Mapping[str, Result]) -> Table:
 def _scaling(name: str, results: Mapping[int, Result]) -> Table:
     table = _table(f"scaling over {name}", name, "warm s", "M cells/s", "peak GB")
     for size, result in results.items():
-        if result.together:
+        if result.all_factors:
             table.add_row(
-                f"{size:,}", f"{result.together.warm:.3g}", f"{_rate(result):.1f}", f"{result.peak / 1e9:.1f}"
+                f"{size:,}", f"{result.all_factors.warm:.3g}", f"{_rate(result):.1f}", f"{result.peak / 1e9:.1f}"
             )
         else:
             table.add_row(f"{size:,}", result.error)
@@ -129,13 +129,13 @@ def _table(title: str, first: str, *others: str) -> Table:
 
 
 def _rate(result: Result) -> float:
-    """Million values a second."""
-    assert result.together is not None
-    return result.rows * result.factors / result.together.warm / 1e6
+    """Million values per second."""
+    assert result.all_factors is not None
+    return result.rows * result.factors / result.all_factors.warm / 1e6
 
 
 def _yes(agreement: Agreement) -> str:
-    """Nothing where nothing could be compared."""
+    """An empty cell if no value could be compared."""
     return "" if agreement.difference is None else "yes" if agreement.equal else "no"
 
 

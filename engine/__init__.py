@@ -13,7 +13,7 @@
    `explain.py` prints a plan.
 3. `executor/`: whatever offers `run(plan, bars, observer)` (`protocol.py`), found by name (`choose.py`).
    `native/` is the default: `machine.py` takes stage after stage, `tile.py` cuts rows into tiles (the history of some
-   symbols, or all symbols on some dates), `run.py` hands tiles to threads, `program.py` turns the instructions of a
+   symbols, or all symbols on some dates), `stage.py` hands tiles to threads, `program.py` turns the instructions of a
    stage into calls on arrays, `kernel.py` makes drivers of the operators' loops, `call.py` calls drivers one after
    another in compiled code, `transfer.py` has the drivers that move values, and `result.py` the arrays that are
    written.

@@ -1,4 +1,4 @@
-"""A first factor: compose it, look at it, score it.
+"""A first factor: build it, compute it, score it.
 
 Open with `marimo edit examples/first_factor.py`, or run as a script.
 """
@@ -26,7 +26,7 @@ def _(mo):
         """
         # A first factor
 
-        A market of 100 made-up companies over three years, with sectors, late listings and gaps.
+        Three years of daily bars of 100 simulated companies, with sectors, late listings and gaps.
         """
     )
     return
@@ -43,9 +43,9 @@ def _(fl, simulate):
 def _(mo):
     mo.md(
         """
-        ## Compose
+        ## Build
 
-        Twelve-month momentum without the last month, held against the other companies of the sector.
+        Twelve-month momentum without the last month, compared with the other companies of the sector.
         """
     )
     return
@@ -68,7 +68,7 @@ def _(momentum, neutral, panel):
 
 @app.cell
 def _(mo):
-    mo.md("""## Look""")
+    mo.md("""## Compute""")
     return
 
 
@@ -97,8 +97,8 @@ def _(fl, momentum, panel):
         "first",
         {
             "momentum": fl.ScoreFactor(momentum, weight=2),
-            "calm": fl.ScoreFactor(fl.ts_std(fl.returns, 60), direction=-1),
-            "cheap": fl.ScoreFactor(fl.col("earnings_yield")),
+            "volatility": fl.ScoreFactor(fl.ts_std(fl.returns, 60), direction=-1),
+            "value": fl.ScoreFactor(fl.col("earnings_yield")),
         },
         neutralize="sector",
     )

@@ -1,4 +1,4 @@
-"""The four directions in which an operator can look."""
+"""The four axes of operators."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["Axis"]
 
 
 class Axis(Enum):
-    """What an operator needs to see in order to give the value of one bar.
+    """Which bars an operator reads to give the value of one bar.
 
-    Members are ordered from the narrowest to the widest: the axis of a whole factor is the widest axis among its
-    operators. `Axis.TIME` or narrower means that a symbol can be computed alone; anything wider needs every symbol
-    of the date (how much history a factor needs is told by its `lookback`).
+    Members are ordered from the narrowest to the widest: the axis of a factor is the widest axis among its operators.
+    With `Axis.TIME` or narrower a symbol can be computed alone; anything wider needs every symbol of the date. How much
+    history a factor needs is its `lookback`.
 
     >>> Axis.TIME < Axis.CROSS
     True

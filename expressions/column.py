@@ -1,4 +1,4 @@
-"""Ready columns: the usual names of bars, and what follows from them.
+"""Ready-made factors: the usual columns of bars, the returns, and the missing value.
 
 `returns` is not a column but the one-bar relative change of `close`; a column of that name is `col("returns")`.
 """

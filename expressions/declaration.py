@@ -32,16 +32,16 @@ def indicator(
     lookback
         Gives the bars before the current one that a value needs, from the parameters by name.
     unbounded
-        Whether a value remembers the whole history; `lookback` is then the warm-up, and may be left out.
+        Whether a value depends on the whole history; `lookback` is then the warm-up, and may be left out.
     outputs
-        The names of several outputs, which then take the place of `out`. Each becomes an operator `<loop>_<output>`,
-        and the loop runs once for all of them.
+        The names of several outputs, which then replace `out`. Each becomes an operator `<loop>_<output>`, and the loop
+        runs once for all of them.
 
     Raises
     ------
     IndicatorError
-        Where the loop is not well declared, has the name of another operator, fails on a trial in plain Python,
-        leaves bars unwritten, or needs older bars than it says.
+        Where the loop is not well declared, has the name of another operator, reads what may change unnoticed, fails in
+        plain Python, leaves bars unwritten, or needs older bars than `lookback` gives.
     LookaheadError
         Where a value of the trial changes when later bars are added.
 

@@ -1,7 +1,7 @@
-"""Every error that Factorloom raises on purpose: one family, each member also a built-in kind.
+"""Every error that Factorloom raises on purpose: one family, each also a built-in kind of error.
 
-An error says what is wrong, where, and what to do. When the fault was found inside a text, the text and the
-position of the fault travel with the error and are drawn with a caret.
+An error says what is wrong, where, and what to do. For a fault inside a text, the error carries the text and the
+position of the fault, and shows it with a caret.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 CONTEXT = 60
-"""Characters shown on each side of a fault inside a long text."""
+"""Characters shown on each side of a fault in a long text."""
 
 
 class FactorloomError(Exception):
@@ -44,7 +44,7 @@ class FactorloomError(Exception):
     text, position
         The text that holds the fault, and the offset of the fault in it.
 
-    An operator also notes in `argument` the name of the argument at fault.
+    Operators set `argument` to the name of the argument at fault.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, text: str | None = None, position: int = 0) -> None:
@@ -56,7 +56,7 @@ class FactorloomError(Exception):
         self.argument: str | None = None
 
     def at(self, text: str, position: int) -> None:
-        """Place the error inside `text`, unless a deeper place is already known."""
+        """Set the text and the position of the fault, unless they are already known."""
         if self.text is None:
             self.text, self.position = text, position
 
@@ -127,7 +127,7 @@ class DatasetError(StoreError, KeyError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str | None:
-    """The hint for an unknown `name`: the nearest known one, or else all of them.
+    """The hint for an unknown `name`: the most similar known one, or else the known ones.
 
     >>> suggest("clsoe", ["open", "close"])
     "did you mean 'close'?"

@@ -1,7 +1,7 @@
 """The node: a lazy expression, interned by its content.
 
-A `Factor` is an operator applied to inputs and parameters. Nodes are interned by their digest: two factors that say
-the same are one object, so identity is equality, equality is sharing, and the digest is the cache key.
+A `Factor` is an operator applied to inputs and parameters. Nodes are interned by their digest: equal factors are one
+object, so identity is equality, equality is sharing, and the digest is the cache key.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Factor(Node):
     Attributes
     ----------
     operator, inputs, parameters
-        What the node is made of.
+        The operator, the factors it is applied to, and the values of its parameters.
     digest : str
         32 hexadecimal digits, the same in every process, from the operator's name and version, the parameters and
         the digests of the inputs.
@@ -40,12 +40,12 @@ class Factor(Node):
     lookback, lookahead : int
         Bars before and after the current one that the value needs.
     unbounded : bool
-        Whether the value remembers the whole history (`ts_ema`, `ts_cumsum`); `lookback` is then only the warm-up.
+        Whether the value depends on the whole history (`ts_ema`, `ts_cumsum`); `lookback` is then only the warm-up.
     columns : tuple of str
         The columns that the factor reads, sorted.
     depth, size : int
-        The length of the longest path to a column, and how many nodes the text has: a part that is shared counts
-        as often as it is written.
+        The length of the longest path to a column, and how many nodes the text has: a shared part counts as often as it
+        is written.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Factor(Node):
     depth: int
 
     def __init__(self, *_: object) -> None:
-        raise ArgumentError("a Factor is not made by hand", hint="use fl.col, fl.parse or an operator")
+        raise ArgumentError("a Factor is not created directly", hint="use fl.col, fl.parse or an operator")
 
     def walk(self) -> Iterator[Factor]:
         """Every distinct node below and including this one, inputs before the nodes that use them."""
@@ -95,7 +95,7 @@ class Factor(Node):
     def rebuild(self, change: Callable[[Factor], Factor | None]) -> Factor:
         """This factor with some of its nodes replaced.
 
-        `change` is asked about every node once its inputs have been replaced; None keeps the node.
+        `change` is called with every node after its inputs have been replaced; None keeps the node.
 
         >>> import factorloom as fl
         >>> momentum = fl.close / fl.ts_delay(fl.close, 20) - 1
@@ -115,7 +115,7 @@ class Factor(Node):
         return self.inputs[:-1] if self.operator.axis is Axis.GROUP else self.inputs
 
     def looking_ahead(self) -> tuple[str, ...]:
-        """The names of the operators that look ahead, or nothing where the factor as a whole does not."""
+        """The names of the operators that look ahead; empty where the factor as a whole does not."""
         if not self.lookahead:
             return ()
         return tuple(dict.fromkeys(node.operator.name for node in self.walk() if node.operator.looks_ahead))
@@ -237,35 +237,35 @@ _INTERNED: weakref.WeakValueDictionary[str, Factor] = weakref.WeakValueDictionar
 _LOCK = threading.Lock()
 
 
-def intern(made_by: Definition, inputs: tuple[Factor, ...], values: Mapping[str, Value]) -> Factor:
+def intern(definition: Definition, inputs: tuple[Factor, ...], values: Mapping[str, Value]) -> Factor:
     """The one node with this content."""
     parameters = tuple(values.values())
-    digest = _digest(made_by, inputs, parameters)
+    digest = _digest(definition, inputs, parameters)
     with _LOCK:
         node = _INTERNED.get(digest)
         if node is None:
-            node = _INTERNED[digest] = _node(made_by, inputs, parameters, values, digest)
+            node = _INTERNED[digest] = _node(definition, inputs, parameters, values, digest)
         return node
 
 
 def _node(
-    made_by: Definition,
+    definition: Definition,
     inputs: tuple[Factor, ...],
     parameters: tuple[Value, ...],
     values: Mapping[str, Value],
     digest: str,
 ) -> Factor:
-    before, after = made_by.span(values)
-    names = {str(values["name"])} if made_by.name == "col" else set().union(*(child.columns for child in inputs))
+    before, after = definition.span(values)
+    names = {str(values["name"])} if definition.name == "col" else set().union(*(child.columns for child in inputs))
     fields = {
-        "operator": made_by,
+        "operator": definition,
         "inputs": inputs,
         "parameters": parameters,
         "digest": digest,
-        "axis": max([made_by.axis, *(child.axis for child in inputs)]),
+        "axis": max([definition.axis, *(child.axis for child in inputs)]),
         "lookback": before + max((child.lookback for child in inputs), default=0),
         "lookahead": max(0, after + max((child.lookahead for child in inputs), default=0)),
-        "unbounded": made_by.unbounded or any(child.unbounded for child in inputs),
+        "unbounded": definition.unbounded or any(child.unbounded for child in inputs),
         "columns": tuple(sorted(names)),
         "depth": 1 + max((child.depth for child in inputs), default=0),
         "size": 1 + sum(child.size for child in inputs),
@@ -276,8 +276,8 @@ def _node(
     return node
 
 
-def _digest(made_by: Definition, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> str:
-    content = hashlib.blake2b(f"{made_by.name}@{made_by.version}".encode(), digest_size=16)
+def _digest(definition: Definition, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> str:
+    content = hashlib.blake2b(f"{definition.name}@{definition.version}".encode(), digest_size=16)
     for value in parameters:
         packed = struct.pack("<d", value) if isinstance(value, float) else str(value).encode(errors="surrogatepass")
         content.update(f"|{type(value).__name__}:{len(packed)}:".encode() + packed)
@@ -287,12 +287,12 @@ def _digest(made_by: Definition, inputs: tuple[Factor, ...], parameters: tuple[V
 
 
 def _restore(name: str, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> Factor:
-    made_by = OPERATORS.get(name)
-    if made_by is None:
+    definition = OPERATORS.get(name)
+    if definition is None:
         raise UnknownOperatorError(
-            f"unknown operator {name!r}", hint="declare the indicator of that name before its factors are read"
+            f"unknown operator {name!r}", hint="declare the indicator of that name before loading its factors"
         )
-    return intern(made_by, inputs, made_by.named(parameters))
+    return intern(definition, inputs, definition.named(parameters))
 
 
 def _infix(name: str, *inputs: object) -> Factor:

@@ -1,15 +1,15 @@
-"""The forms of an operator, and the statistics that several kernels share.
+"""The forms of operators, and the statistics that several kernels share.
 
-An operator has one meaning and several forms of it, each a function:
+An operator has one meaning, in several forms, each a function:
 
 - `meaning`: NumPy on ONE window or ONE cross-section (whole columns for cell-wise operators): the definition;
 - `polars`: the same as a Polars expression inside its symbol or date;
 - `kernel`: a plain loop over one symbol's bars, or one cross-section, that writes `out`.
 
-Meaning and Polars form take the inputs in order, and by name the parameters that they name; inputs after a variadic one
-come by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs (a variadic
-one as a tuple) or parameters, and `out` last; it may also name the outputs of a `Statistic` of the same inputs, which
-is computed once for all operators that read it.
+The meaning and the Polars form take the inputs in order, and the parameters that they name; inputs after a variadic one
+are passed by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs (a
+variadic one as a tuple) or parameters, and `out` last; it may also name the outputs of a `Statistic` of the same
+inputs, which is computed once for all operators that read it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Form:
     Attributes
     ----------
     function
-        What computes it.
+        It computes the operator; see the module for its arguments.
     statistics : tuple of Statistic
         What the function may read besides the inputs and parameters of the operator.
     """

@@ -45,8 +45,8 @@ def fingerprint(function: FunctionType | np.ufunc) -> str:
     Raises
     ------
     IndicatorError
-        Where the function reads an attribute of a module or an object: compiled code would keep its first value, and
-        nothing would tell when it changes.
+        Where the function reads an attribute of a module or an object: compiled code would keep its first value, and a
+        later change would go unnoticed.
 
     >>> def double(x): return 2 * x
     >>> def twice(x): return 2 * x  # the same
@@ -80,7 +80,7 @@ def _copied(value: Any) -> Any:
 
 
 def _content(cell: CellType) -> tuple[Any, ...]:
-    """What a cell holds: nothing yet for a name that is defined later."""
+    """The content of a cell; empty for a name that is defined later."""
     try:
         return (cell.cell_contents,)
     except ValueError:
@@ -117,7 +117,7 @@ def _parts(function: FunctionType, seen: set[CodeType]) -> Iterator[str]:
 
 
 def _refuse_open(function: FunctionType, name: str, value: Any) -> None:
-    """Refuse a name that stands for something that can change without a change of the fingerprint."""
+    """Refuse a name whose value can change without changing the fingerprint."""
     if isinstance(value, PLAIN) or (isinstance(value, ModuleType) and value.__name__.partition(".")[0] in LIBRARIES):
         return
     attribute = next(_attributes(function.__code__, name), None)
@@ -131,7 +131,7 @@ def _refuse_open(function: FunctionType, name: str, value: Any) -> None:
 
 
 def _attributes(code: CodeType, name: str) -> Iterator[str]:
-    """The attributes that a code reads of what a name stands for, inner functions included."""
+    """The attributes that a code reads from the value of a name, inner functions included."""
     steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG")]
     for step, following in itertools.pairwise(steps):
         is_name = step.opname in ("LOAD_GLOBAL", "LOAD_DEREF") and step.argval == name

@@ -33,7 +33,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Loop: TypeAlias = Callable[..., None]
 
 PLAIN: dict[object, Kind] = {int: Count(1), float: Real(), bool: Flag()}
-"""What a parameter accepts that is annotated as a plain number."""
+"""The kinds of parameters that are annotated as plain numbers."""
 
 
 class Indicator(Operator[...]):
@@ -42,20 +42,20 @@ class Indicator(Operator[...]):
     Attributes
     ----------
     family, module : str
-        The name of the loop, which all its outputs share, and where it was written.
+        The name of the loop, which all its operators share, and the module that declares it.
     outputs : tuple of str
-        What the loop fills.
+        The names of the outputs that the loop fills.
     """
 
     def __init__(
-        self, loop: FunctionType, shared: Statistic, place: int, lookback: BarCount | None, unbounded: bool
+        self, loop: FunctionType, shared: Statistic, number: int, lookback: BarCount | None, unbounded: bool
     ) -> None:
         assert isinstance(shared.loop, FunctionType)
-        self._loop, self._place = shared.loop, place
+        self._loop, self._number = shared.loop, number
         self.family, self.module, self.outputs = loop.__name__, loop.__module__, shared.outputs
         version = fingerprint(shared.loop) + (fingerprint(lookback) if isinstance(lookback, FunctionType) else "")
         is_one = len(shared.outputs) == 1
-        name = self.family if is_one else f"{self.family}_{shared.outputs[place]}"
+        name = self.family if is_one else f"{self.family}_{shared.outputs[number]}"
         super().__init__(
             _facade(loop, shared, name), Axis.TIME, lookback=lookback, unbounded=unbounded, version=version
         )
@@ -65,27 +65,27 @@ class Indicator(Operator[...]):
         if is_one:
             self.kernel(shared.loop)
         else:
-            self.kernel_from(shared)(_copy(shared.outputs[place]))
+            self.kernel_from(shared)(_copy(shared.outputs[number]))
 
     def run(self, inputs: Sequence[Array], values: Mapping[str, Value], fill: float = np.nan) -> tuple[Array, ...]:
-        """All outputs of the plain loop, in arrays that held `fill` before."""
+        """All outputs of the plain loop, in arrays that are filled with `fill` before."""
         given: dict[str, object] = {name: kind.encode(values[name]) for name, kind in self.kinds.items()}
-        given |= {name: _sealed(x) for name, x in zip(self.inputs, inputs, strict=True)}
+        given |= {name: _read_only(x) for name, x in zip(self.inputs, inputs, strict=True)}
         outputs = tuple(np.full(inputs[0].size, fill) for _ in self.outputs)
         with np.errstate(all="ignore"):
             self._loop(*(given[name] for name in self._arguments), *outputs)
         return outputs
 
     def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
-        """What a form gives for these inputs and all parameters."""
+        """The result of a form for these inputs and all parameters."""
         return self.forms[form].function(inputs, self.named(parameters))
 
     def _last(self, inputs: Sequence[Array], values: Mapping[str, Value]) -> float:
-        return float(self.run(inputs, values)[self._place][-1])
+        return float(self.run(inputs, values)[self._number][-1])
 
     def _lazy(self, inputs: Sequence[pl.Expr], values: Mapping[str, Value]) -> pl.Expr:
         def loop(columns: Sequence[pl.Series]) -> pl.Series:
-            return pl.Series(self.run([x.to_numpy() for x in columns], values)[self._place], nan_to_null=True)
+            return pl.Series(self.run([x.to_numpy() for x in columns], values)[self._number], nan_to_null=True)
 
         return pl.map_batches(inputs, loop, return_dtype=pl.Float64, returns_scalar=False)
 
@@ -133,11 +133,11 @@ def make_indicators(
         )
     outputs = outputs or ("out",)
     shared = Statistic(freeze(loop), _arguments(loop, outputs), outputs)
-    return [Indicator(loop, shared, place, lookback, unbounded) for place in range(len(outputs))]
+    return [Indicator(loop, shared, number, lookback, unbounded) for number in range(len(outputs))]
 
 
 def add_indicators(made: Sequence[Indicator]) -> None:
-    """Add to the language; what this loop defined before is replaced."""
+    """Register the operators of a loop, in place of those that it defined before."""
     old = {op.name for op in OPERATORS.values() if _is_same(op, made[0])}
     for op in made:
         if op.name in OPERATORS and op.name not in old:
@@ -169,10 +169,10 @@ def _arguments(loop: FunctionType, outputs: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _facade(loop: FunctionType, shared: Statistic, name: str) -> Callable[..., Any]:
-    """What the operator looks like to its callers: the arguments of the loop without its outputs."""
+    """A function with the signature that the operator has for callers: that of the loop without its outputs."""
 
     def facade(*args: object, **kwargs: object) -> None:
-        """Return nothing: an indicator is no shorthand."""
+        """Return None: an indicator is not shorthand for other operators."""
 
     hints = _annotations(loop)
     declared = inspect.signature(loop).parameters
@@ -198,7 +198,7 @@ def _annotations(loop: FunctionType) -> dict[str, Any]:
 
 
 def _annotation(loop: FunctionType, name: str, hint: Any) -> Any:
-    """How an operator declares the argument that a loop annotates like this."""
+    """The annotation of an operator for an argument that a loop annotates like this."""
     hint = _without_alias(hint)
     if any(isinstance(extra, Kind) for extra in get_args(hint)):
         return hint
@@ -207,13 +207,13 @@ def _annotation(loop: FunctionType, name: str, hint: Any) -> Any:
     if hint in (None, np.ndarray, Input, Factor) or get_origin(hint) is np.ndarray:
         return Input
     raise IndicatorError(
-        f"indicator {loop.__name__}: {name} is annotated as {hint!r}, which is no parameter of a loop",
+        f"indicator {loop.__name__}: {name} is annotated as {hint!r}, which is not a parameter of a loop",
         hint="annotate parameters as fl.Window, fl.Periods, int, float or bool, and leave inputs bare",
     )
 
 
 def _without_alias(hint: Any) -> Any:
-    """What an alias stands for: NumPy's `NDArray` from 2.5 on, and whatever `type Name = ...` declares."""
+    """The type behind an alias: NumPy's `NDArray` from 2.5 on, and any `type Name = ...`."""
     while hasattr(get_origin(hint) or hint, "__value__"):
         hint = (get_origin(hint) or hint).__value__
     return hint
@@ -232,8 +232,8 @@ def _copy(output: str) -> Loop:
     return copy
 
 
-def _sealed(x: Array) -> Array:
-    """The same values; whoever writes to them fails."""
+def _read_only(x: Array) -> Array:
+    """A read-only view of the same values."""
     view = x.view()
     view.flags.writeable = False
     return view

@@ -1,8 +1,8 @@
-"""What stands behind the nodes: operators, and how they are declared.
+"""Operators, and how they are declared.
 
-An `Operator` is born from a function whose signature declares inputs (`Input`, or `Key` for a category) and
-parameters (any annotated `Kind`), and whose body is only its documentation. Its forms (see `form.py`) are then attached
-below it. An operator whose body returns a factor is shorthand for it, and needs no forms.
+An `Operator` is made of a function whose signature declares inputs (`Input`, or `Key` for a category) and parameters
+(any annotated `Kind`), and whose body is only its documentation. Its forms (see `form.py`) are then attached below it.
+An operator whose body returns a factor is shorthand for it, and needs no forms.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Operator(Definition, Generic[P]):
         return intern(self, self._flat(given), values) if longhand is None else longhand
 
     def as_input(self, name: str, value: object) -> Factor:
-        """The factor that an argument stands for."""
+        """The factor of an argument: itself, a constant for a number, or a column for the name of a category."""
         is_key = self.axis is Axis.GROUP and name == self.inputs[-1]
         if is_key and isinstance(value, str):
             return col(value)
@@ -92,21 +92,21 @@ class Operator(Definition, Generic[P]):
         if isinstance(value, Real) and not is_key:
             return lit(value)  # type: ignore[arg-type]
         expected = "a column" if is_key else "a factor or a number"
-        error = ArgumentError(f"{self.name}: {name} must be {expected}, got {_shown(value)}", hint=_mend(value, is_key))
+        error = ArgumentError(f"{self.name}: {name} must be {expected}, got {_shown(value)}", hint=_hint(value, is_key))
         error.argument = name
         raise error
 
     def _many(self, values: tuple[object, ...]) -> tuple[Factor, ...]:
-        """The variadic input."""
+        """The factors of the variadic input."""
         if not values:
             message = f"{self.name}: {self.variadic} must be at least 1 factor, got none"
             raise ArgumentError(message, hint=f"call it as {self.name}{self._usage()}")
-        return tuple(self.as_input(f"{self.variadic}[{place}]", value) for place, value in enumerate(values))
+        return tuple(self.as_input(f"{self.variadic}[{k}]", value) for k, value in enumerate(values))
 
     def _flat(self, arguments: Mapping[str, Any]) -> tuple[Factor, ...]:
-        """All inputs in one row, the variadic ones at their place."""
-        rows = (arguments[name] if name == self.variadic else (arguments[name],) for name in self.inputs)
-        return tuple(itertools.chain.from_iterable(rows))
+        """All inputs in one tuple, the variadic ones in their position."""
+        inputs = (arguments[name] if name == self.variadic else (arguments[name],) for name in self.inputs)
+        return tuple(itertools.chain.from_iterable(inputs))
 
     def _usage(self) -> str:
         parts = [str(p.replace(annotation=inspect.Parameter.empty)) for p in self.signature.parameters.values()]
@@ -123,7 +123,7 @@ def operator(
 ) -> Callable[[Callable[P, Factor]], Operator[P]]:
     """Register a documented signature as an operator.
 
-    `lookback` and `lookahead` count bars before and after the current one; they are given all parameters by name.
+    `lookback` and `lookahead` give the bars before and after the current one from all parameters, by name.
     """
 
     def declare(function: Callable[P, Factor]) -> Operator[P]:
@@ -137,7 +137,7 @@ def operator(
 
 
 def grouped(cross: Operator[...]) -> Callable[[Callable[P, Factor]], Operator[P]]:
-    """Register an operator that is `cross` within each category of a date, with all its forms."""
+    """Register an operator that applies `cross` within each category of a date, with all its forms."""
 
     def declare(function: Callable[P, Factor]) -> Operator[P]:
         made = operator(Axis.GROUP, version=cross.version)(function)
@@ -159,7 +159,7 @@ def _shown(value: object) -> str:
     return str(value) if isinstance(value, Factor) else repr(value)
 
 
-def _mend(value: object, is_key: bool) -> str | None:
+def _hint(value: object, is_key: bool) -> str | None:
     if is_key:
         return "group by a column that holds text, categories or whole numbers"
     if isinstance(value, str):
@@ -171,7 +171,7 @@ def _mend(value: object, is_key: bool) -> str | None:
 def col(name: Annotated[str, Name()]) -> Factor:
     """A column of the panel.
 
-    In text a plain name is a column; `col("52wh")` gives any other name.
+    In text a plain name is a column; any other name is written `col("52wh")`.
 
     >>> import factorloom as fl
     >>> print(fl.col("close") / fl.col("52wh"))

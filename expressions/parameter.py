@@ -1,8 +1,7 @@
-"""The kinds of parameter that an operator may take, as annotations of its signature.
+"""The kinds of parameters that operators take, as annotations of their signatures.
 
-A kind is a small object that checks one value when a factor is built and gives its canonical form, so that equal
-factors are equal by content. An operator writes `window: Annotated[int, Window()]`, or one of the ready aliases
-below.
+A kind checks a value when a factor is built and gives its canonical form, so that equal factors are equal by content.
+An operator writes `window: Annotated[int, Count(1)]`, or one of the aliases below.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class Count(Kind):
 class Samples(Kind):
     """How many present values a window needs; by default as many as the window has bars.
 
-    An average without end, which has no window to fill, may be asked for more.
+    An `endless` average has no window to fill, and may need more.
     """
 
     minimum: int = 1
@@ -106,7 +105,7 @@ class Real(Kind):
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """A whole number from `least` to `most` that counts no bars."""
+    """A whole number from `least` to `most` that is not a number of bars."""
 
     least: int
     most: int
@@ -120,7 +119,7 @@ class Whole(Kind):
 
 @dataclass(frozen=True)
 class Choice(Kind):
-    """One word out of `words`; kernels get its place among them."""
+    """One of some words; kernels get its index."""
 
     words: tuple[str, ...]
 

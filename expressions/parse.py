@@ -1,8 +1,8 @@
 """Text to factors: a whitelist over Python's own syntax tree, never `eval`.
 
 The text of a factor is a Python expression made of names (columns), numbers, the operators that Python has, and calls
-of registered operators. Everything else is refused with a caret at the fault. The limits keep hostile text cheap:
-length is checked before Python's parser sees the text, nesting and size while its tree is read.
+of registered operators. Everything else is refused with a caret at the fault. Limits bound the cost of hostile text:
+its length is checked before Python's parser sees it, nesting and size while its tree is read.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def parse(
     max_length, max_depth, max_nodes
         Limits on characters, on nesting and on the number of operators, names and numbers.
     max_window
-        The largest number of bars that any operator may ask for.
+        The largest window that any operator may have, in bars.
 
     Raises
     ------

@@ -20,12 +20,12 @@ HEADINGS = {
 HEAD = """# Operators
 
 Made from the code by `factorloom operators --format markdown`. The examples use the three symbols on three dates of
-`fl.example()`; `-` is missing. [Writing factors](expressions.md) tells how they fit together.
+`fl.example()`; `-` is missing. See [Writing factors](expressions.md) for how they are combined.
 """
 
 
 def reference() -> str:
-    """All operators in Markdown: per axis a table of what there is, then every operator in full."""
+    """All operators in Markdown: for each axis a table, then the documentation of every operator."""
     parts = [HEAD]
     for axis, heading in HEADINGS.items():
         members = [op for op in operators() if op.axis is axis]

@@ -1,7 +1,8 @@
-"""What the language knows: every operator by its name, as far as its nodes need to know it.
+"""Every operator by its name, and what nodes and operators need to know of each other.
 
-Factors are made by operators, and operators of factors. Neither has to import the other: what a text needs of a factor
-is a `Node`, and what a factor needs of its operator is a `Definition`. `Factor` and `Operator` add the rest.
+A factor knows its operator, and an operator makes factors. So that neither has to import the other, both build on what
+stands here: a `Definition` is an operator without the making of factors, a `Node` is as much of a factor as its text
+needs. `Operator` and `Factor` add the rest.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Node:
     ----------
     operator, inputs, parameters
     size : int
-        How many nodes the text has: a part that is shared counts as often as it is written.
+        How many nodes the text has: a shared part counts as often as it is written.
     """
 
     __slots__ = ("__weakref__", "inputs", "operator", "parameters", "size")
@@ -53,7 +54,7 @@ class Definition:
     kinds : mapping of str to Kind
         The parameters and what they accept.
     unbounded, looks_ahead : bool
-        Whether it remembers the whole history, and whether it reads bars after the current one.
+        Whether a value depends on the whole history, and whether it reads bars after the current one.
     forms : dict of str to Form
         `meaning`, `polars` and `kernel`; cell-wise operators need no kernel.
     """
@@ -99,7 +100,7 @@ class Definition:
         return self.forms["kernel"].statistics if "kernel" in self.forms else ()
 
     def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
-        """What a form gives for these inputs, less the category, and the parameters that it names."""
+        """The result of a form for these inputs, without the category, and the parameters that it names."""
         function, names = self.forms[form].function, self.forms[form].names
         given = list(zip(self.input_names(len(inputs) + (self.axis is Axis.GROUP)), inputs, strict=False))
         named: dict[str, object] = {name: value for name, value in given if self._is_keyword(name)}
@@ -108,12 +109,12 @@ class Definition:
         return function(*placed, **named)
 
     def input_names(self, count: int) -> tuple[str, ...]:
-        """The name of each of so many inputs, the variadic one as often as it takes one."""
+        """The name of each of `count` inputs; that of the variadic one is repeated."""
         extra = count - len(self.inputs) + 1
         return tuple(name for name in self.inputs for _ in range(extra if name == self.variadic else 1))
 
     def argument_names(self, count: int) -> tuple[str, ...]:
-        """The name that each of so many positional arguments goes to, the variadic ones as `exposures[0]` and on."""
+        """The name of each of `count` positional arguments; the variadic ones are `exposures[0]` and so on."""
         names = tuple(self.signature.parameters)
         if self.variadic is None:
             return names[:count]

@@ -13,7 +13,7 @@ from factorloom.expressions.registry import Node
 __all__ = ["BINARY", "MAX_SIZE", "READY", "UNARY", "render", "render_call"]
 
 MAX_SIZE = 100_000
-"""How many nodes a text may have: a factor that uses its own parts over and over has a text without end."""
+"""How many nodes a text may have: shared parts are written out each time, so a text may grow without bound."""
 
 BINARY = {
     "equal": ("==", 1),
@@ -31,26 +31,26 @@ BINARY = {
     "modulo": ("%", 5),
     "power": ("**", 7),
 }
-"""Sign and precedence of the operators that stand between their inputs, as in Python."""
+"""Sign and precedence of the operators written between their inputs, as in Python."""
 
 UNARY = {"negate": "-", "logical_not": "~"}
-"""Sign of the operators that stand before their input."""
+"""Sign of the operators written before their input."""
 
 READY = ("missing", "returns")
-"""Names that text gives a meaning of their own: a column of that name is written `col('returns')`."""
+"""Names that are not columns in text: a column of such a name is written `col('returns')`."""
 
 COMPARISON, SIGNED, POWER, ATOM = 1, 6, 7, 8
 
 
 def render(factor: Node, names: Mapping[Node, str] | None = None) -> str:
-    """The text of a factor, in one pass and without recursion, however deep the factor is.
+    """The text of a factor, without recursion, however deep the factor is.
 
-    A node that is in `names` is written as that name.
+    A node in `names` is written as its name.
     """
     if names is None and factor.size > MAX_SIZE:
         raise ParameterError(
-            f"the text of this factor would have {factor.size:,} nodes, at most {MAX_SIZE:,} are written",
-            hint="its parts are shared many times over: print or store the parts",
+            f"the text of this factor would have {factor.size:,} nodes, more than {MAX_SIZE:,}",
+            hint="it has shared parts, which are written out each time: print or store the parts",
         )
     names = names or {}
     pieces: list[str] = []
@@ -108,7 +108,7 @@ def _pieces(node: Node) -> list[str | tuple[Node, int]]:
 
 
 def _arguments(node: Node) -> Iterator[tuple[str, Node | str]]:
-    """What must be written, with its label: all but options left at their default, which are named."""
+    """The arguments to write, each with its label: all but options at their default. Options are named."""
     inputs, parameters = list(node.inputs), node.operator.named(node.parameters)
     is_bare = True
     for name, declared in node.operator.signature.parameters.items():
@@ -123,7 +123,7 @@ def _arguments(node: Node) -> Iterator[tuple[str, Node | str]]:
 
 
 def _required(level: int) -> tuple[int, int]:
-    """The precedence that the left and the right input need in order to stand without brackets."""
+    """The precedence that the left and the right input need to be written without brackets."""
     if level == POWER:
         return ATOM, SIGNED
     if level == COMPARISON:
@@ -141,7 +141,7 @@ def _precedence(node: Node) -> int:
 
 
 def _is_signed(node: Node) -> bool:
-    """Whether the node prints as a sign before its input; `negate(1)` does not, for `-1` is a constant."""
+    """Whether the node is written as a sign before its input; `negate(1)` is not, because `-1` is a constant."""
     return node.operator.name in UNARY and not (
         node.operator.name == "negate" and node.inputs[0].operator.name == "lit"
     )

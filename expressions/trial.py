@@ -1,11 +1,11 @@
-"""Trying an indicator out in plain Python: what Numba would get wrong in silence is found here.
+"""Trying an indicator out in plain Python, to find the errors that compiled code does not report.
 
-Compiled code reads past the end of an array without a word, and hands out whatever memory a loop forgot to fill. Plain
-Python tells. What a loop must keep to:
+Compiled code reads past the end of an array without an error, and returns uninitialised memory where a loop does not
+write. In plain Python, a trial checks that
 
 - every output is written on every bar;
-- later bars change nothing: a shortened series has the same values;
-- where the lookback is bounded, neither do bars that are older than it.
+- later bars change nothing: a truncated series has the same values;
+- where the lookback is bounded, nor do bars that are older than it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 MIN_BARS, MAX_BARS = 120, 1_000
 UNWRITTEN = -1.2345e250
 CANDIDATES: tuple[Value, ...] = (5, 0.5, 2.0, 1, True, -0.5, 2)
-"""Values for a parameter that has no default, the first legal one is taken."""
+"""Values for a parameter that has no default: the first legal one is used."""
 
 
 def try_out(indicator: Indicator) -> None:
@@ -38,7 +38,7 @@ def try_out(indicator: Indicator) -> None:
     Raises
     ------
     IndicatorError
-        Where it fails, leaves an output unwritten, or needs bars that are older than its lookback.
+        Where it fails, leaves an output unwritten, or needs bars older than its lookback.
     LookaheadError
         Where a value changes when later bars are added.
     """
@@ -76,7 +76,7 @@ def _try_on(indicator: Indicator, inputs: Sequence[Array], values: Mapping[str, 
     for output, first, second in zip(indicator.outputs, whole, _run(indicator, inputs, values, UNWRITTEN), strict=True):
         bar = _difference(first, second)
         if bar is not None:
-            message = f"indicator {indicator.family} does not write {output}[{bar}] before it uses it or ends"
+            message = f"indicator {indicator.family} uses {output}[{bar}] before it is written, or never writes it"
             raise IndicatorError(message, hint=f"write {output}[i] on every bar, np.nan where there is no value")
     _try_shortened(indicator, inputs, values, whole)
     if not indicator.unbounded:
@@ -137,19 +137,19 @@ def _run(
         given = "".join(f", {name}={value!r}" for name, value in values.items())
         raise IndicatorError(
             f"indicator {indicator.family} fails on {inputs[0].size} bars{given}: {type(error).__name__}: {error}",
-            hint="compiled code does not tell, but reads another place in memory"
+            hint="compiled code does not report this, but reads other memory"
             if isinstance(error, IndexError)
             else None,
         ) from error
 
 
 def _difference(left: Array, right: Array) -> int | None:
-    """The first bar on which two series differ; what is not finite is missing."""
-    there = np.isfinite(left) & np.isfinite(right)
-    scale = np.abs(right[there]).max(initial=0.0)
+    """The first bar on which two series differ; values that are not finite are missing."""
+    both = np.isfinite(left) & np.isfinite(right)
+    scale = np.abs(right[both]).max(initial=0.0)
     with np.errstate(invalid="ignore"):
-        apart = np.where(there, np.abs(left - right) > 1e-9 * scale, np.isfinite(left) != np.isfinite(right))
-    return int(apart.argmax()) if apart.any() else None
+        differs = np.where(both, np.abs(left - right) > 1e-9 * scale, np.isfinite(left) != np.isfinite(right))
+    return int(differs.argmax()) if differs.any() else None
 
 
 def _values(indicator: Indicator) -> dict[str, Value]:
@@ -168,12 +168,12 @@ def _any_value(indicator: Indicator, name: str, kind: Kind, values: Mapping[str,
             return kind.check(name, value, values)
         except FactorloomError:
             continue
-    message = f"indicator {indicator.family} cannot be tried out: nobody knows what {name} may be"
+    message = f"indicator {indicator.family} cannot be tried out: no value of {name} is known"
     raise IndicatorError(message, hint=f"give {name} a default")
 
 
 def _walks(count: int, bars: int, gaps: float) -> list[Array]:
-    """Series that move together, as the columns of one symbol do."""
+    """Correlated random walks, like the columns of one symbol."""
     rng = np.random.default_rng(5)
     walk = 100 * np.exp(np.cumsum(rng.normal(0, 0.02, bars)))
     series = [walk * np.exp(rng.normal(0, 0.01, bars)) for _ in range(count)]

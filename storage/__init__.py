@@ -1,29 +1,31 @@
-"""Where data lives: one DuckDB file that holds bars, cached factor columns and scores.
+"""Store bars, cached factor columns and scores in one DuckDB file.
 
-    open_store(path)             store       the user's verbs, each a few lines over the modules below
-        |                        database    opens the file safely; cursors to read, transactions to write
-        |                        catalog     what the store knows about itself, and the layout of its tables
-        |                        journal     what was done, and how much of it came from the cache
-        |                        sql         names and results in SQL
+    open_store(path)             store         the public interface
+        |                        database      transactions for reading and writing
+        |                        connection    one shared connection per file and process
+        |                        duckdb_file   open, create and inspect the file
+        |                        lock          keeps other processes out while the store is open
+        |                        catalog       format, datasets and table definitions
+        |                        journal       log of runs, cache counters
+        |                        sql           quoted names, query results
         |
-        +- load                  reading     files and frames of every kind, read as they are
-        |                        bars        columns named, numbers finite, repeated keys refused
-        |                        key         symbols and dates, from whatever they were written in
-        |                        attribute   text per symbol, such as its sector
-        |                        upsert      new rows laid over stored ones
-        |                        quality     the checks, and the report
-        |                        dataset     the load as a whole; reading a panel back
+        +- load                  reading       read files and tables of every kind
+        |                        bars          rename columns, parse numbers, resolve duplicates
+        |                        key           parse symbols and dates
+        |                        attribute     text per symbol, such as its sector
+        |                        upsert        merge new rows into stored ones
+        |                        quality       checks and report
+        |                        dataset       load a dataset, and read its panel
         |
-        +- panel, compute        selection   dates and symbols asked for
-        |                        calculator  what is cached is read, the rest is computed together and kept
-        |                        cache       factor columns by digest and dataset version
+        +- panel, compute        selection     select dates and symbols
+        |                        calculator    read cached factors, compute and cache the others
+        |                        cache         factor columns by digest and dataset version
         |
-        +- score                 score       the table of scores
-        +- sql                   query       one reading statement
+        +- score                 stored_score  the tables of scores
+        +- sql                   query         one read-only statement
 
-`market` simulates bars to try all of it on.
+`market` simulates bars for examples and tests.
 
-Every change is one transaction: a load that fails, or a process that dies, leaves the store as it was. A load
-that changes something raises the version of its dataset; factor columns belong to a version, so none outlives
-its bars.
+Every change is one transaction: if a load fails or the process dies, the store is unchanged. A load that changes a
+dataset raises its version. Cached factor columns belong to a version and are deleted with it.
 """

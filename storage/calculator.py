@@ -1,4 +1,4 @@
-"""Factor values of a dataset: read where they are cached, computed together where they are not."""
+"""Compute factors of a dataset: read the cached ones, compute the others together and cache them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.factor import Factor
 from factorloom.storage import cache, catalog
-from factorloom.storage.cache import Place
+from factorloom.storage.cache import Location
 from factorloom.storage.catalog import Dataset
 from factorloom.storage.database import Database
 from factorloom.storage.dataset import read_panel
 from factorloom.storage.journal import Journal, Run
-from factorloom.storage.selection import Selection, refuse_unknown
+from factorloom.storage.selection import Selection, refuse_unknown_symbols
 from factorloom.storage.sql import Cursor
 
 __all__ = ["Calculator"]
 
-RECENT = 2
-"""Whole panels kept in memory."""
+MAX_PANELS = 2
+"""Panels of all bars of a dataset that are kept in memory."""
 
 
 class Calculator:
-    """Computes for one store object."""
+    """Computes factors for one store object."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
@@ -36,75 +36,75 @@ class Calculator:
         self._lock = Lock()
 
     def panel(self, cursor: Cursor, entry: Dataset) -> Panel:
-        """The panel of all bars of a dataset, made once per version while it is in use."""
+        """The panel of all bars of a dataset, cached by version."""
         key = entry.name, entry.version
         with self._lock:
             panel = self._panels.pop(key, None)
         panel = panel or Panel.from_frame(read_panel(cursor, entry))
         with self._lock:
             self._panels[key] = panel
-            while len(self._panels) > RECENT:
+            while len(self._panels) > MAX_PANELS:
                 self._panels.popitem(last=False)
         return panel
 
     def compute(
         self, run: Run, dataset: str, factors: Mapping[str, Factor], selection: Selection, engine: Engine
     ) -> tuple[Dataset, pl.DataFrame]:
-        """Values of the selected bars, and the dataset version that they belong to.
+        """Values of the selected bars, and the entry of the dataset version that they belong to.
 
-        Reading waits for nobody. What is missing is computed and kept in a transaction of its own, and then
-        the reading begins anew: a load may have come in between.
+        Reading never waits for a writer. Missing factors are computed and cached in a separate transaction; then the
+        read is repeated, since a load may have been committed in between.
         """
         distinct = len({factor.digest for factor in factors.values()})
         while True:
             with self._database.reading() as cursor:
                 entry = catalog.dataset(cursor, dataset)
-                refuse_unknown(cursor, entry, selection.symbols)
+                refuse_unknown_symbols(cursor, entry, selection.symbols)
                 known = cache.labels(cursor, entry)
-                places = cache.find(known, factors.values())
+                locations = cache.find(known, factors.values())
                 if self._database.read_only:
-                    places |= self._lend(cursor, entry, factors, places, engine, run)
-                elif len(places) < distinct or not cache.is_labelled(known, factors):
-                    places = {}
-                if places:
+                    locations |= self._compute_temporary(cursor, entry, factors, locations, engine, run)
+                elif len(locations) < distinct or not cache.is_labelled(known, factors):
+                    locations = {}
+                if locations:
                     run.hits = distinct - run.misses
-                    return entry, cache.read(cursor, factors, places, selection)
-            self._keep(dataset, factors, engine, run)
+                    return entry, cache.read(cursor, factors, locations, selection)
+            self._fill_cache(dataset, factors, engine, run)
 
-    def _keep(self, dataset: str, factors: Mapping[str, Factor], engine: Engine, run: Run) -> None:
-        """Cache the factors that are not cached yet, and name all of them."""
+    def _fill_cache(self, dataset: str, factors: Mapping[str, Factor], engine: Engine, run: Run) -> None:
+        """Compute and cache the missing factors, and label all of them."""
         with self._journal.writing() as cursor:
             entry = catalog.dataset(cursor, dataset)
-            places = cache.find(cache.labels(cursor, entry), factors.values())
-            values = self._missing(cursor, entry, factors, places, engine, run)
+            locations = cache.find(cache.labels(cursor, entry), factors.values())
+            values = self._compute_missing(cursor, entry, factors, locations, engine, run)
             if values is not None:
-                places |= cache.write(cursor, entry, values)
-            cache.give(cursor, entry, factors, places)
+                locations |= cache.write(cursor, entry, values)
+            cache.label_columns(cursor, entry, factors, locations)
 
-    def _lend(
+    def _compute_temporary(
         self,
         cursor: Cursor,
         entry: Dataset,
         factors: Mapping[str, Factor],
-        places: Mapping[str, Place],
+        locations: Mapping[str, Location],
         engine: Engine,
         run: Run,
-    ) -> dict[str, Place]:
-        """What a store that cannot be written computes for this call alone."""
-        values = self._missing(cursor, entry, factors, places, engine, run)
-        return {} if values is None else cache.hold(cursor, values)
+    ) -> dict[str, Location]:
+        """Compute the missing factors of a read-only store, for this call only."""
+        values = self._compute_missing(cursor, entry, factors, locations, engine, run)
+        return {} if values is None else cache.register(cursor, values)
 
-    def _missing(
+    def _compute_missing(
         self,
         cursor: Cursor,
         entry: Dataset,
         factors: Mapping[str, Factor],
-        places: Mapping[str, Place],
+        locations: Mapping[str, Location],
         engine: Engine,
         run: Run,
     ) -> pl.DataFrame | None:
-        """The values of factors that have no place, by digest, over the whole dataset."""
-        missing = {factor.digest: factor for factor in factors.values() if factor.digest not in places}
+        """Compute the factors that have no location, over all bars; columns are named by digest."""
+        missing = {factor.digest: factor for factor in factors.values() if factor.digest not in locations}
         if not missing:
             return None
         observer = default_observer()

@@ -1,4 +1,4 @@
-"""What a store knows about itself: its format, its datasets, and the layout of its tables."""
+"""The catalogue of a store: its format, its datasets and the definitions of its tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 FORMAT = 1
-"""The layout of the tables below. A store of a later format is not opened."""
+"""Version of the table definitions below. A store with a later format is refused."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -54,9 +54,9 @@ CREATE TABLE catalog.runs (
 
 
 class Dataset(msgspec.Struct, frozen=True):
-    """One line of `catalog.datasets`.
+    """One row of `catalog.datasets`.
 
-    `version` counts the loads that changed something; `columns` are those of a panel, attributes last.
+    `version` counts the loads that changed the dataset; `columns` are those of a panel, attributes last.
     """
 
     name: str
@@ -70,34 +70,35 @@ class Dataset(msgspec.Struct, frozen=True):
 
 
 def exists(cursor: Cursor, schema: str, name: str) -> bool:
-    """Whether the store has this table or view."""
+    """Whether the store has the table or view `schema.name`."""
     query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
     return bool(value(cursor, query, [schema, name]))
 
 
 def check_name(name: str) -> str:
-    """Refuse a name that no dataset may have."""
+    """Refuse an invalid dataset name."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DatasetError(
-            f"{name!r} cannot name a dataset",
-            hint="use lower-case letters, digits and _, a letter first, 63 at most",
+            f"{name!r} is not a valid dataset name",
+            hint="use at most 63 lower-case letters, digits and _, with a letter first",
         )
     return name
 
 
 def dataset(cursor: Cursor, name: str) -> Dataset:
-    """Look a dataset up; one that is not there is an error with a suggestion."""
+    """Look up a dataset; an unknown one is an error with a suggestion."""
     found = find(cursor, check_name(name))
     if found is None:
         known = datasets(cursor)["name"].to_list()
         raise DatasetError(
-            f"the store has no dataset {name!r}", hint=suggest(name, known) or "it holds none: load one first"
+            f"the store has no dataset {name!r}",
+            hint=suggest(name, known) or "the store is empty: load a dataset first",
         )
     return found
 
 
 def find(cursor: Cursor, name: str) -> Dataset | None:
-    """Look a dataset up; None when it is not there."""
+    """Look up a dataset; None if unknown."""
     rows = cursor.execute("SELECT * FROM catalog.datasets WHERE name = ?", [name]).fetchall()
     return Dataset(*rows[0]) if rows else None
 
@@ -108,33 +109,33 @@ def datasets(cursor: Cursor) -> pl.DataFrame:
 
 
 def record(cursor: Cursor, entry: Dataset) -> None:
-    """Write the line of a dataset in place of the one before."""
+    """Insert or replace the row of a dataset."""
     cursor.execute("DELETE FROM catalog.datasets WHERE name = ?", [entry.name])
     values = list(msgspec.structs.astuple(entry))
     cursor.execute("INSERT INTO catalog.datasets VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def create(cursor: Cursor) -> None:
-    """Lay out an empty store."""
+    """Create the tables of an empty store."""
     cursor.execute(SCHEMA)
     cursor.execute("INSERT INTO catalog.meta VALUES ('format', ?)", [str(FORMAT)])
 
 
-def check_format(cursor: Cursor, place: str) -> bool:
-    """Refuse a database that is no store of this format; True when it has nothing in it yet."""
+def check_format(cursor: Cursor, path: str) -> bool:
+    """Refuse a database that is not a store of a known format; True if the database is empty."""
     if not exists(cursor, "catalog", "meta"):
         if value(cursor, "SELECT count(*) FROM information_schema.tables"):
-            raise StoreError(f"{place} is a DuckDB database, but no Factorloom store", hint="choose a path of its own")
+            raise StoreError(f"{path} is a DuckDB database but not a Factorloom store", hint="choose another path")
         return True
     stored = value(cursor, "SELECT max(value) FROM catalog.meta WHERE key = 'format'")
     if not str(stored).isdigit() or int(str(stored)) > FORMAT:
         raise StoreError(
-            f"the store {place} has format {stored}; this Factorloom reads format {FORMAT}",
+            f"the store {path} has format {stored}; this Factorloom reads format {FORMAT}",
             hint="open it with the release that wrote it, or a later one",
         )
     return False
 
 
 def now() -> dt.datetime:
-    """The present moment in UTC, as stores write it."""
+    """The current time in UTC, without a time zone as DuckDB stores it."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""The bars and attributes of one dataset in the store: reading them, and the load that changes them."""
+"""Load bars and attributes into a dataset, and read them back as the frame of a panel."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ import msgspec
 import polars as pl
 
 from factorloom.expressions.errors import BarsError, StoreError
-from factorloom.storage import cache, catalog, score
-from factorloom.storage.attribute import join_attributes, read_attributes, refuse_clash, split_names
-from factorloom.storage.bars import KEYS, Bars, Duplicates, conform
+from factorloom.storage import cache, catalog, stored_score
+from factorloom.storage.attribute import join_attributes, read_attributes, refuse_shared_columns, split_columns
+from factorloom.storage.bars import KEYS, CheckedBars, Duplicates, conform
 from factorloom.storage.catalog import Dataset
 from factorloom.storage.quality import QualityReport, check
-from factorloom.storage.reading import Table
+from factorloom.storage.reading import SourceTable
 from factorloom.storage.selection import Selection
-from factorloom.storage.sql import Cursor, fetch, table
+from factorloom.storage.sql import Cursor, by_key, fetch, table
 from factorloom.storage.upsert import Upsert, upsert
 
 __all__ = ["Source", "load", "read_panel"]
 
-EVERYTHING = Selection()
+ALL_BARS = Selection()
 
 
 class Source(msgspec.Struct, frozen=True):
-    """What a load was given: tables as they were read, and how their columns are called."""
+    """The tables and options of a load."""
 
-    bars: Table
-    attributes: Table | None
+    bars: SourceTable
+    attributes: SourceTable | None
     symbol: str
     date: str
     columns: Mapping[str, str]
     duplicates: Duplicates
 
 
-def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = EVERYTHING) -> pl.DataFrame:
-    """The selected bars with their attributes, in the order of (symbol, date)."""
+def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = ALL_BARS) -> pl.DataFrame:
+    """The selected bars with their attributes, by symbol and date."""
     bars = _read(cursor, "bars", entry.name, selection)
     if not bars.height:
         raise StoreError(
             f"dataset {entry.name!r} has no bars in {selection}",
-            hint=f"it runs from {entry.start} to {entry.end}",
+            hint=f"its bars are from {entry.start} to {entry.end}",
         )
-    return join_attributes(bars, _stored(cursor, "attributes", entry.name))
+    return join_attributes(by_key(bars), _stored(cursor, "attributes", entry.name))
 
 
 def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
-    """Lay a source over what is stored, and report; nothing is written where nothing changed."""
-    ours, theirs = split_names(source.columns, source.bars, source.attributes)
+    """Merge a source into a dataset and report; writes nothing if nothing changed."""
+    bar_columns, attribute_columns = split_columns(source.columns, source.bars, source.attributes)
     old = _stored(cursor, "bars", name)
-    bars = _conform(source, ours, old)
+    bars = _conform(source, bar_columns, old)
     merged = upsert(old, bars.frame, KEYS)
-    attributes = _attributes(cursor, name, source, theirs)
-    kept = attributes.frame if attributes else _stored(cursor, "attributes", name)
-    refuse_clash(merged.frame.columns, kept.columns if kept is not None else [])
+    attributes = _attributes(cursor, name, source, attribute_columns)
+    all_attributes = attributes.frame if attributes else _stored(cursor, "attributes", name)
+    refuse_shared_columns(merged.frame.columns, all_attributes.columns if all_attributes is not None else [])
     changed = merged.changed or (attributes is not None and attributes.changed)
     report = QualityReport(
         dataset=name,
@@ -65,14 +65,14 @@ def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
         dropped=bars.dropped,
         infinite=bars.infinite,
         notes=bars.notes,
-        **check(merged.frame, kept),
+        **check(merged.frame, all_attributes),
     )
     if changed:
-        _write(cursor, report, merged, attributes, kept)
+        _write(cursor, report, merged, attributes, all_attributes)
     return report
 
 
-def _conform(source: Source, columns: Mapping[str, str], old: pl.DataFrame | None) -> Bars:
+def _conform(source: Source, columns: Mapping[str, str], old: pl.DataFrame | None) -> CheckedBars:
     bars = conform(
         source.bars,
         symbol=source.symbol,
@@ -81,13 +81,15 @@ def _conform(source: Source, columns: Mapping[str, str], old: pl.DataFrame | Non
         stored={} if old is None else old.schema,
         duplicates=source.duplicates,
     )
-    return bars if old is None else msgspec.structs.replace(bars, frame=_same_dates(bars.frame, old))
+    return bars if old is None else msgspec.structs.replace(bars, frame=_match_dates(bars.frame, old))
 
 
-def _same_dates(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
-    """Days become midnights in a dataset of moments; moments are refused in a dataset of days."""
+def _match_dates(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    """Convert dates to the type of the dataset; datetimes are refused in a dataset of dates."""
     if new.schema["date"] != pl.Date and old.schema["date"] == pl.Date:
-        raise BarsError("these bars have a time of day, the dataset's have none", hint="load them as another dataset")
+        raise BarsError(
+            "these bars have a time of day, but those of the dataset do not", hint="load them into another dataset"
+        )
     return new.with_columns(pl.col("date").cast(old.schema["date"]))
 
 
@@ -103,14 +105,14 @@ def _write(
     report: QualityReport,
     merged: Upsert,
     attributes: Upsert | None,
-    kept: pl.DataFrame | None,
+    all_attributes: pl.DataFrame | None,
 ) -> None:
     name = report.dataset
     if merged.changed:
         _replace(cursor, "bars", name, merged.frame)
     if attributes is not None and attributes.changed:
         _replace(cursor, "attributes", name, attributes.frame)
-    columns = [*merged.frame.columns, *(kept.columns if kept is not None else [])]
+    columns = [*merged.frame.columns, *(all_attributes.columns if all_attributes is not None else [])]
     entry = Dataset(
         name=name,
         version=report.version,
@@ -122,7 +124,7 @@ def _write(
         loaded_at=catalog.now(),
     )
     catalog.record(cursor, entry)
-    score.create(cursor, name, daily=merged.frame.schema["date"] == pl.Date)
+    stored_score.create(cursor, name, daily=merged.frame.schema["date"] == pl.Date)
     cache.clear(cursor, entry)
 
 
@@ -132,11 +134,11 @@ def _version(cursor: Cursor, name: str) -> int:
 
 
 def _stored(cursor: Cursor, schema: str, name: str) -> pl.DataFrame | None:
-    return _read(cursor, schema, name, EVERYTHING) if catalog.exists(cursor, schema, name) else None
+    return _read(cursor, schema, name, ALL_BARS) if catalog.exists(cursor, schema, name) else None
 
 
 def _read(cursor: Cursor, schema: str, name: str, selection: Selection) -> pl.DataFrame:
-    """Rows come in the order in which they were written: by key."""
+    """Rows of a stored table. They are in the stored order, by key, unless symbols are selected."""
     condition, terms = selection.where("stored")
     query = f"SELECT * FROM {table(schema, name)} AS stored WHERE {condition}"
     return fetch(cursor, query, terms)

@@ -1,7 +1,7 @@
-"""The record of what a store did: one line of `catalog.runs` for every load, compute and score.
+"""The log of a store's work: one row of `catalog.runs` for every load, compute and score.
 
-A run that writes is recorded in its own transaction. A run that only reads must not wait for the writer, so
-its line waits in memory until something is written, asked in SQL, or the store is closed.
+A run that writes adds its row in its own transaction. A run that only reads must not wait for the writer, so its row
+stays in memory until the next write, the next SQL query, or the end of the store.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from factorloom.storage.sql import Cursor
 
 __all__ = ["Counters", "Journal", "Run"]
 
-Line = tuple[object, ...]
+Row = tuple[object, ...]
 
-MANY = 100
-"""Lines that may wait; a service that only reads writes them now and then."""
+MAX_PENDING = 100
+"""Rows kept in memory before an attempt to write them: a service may run for long without writing."""
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """What a store object has done so far.
+    """Cache hits and misses of one store object.
 
     Attributes
     ----------
     hits, misses
-        Factor columns served from the cache; computed.
+        Factor columns read from the cache; factor columns computed.
     kernel_runs
-        Kernels that ran for the misses.
+        Kernels run for the misses.
     """
 
     hits: int = 0
@@ -42,7 +42,7 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """One call, timed from its start."""
+    """One call of a verb, timed from its start."""
 
     def __init__(self, verb: str, dataset: str) -> None:
         self.verb = verb
@@ -53,71 +53,71 @@ class Run:
         self.kernel_runs = 0
         self._clock = time.perf_counter()
 
-    def line(self, entry: Dataset, rows: int) -> Line:
-        """The run as a line of `catalog.runs`, ending now."""
+    def row(self, entry: Dataset, rows: int) -> Row:
+        """The run, ended now, as a row of `catalog.runs`."""
         seconds = time.perf_counter() - self._clock
         return (self.verb, self.dataset, entry.version, self.started, seconds, rows, self.hits, self.misses)
 
 
 class Journal:
-    """Counts and lines of one store object, and the door through which it writes."""
+    """The counters and runs of one store object, and its writing transactions."""
 
     def __init__(self, database: Database) -> None:
         self.counters = Counters()
         self._database = database
-        self._waiting: list[Line] = []
+        self._pending: list[Row] = []
         self._lock = threading.Lock()
 
     @contextmanager
     def writing(self) -> Iterator[Cursor]:
-        """A transaction that also writes the waiting lines."""
-        lines: list[Line] = []
+        """A transaction that also writes the pending rows."""
+        rows: list[Row] = []
         try:
             with self._database.writing() as cursor:
                 yield cursor
-                lines = self._take()
-                _insert(cursor, lines)
+                rows = self._take()
+                _insert(cursor, rows)
         except BaseException:
             with self._lock:
-                self._waiting[:0] = lines
+                self._pending[:0] = rows
             raise
 
     def record(self, cursor: Cursor, run: Run, entry: Dataset, rows: int) -> None:
-        """Write the line of a run in the transaction of its own work."""
-        _insert(cursor, [run.line(entry, rows)])
+        """Add the row of a run to the transaction that did its work."""
+        _insert(cursor, [run.row(entry, rows)])
 
-    def add(self, run: Run, entry: Dataset, rows: int) -> None:
-        """Keep the line of a run until there is a chance to write it; a store open for reading has none."""
+    def defer(self, run: Run, entry: Dataset, rows: int) -> None:
+        """Count a run and keep its row for a later write; a read-only store drops the row."""
         self.count(run)
         if self._database.read_only:
             return
         with self._lock:
-            self._waiting.append(run.line(entry, rows))
-        if len(self._waiting) >= MANY:
+            self._pending.append(run.row(entry, rows))
+        if len(self._pending) >= MAX_PENDING:
             self.flush(wait=False)
 
     def count(self, run: Run) -> None:
-        """Count what a run found and made."""
+        """Add a run to the counters."""
         with self._lock:
-            seen = self.counters
-            self.counters = Counters(seen.hits + run.hits, seen.misses + run.misses, seen.kernel_runs + run.kernel_runs)
+            old = self.counters
+            self.counters = Counters(old.hits + run.hits, old.misses + run.misses, old.kernel_runs + run.kernel_runs)
 
     def flush(self, *, wait: bool) -> None:
-        """Write the waiting lines; unless told to `wait`, only if nobody is writing."""
-        if not self._waiting or self._database.read_only or not self._database.turn.acquire(blocking=wait):
+        """Write the pending rows; without `wait`, only if no other thread is writing."""
+        if not self._pending or self._database.read_only or not self._database.write_lock.acquire(blocking=wait):
             return
         try:
             with self.writing():
                 pass
         finally:
-            self._database.turn.release()
+            self._database.write_lock.release()
 
-    def _take(self) -> list[Line]:
+    def _take(self) -> list[Row]:
         with self._lock:
-            lines, self._waiting = self._waiting, []
-        return lines
+            rows, self._pending = self._pending, []
+        return rows
 
 
-def _insert(cursor: Cursor, lines: list[Line]) -> None:
-    for line in lines:
-        cursor.execute("INSERT INTO catalog.runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(line))
+def _insert(cursor: Cursor, rows: list[Row]) -> None:
+    for row in rows:
+        cursor.execute("INSERT INTO catalog.runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(row))

@@ -1,6 +1,6 @@
-"""What is wrong with bars: the checks, and the report that a load gives back.
+"""Check the quality of bars, and report the findings of a load.
 
-A check counts and shows; it never repairs. The report describes the dataset as it stands after the load.
+A check counts and gives examples; it never repairs. The report describes the dataset after the load.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ import polars as pl
 __all__ = ["EXTREME", "QualityReport", "check"]
 
 EXTREME = 0.5
-"""A close this far, as a fraction, from the close before is an extreme move."""
+"""A relative change of the close beyond this is an extreme move."""
 
-SHOWN = 20
-"""Most examples kept per finding."""
+MAX_EXAMPLES = 20
+"""Examples kept per finding."""
 
 PRICES = ("open", "high", "low", "close")
 
 
 class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load did, and the dirt in the dataset as it now stands.
+    """What a load changed, and the quality of the dataset after it.
 
     Attributes
     ----------
     dataset, version, changed
-        The dataset, its version after the load, and whether the load changed anything.
+        The name of the dataset, its version after the load, and whether the load changed it.
     rows, symbols, start, end
-        Size and range of the dataset.
+        Size and dates of the dataset.
     inserted, updated, unchanged, dropped
-        What became of the rows of the source; `dropped` repeated a key.
+        Rows of the source by what was done with them; `dropped` rows repeated a key.
     infinite
-        Infinities of the source that became missing, by column.
+        Infinities in the source that became missing, by column.
     missing
-        Missing values by column, for columns that have any.
+        Missing values by column, for columns with any.
     high_low_violations
-        Bars with high < low, or with the open or close outside [low, high].
+        Bars with high < low, or with open or close outside [low, high].
     nonpositive_prices, zero_volume, negative_volume
-        Bars with a price at or below zero; with volume 0; with volume below 0.
+        Bars with a price at or below zero; with zero volume; with negative volume.
     extreme_moves
-        Bars whose close is more than 50% away from the symbol's last close before it.
+        Bars whose close is more than 50% away from the symbol's previous close.
     late_listings, early_endings
-        Symbols that start after the first date of the dataset; that end before its last.
+        Symbols that start after the first date of the dataset; that end before its last date.
     incomplete_symbols
-        Symbols without a bar on every date: late, early or with gaps.
+        Symbols that lack a bar on some date of the dataset.
     missing_bars
-        Dates of the dataset between a symbol's first and last bar on which the symbol has no bar.
+        Bars that symbols lack between their first and last bar, on dates of the dataset.
     without_attributes
-        Symbols without a row in the attributes; None when the dataset has no attributes.
+        Symbols without attributes; None if the dataset has no attributes.
     examples
-        Up to 20 cases of each finding that has any.
+        Up to 20 examples of each finding, by name.
     notes
-        Columns left out, time zones taken off.
+        Dropped columns, removed time zones.
     """
 
     dataset: str
@@ -86,7 +86,7 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The report in types that JSON knows; dates become ISO text."""
+        """The report in JSON types; dates are ISO text."""
         result: dict[str, Any] = msgspec.to_builtins(self)
         return result
 
@@ -106,42 +106,42 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def _lines(self) -> list[tuple[str, str]]:
         loaded = f"{self.inserted:,} inserted, {self.updated:,} updated, {self.unchanged:,} unchanged"
-        volume = _counted({"zero": self.zero_volume, "negative": self.negative_volume})
+        volume = _format_counts({"zero": self.zero_volume, "negative": self.negative_volume})
         listing = {"start late": self.late_listings, "end early": self.early_endings}
         return [
             ("loaded", loaded + ("" if self.changed else " (nothing changed)")),
             ("duplicates", f"{self.dropped:,} dropped" if self.dropped else ""),
-            ("missing", _counted(self.missing)),
-            ("infinite", _counted(self.infinite)),
-            ("high/low", self._found("high_low_violations", "outside their own range")),
-            ("prices", self._found("nonpositive_prices", "at or below zero")),
+            ("missing", _format_counts(self.missing)),
+            ("infinite", _format_counts(self.infinite)),
+            ("high/low", self._format_finding("high_low_violations", "outside their own range")),
+            ("prices", self._format_finding("nonpositive_prices", "at or below zero")),
             ("volume", volume),
-            ("extreme moves", self._found("extreme_moves", f"beyond {EXTREME:.0%}")),
-            ("listing", _counted(listing)),
-            ("gaps", self._found("missing_bars", "symbol-days without a bar")),
-            ("incomplete", self._found("incomplete_symbols", "symbols lack a bar on some date")),
-            ("attributes", self._found("without_attributes", "symbols have none")),
+            ("extreme moves", self._format_finding("extreme_moves", f"beyond {EXTREME:.0%}")),
+            ("listing", _format_counts(listing)),
+            ("gaps", self._format_finding("missing_bars", "symbol-days without a bar")),
+            ("incomplete", self._format_finding("incomplete_symbols", "symbols lack a bar on some date")),
+            ("attributes", self._format_finding("without_attributes", "symbols have no attributes")),
             *(("note", note) for note in self.notes),
         ]
 
-    def _found(self, finding: str, what: str) -> str:
+    def _format_finding(self, finding: str, what: str) -> str:
         count = getattr(self, finding)
         if not count:
             return ""
-        cases = [" ".join(str(case[key]) for key in ("symbol", "date") if key in case) for case in self._cases(finding)]
-        more = ", …" if count > len(cases) else ""
-        return f"{count:,} {what}" + (f": {', '.join(cases)}{more}" if cases else "")
-
-    def _cases(self, finding: str) -> list[dict[str, Any]]:
-        return self.examples.get(finding, [])[:4]
+        examples = self.examples.get(finding, [])[:4]
+        shown = [" ".join(str(row[key]) for key in ("symbol", "date") if key in row) for row in examples]
+        more = ", …" if count > len(shown) else ""
+        return f"{count:,} {what}" + (f": {', '.join(shown)}{more}" if shown else "")
 
 
 def check(bars: pl.DataFrame, attributes: pl.DataFrame | None) -> dict[str, Any]:
-    """The findings in sorted bars, as fields of a `QualityReport`."""
+    """Run the checks on sorted bars; returns the fields of a `QualityReport`."""
     calendar = _calendar(bars)
-    cases: dict[str, pl.DataFrame] = {**_bad_bars(bars), **_bad_symbols(calendar)}
+    findings: dict[str, pl.DataFrame] = {**_check_bars(bars), **_check_symbols(calendar)}
     if attributes is not None:
-        cases["without_attributes"] = calendar.select("symbol").join(attributes, on="symbol", how="anti").sort("symbol")
+        findings["without_attributes"] = (
+            calendar.select("symbol").join(attributes, on="symbol", how="anti").sort("symbol")
+        )
     missing = bars.null_count().row(0, named=True)
     return {
         "rows": bars.height,
@@ -151,20 +151,21 @@ def check(bars: pl.DataFrame, attributes: pl.DataFrame | None) -> dict[str, Any]
         "missing": {name: count for name, count in missing.items() if count},
         "missing_bars": int(calendar["gaps"].sum()),
         "examples": {
-            name: found.head(SHOWN).to_dicts()
-            for name, found in {**cases, "missing_bars": _gaps(calendar)}.items()
+            name: found.head(MAX_EXAMPLES).to_dicts()
+            for name, found in {**findings, "missing_bars": _gaps(calendar)}.items()
             if found.height
         },
-        **{name: found.height for name, found in cases.items()},
+        **{name: found.height for name, found in findings.items()},
     }
 
 
-def _bad_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The bars at fault, finding by finding, with the numbers that show it."""
+def _check_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The bars of each finding, with the values concerned."""
     prices = [name for name in PRICES if name in bars.columns]
     shown = ["symbol", "date", *prices]
-    found = {"high_low_violations": bars.select(shown).filter(_outside(prices))}
-    found["nonpositive_prices"] = bars.select(shown).filter(_any(pl.col(name) <= 0 for name in prices))
+    priced = bars.select(shown)
+    found = {"high_low_violations": _filter_any(priced, _outside(prices))}
+    found["nonpositive_prices"] = _filter_any(priced, [pl.col(name) <= 0 for name in prices])
     if "volume" in bars.columns:
         volumes = bars.select("symbol", "date", "volume")
         found["zero_volume"] = volumes.filter(pl.col("volume") == 0)
@@ -174,10 +175,10 @@ def _bad_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return found
 
 
-def _outside(prices: Sequence[str]) -> pl.Expr:
-    """High below low, or open or close beyond either; a missing price is outside nothing."""
+def _outside(prices: Sequence[str]) -> list[pl.Expr]:
+    """Conditions for high < low, and open or close outside [low, high]; false if a price is missing."""
     above = [("open", "high"), ("close", "high"), ("low", "high"), ("low", "open"), ("low", "close")]
-    return _any(pl.col(less) > pl.col(more) for less, more in above if less in prices and more in prices)
+    return [pl.col(less) > pl.col(more) for less, more in above if less in prices and more in prices]
 
 
 def _extreme(closes: pl.DataFrame) -> pl.DataFrame:
@@ -191,38 +192,39 @@ def _extreme(closes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _calendar(bars: pl.DataFrame) -> pl.DataFrame:
-    """One row per symbol: its first and last date, what it lacks between them, and the dataset's own."""
+    """One row per symbol: first and last date, and the number of bars, gaps and dates of the dataset."""
     days = bars.select(pl.col("date").unique().sort()).with_row_index("day")
     spans = bars.select("symbol", "date").join(days, on="date").group_by("symbol")
     return (
         spans.agg(
             first=pl.col("date").min(),
             last=pl.col("date").max(),
-            begin=pl.col("day").min().cast(pl.Int64),
-            finish=pl.col("day").max().cast(pl.Int64),
+            first_day=pl.col("day").min().cast(pl.Int64),
+            last_day=pl.col("day").max().cast(pl.Int64),
             bars=pl.len().cast(pl.Int64),
         )
-        .with_columns(gaps=pl.col("finish") - pl.col("begin") + 1 - pl.col("bars"), days=pl.lit(days.height))
+        .with_columns(gaps=pl.col("last_day") - pl.col("first_day") + 1 - pl.col("bars"), days=pl.lit(days.height))
         .sort("symbol")
     )
 
 
-def _bad_symbols(calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def _check_symbols(calendar: pl.DataFrame) -> dict[str, pl.DataFrame]:
     shown = ["symbol", "first", "last", "bars"]
     return {
-        "late_listings": calendar.filter(pl.col("begin") > 0).select(shown),
-        "early_endings": calendar.filter(pl.col("finish") < pl.col("days") - 1).select(shown),
+        "late_listings": calendar.filter(pl.col("first_day") > 0).select(shown),
+        "early_endings": calendar.filter(pl.col("last_day") < pl.col("days") - 1).select(shown),
         "incomplete_symbols": calendar.filter(pl.col("bars") < pl.col("days")).select(shown),
     }
 
 
 def _gaps(calendar: pl.DataFrame) -> pl.DataFrame:
-    return calendar.filter(pl.col("gaps") > 0).select("symbol", "gaps").sort("gaps", descending=True)
+    return calendar.filter(pl.col("gaps") > 0).select("symbol", "gaps").sort("gaps", "symbol", descending=[True, False])
 
 
-def _any(conditions: Any) -> pl.Expr:
-    return pl.any_horizontal(pl.lit(False), *conditions).fill_null(False)
+def _filter_any(bars: pl.DataFrame, conditions: Sequence[pl.Expr]) -> pl.DataFrame:
+    """The bars that meet any condition. Without conditions none; Polars refuses a filter that is only a literal."""
+    return bars.filter(pl.any_horizontal(conditions)) if conditions else bars.clear()
 
 
-def _counted(counts: dict[str, int]) -> str:
+def _format_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items() if count)

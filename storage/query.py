@@ -1,8 +1,7 @@
-"""Reading a store with SQL.
+"""Run read-only SQL on a store.
 
-Three things keep a query from writing: it is one statement of a reading kind, it runs in a read-only
-transaction that is rolled back, and the connection has no access to files (see `database`). No one of them
-would be enough.
+Three measures keep a query from writing: it must be a single statement of a reading type, it runs in a read-only
+transaction that is rolled back, and the connection has no access to files (see `duckdb_file`). None is enough alone.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ __all__ = ["Parameters", "query"]
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
-READING = ("SELECT", "EXPLAIN", "MULTI")
-"""Kinds of statement that read; DuckDB calls PIVOT, and nothing else that gives rows, MULTI."""
+READ_TYPES = ("SELECT", "EXPLAIN", "MULTI")
+"""Types of statement that only read. MULTI is PIVOT, and no other statement that returns rows."""
 
 
 def query(cursor: Cursor, text: str, parameters: Parameters = None) -> pl.DataFrame:
-    """Run one reading statement with `?` or `$name` parameters."""
+    """Run one read-only statement with `?` or `$name` parameters."""
     if not isinstance(text, str):
-        raise ArgumentError(f"a query is text, got {type(text).__name__}")
+        raise ArgumentError(f"a query must be text, got {type(text).__name__}")
     try:
         _check(cursor.extract_statements(text))
         return fetch(cursor, text, _plain(parameters))
@@ -35,15 +34,17 @@ def query(cursor: Cursor, text: str, parameters: Parameters = None) -> pl.DataFr
         raise StoreError(str(error).strip()) from error
     except pl.exceptions.PolarsError as error:
         hint = "cast the column in the query, for example ::VARCHAR"
-        raise StoreError(f"the result has a type that Polars lacks: {error}", hint=hint) from error
+        raise StoreError(f"Polars cannot represent a type of the result: {error}", hint=hint) from error
 
 
 def _check(statements: Sequence[duckdb.Statement]) -> None:
     if len(statements) != 1:
-        raise StoreError(f"a query is one statement, got {len(statements)}")
+        raise StoreError(f"a query must be one statement, got {len(statements)}")
     kind = statements[0].type.name
-    if kind not in READING:
-        raise StoreError(f"a query only reads: {kind} is refused", hint="change a store with load, compute and score")
+    if kind not in READ_TYPES:
+        raise StoreError(
+            f"a query must only read: {kind} is refused", hint="use load, compute or score to change a store"
+        )
 
 
 def _plain(parameters: Parameters) -> Any:
@@ -51,7 +52,7 @@ def _plain(parameters: Parameters) -> Any:
         return parameters
     if isinstance(parameters, str) or not isinstance(parameters, Sequence):
         raise ArgumentError(
-            f"parameters are a list or a mapping, got {type(parameters).__name__}",
+            f"parameters must be a list or a mapping, got {type(parameters).__name__}",
             hint="for example ['AAPL']",
         )
     return list(parameters)

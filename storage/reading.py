@@ -1,4 +1,4 @@
-"""Files and frames of every kind, read into one Polars frame as they are."""
+"""Read files and tables of every supported kind into Polars frames, without interpreting their values."""
 
 from __future__ import annotations
 
@@ -11,52 +11,52 @@ import polars as pl
 
 from factorloom.expressions.errors import ArgumentError, BarsError
 
-__all__ = ["Table", "read"]
+__all__ = ["SourceTable", "read"]
 
 
-class Table(NamedTuple):
-    """What was read, and whether all of it is text that still has to be understood."""
+class SourceTable(NamedTuple):
+    """A frame and the name of its source; `textual` if all columns are unparsed text, as read from CSV."""
 
     frame: pl.DataFrame
     textual: bool
     name: str
 
 
-def read(source: object) -> Table:
+def read(source: object) -> SourceTable:
     """Read a path, or a Polars, Arrow or pandas table.
 
     Raises
     ------
     BarsError
-        The file is not there, or is not what its name says.
+        The file does not exist or cannot be read.
     ArgumentError
-        The object is no table.
+        The object is not a table.
     """
     if isinstance(source, str | os.PathLike):
         return _read_file(Path(source).expanduser())
-    return Table(_read_frame(source), textual=False, name="the frame")
+    return SourceTable(_read_frame(source), textual=False, name="the frame")
 
 
-def _read_file(path: Path) -> Table:
+def _read_file(path: Path) -> SourceTable:
     if not path.is_file():
-        raise BarsError(f"there is no file {path}", hint="give the path of one Parquet, CSV or Arrow file")
+        raise BarsError(f"no file {path}", hint="give the path of one Parquet, CSV or Arrow file")
     reader = _reader(path)
     try:
         frame = reader(path)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise BarsError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    return Table(frame, textual=reader is _read_csv, name=path.name)
+    return SourceTable(frame, textual=reader is _read_csv, name=path.name)
 
 
 def _reader(path: Path) -> Callable[[Path], pl.DataFrame]:
-    for ending, reader in READERS.items():
-        if path.name.lower().endswith(ending):
+    for suffix, reader in READERS.items():
+        if path.name.lower().endswith(suffix):
             return reader
-    raise BarsError(f"{path} is of no known kind", hint=f"known endings: {' '.join(READERS)}")
+    raise BarsError(f"{path} has an unknown file type", hint=f"supported: {' '.join(READERS)}")
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
-    """Everything as text: a guess from values would make the symbols 007 and TRUE a number and a truth."""
+    """Read all columns as text: type inference would turn the symbols 007 and TRUE into a number and a boolean."""
     return pl.read_csv(path, infer_schema=False, glob=False)
 
 
@@ -88,22 +88,22 @@ def _read_frame(source: Any) -> pl.DataFrame:
     if type(source).__module__.partition(".")[0] == "pandas":
         return _read_pandas(source)
     if hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-        return _converted(pl.DataFrame, source)
+        return _convert(pl.DataFrame, source)
     raise ArgumentError(
-        f"a {type(source).__name__} is no table of bars",
+        f"a {type(source).__name__} is not a table of bars",
         hint="give a path, or a Polars, Arrow or pandas table",
     )
 
 
 def _read_pandas(source: Any) -> pl.DataFrame:
-    """A named index holds keys as often as not, so it counts as columns."""
+    """Named index levels often hold keys, so they become columns."""
     if not hasattr(source, "columns"):
-        raise ArgumentError("a pandas Series is no table of bars", hint="give a DataFrame: series.to_frame()")
+        raise ArgumentError("a pandas Series is not a table of bars", hint="convert it with series.to_frame()")
     named = [name for name in source.index.names if name is not None]
-    return _converted(pl.from_pandas, source.reset_index(named) if named else source)
+    return _convert(pl.from_pandas, source.reset_index(named) if named else source)
 
 
-def _converted(convert: Callable[[Any], pl.DataFrame], source: Any) -> pl.DataFrame:
+def _convert(convert: Callable[[Any], pl.DataFrame], source: Any) -> pl.DataFrame:
     try:
         return convert(source)
     except (pl.exceptions.PolarsError, TypeError, ValueError, NotImplementedError) as error:

@@ -1,4 +1,4 @@
-"""Which bars of a dataset are wanted: a range of dates, some symbols."""
+"""Select bars of a dataset by dates and symbols."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from factorloom.expressions.errors import ArgumentError, ParameterError, suggest
 from factorloom.storage.catalog import Dataset
 from factorloom.storage.sql import Cursor, table, value
 
-__all__ = ["Selection", "instant", "moment", "refuse_unknown", "select"]
+__all__ = ["Selection", "parse_date", "refuse_unknown_symbols", "select", "to_datetime"]
 
 
 class Selection(NamedTuple):
-    """Both ends belong to the range; None leaves a side open."""
+    """A range of dates, both ends included, and symbols; None means no limit."""
 
     start: dt.date | None = None
     end: dt.date | None = None
     symbols: tuple[str, ...] | None = None
 
     @property
-    def everything(self) -> bool:
-        """Whether nothing is left out."""
+    def unrestricted(self) -> bool:
+        """Whether all bars are selected."""
         return self == Selection()
 
     def where(self, alias: str) -> tuple[str, dict[str, Any]]:
-        """The condition in SQL on a table called `alias`, and its parameters."""
+        """The SQL condition on the table `alias`, and its parameters."""
         terms: dict[str, Any] = {}
         conditions = ["true"]
         if self.start is not None:
             conditions.append(f"{alias}.date >= $start")
             terms["start"] = self.start
         if self.end is not None:
-            after = _day_after(self.end)
-            conditions.append(f"{alias}.date {'<' if after else '<='} $end")
-            terms["end"] = after or self.end
+            next_day = _next_day(self.end)
+            conditions.append(f"{alias}.date {'<' if next_day else '<='} $end")
+            terms["end"] = next_day or self.end
         if self.symbols is not None:
             conditions.append(f"{alias}.symbol IN (SELECT unnest($symbols::VARCHAR[]))")
             terms["symbols"] = list(self.symbols)
@@ -43,26 +43,26 @@ class Selection(NamedTuple):
 
     def __str__(self) -> str:
         start, end = self.start or "the beginning", self.end or "the end"
-        few = f", symbols {', '.join(self.symbols[:5])}" if self.symbols is not None else ""
-        return f"{start} to {end}{few}"
+        symbols = f", symbols {', '.join(self.symbols[:5])}" if self.symbols is not None else ""
+        return f"{start} to {end}{symbols}"
 
 
 def select(start: object = None, end: object = None, symbols: object = None) -> Selection:
-    """Check what a user asks for.
+    """Check a user's selection.
 
     >>> select("2024-01-31", "2024-02-29", "AAPL").symbols
     ('AAPL',)
     """
-    first, last = moment("start", start), moment("end", end)
+    first, last = parse_date("start", start), parse_date("end", end)
     if first is not None and last is not None and _is_after(first, last):
         raise ParameterError(f"start {first} is after end {last}")
     return Selection(first, last, _symbols(symbols))
 
 
-def moment(name: str, given: object) -> dt.date | None:
-    """A date or a datetime, given as one or as ISO text.
+def parse_date(name: str, given: object) -> dt.date | None:
+    """Check a date or datetime, or parse one from ISO text.
 
-    >>> moment("start", "2024-01-31")
+    >>> parse_date("start", "2024-01-31")
     datetime.date(2024, 1, 31)
     """
     if given is None:
@@ -72,12 +72,14 @@ def moment(name: str, given: object) -> dt.date | None:
     if not isinstance(given, dt.date) or given != given:
         raise ParameterError(f"{name} must be a date or ISO text, got {given!r}", hint="for example 2024-12-31")
     if isinstance(given, dt.datetime) and given.tzinfo is not None:
-        raise ParameterError(f"{name} has a time zone: {given}", hint="bars keep the local clock: give it without one")
+        raise ParameterError(
+            f"{name} has a time zone: {given}", hint="give the local time without a time zone, as in the bars"
+        )
     return given
 
 
-def refuse_unknown(cursor: Cursor, entry: Dataset, symbols: tuple[str, ...] | None) -> None:
-    """Refuse symbols that the dataset does not have."""
+def refuse_unknown_symbols(cursor: Cursor, entry: Dataset, symbols: tuple[str, ...] | None) -> None:
+    """Refuse symbols that are not in the dataset."""
     if symbols is None:
         return
     known = f"SELECT DISTINCT symbol FROM {table('bars', entry.name)}"
@@ -114,17 +116,19 @@ def _symbols(symbols: object) -> tuple[str, ...] | None:
 
 
 def _is_after(first: dt.date, last: dt.date) -> bool:
-    after = _day_after(last)
-    return instant(first) > instant(last) if after is None else instant(first) >= instant(after)
+    next_day = _next_day(last)
+    if next_day is None:
+        return to_datetime(first) > to_datetime(last)
+    return to_datetime(first) >= to_datetime(next_day)
 
 
-def _day_after(value: dt.date) -> dt.date | None:
-    """The bound of a whole last day; None for a moment, or the last day of the calendar."""
+def _next_day(value: dt.date) -> dt.date | None:
+    """The day after a date, which bounds all of its bars; None for a datetime or the last possible date."""
     if isinstance(value, dt.datetime) or value == dt.date.max:
         return None
     return value + dt.timedelta(days=1)
 
 
-def instant(value: dt.date) -> dt.datetime:
-    """A date as its first moment."""
+def to_datetime(value: dt.date) -> dt.datetime:
+    """A datetime as it is, a date as its midnight."""
     return value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time())

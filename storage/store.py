@@ -1,4 +1,4 @@
-"""The store: one DuckDB file with bars, attributes, cached factors and scores, and the verbs of its user."""
+"""The public interface of a store: load bars, compute and score factors, run SQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.factor import Factor
-from factorloom.storage import catalog, score
+from factorloom.storage import catalog, stored_score
 from factorloom.storage.bars import Duplicates
 from factorloom.storage.cache import check_factors
 from factorloom.storage.calculator import Calculator
@@ -23,7 +23,7 @@ from factorloom.storage.journal import Counters, Journal, Run
 from factorloom.storage.quality import QualityReport
 from factorloom.storage.query import Parameters, query
 from factorloom.storage.reading import read
-from factorloom.storage.selection import Selection, refuse_unknown, select
+from factorloom.storage.selection import Selection, refuse_unknown_symbols, select
 
 __all__ = ["Store", "open_store"]
 
@@ -31,10 +31,9 @@ When = dt.date | str | None
 
 
 class Store:
-    """Bars, factors and scores in one DuckDB file; made by `open_store`.
+    """Bars, factors and scores in one DuckDB file; created by `open_store`.
 
-    A store may be used from many threads. Readers see one consistent moment and wait for nobody; writers take
-    turns.
+    A store can be used from many threads. Readers see a consistent snapshot and never wait; writers run one at a time.
 
     Attributes
     ----------
@@ -58,44 +57,46 @@ class Store:
         attributes: object = None,
         duplicates: Duplicates = "error",
     ) -> QualityReport:
-        """Check bars and lay them over those of a dataset, row by row: by (symbol, date).
+        """Check bars and merge them into a dataset by (symbol, date).
 
-        A row that is new is inserted, a row that differs is updated. A column that the source lacks keeps its
-        values; a column that is new is missing in older rows. All of it happens, or nothing.
+        New rows are inserted and rows that differ are updated. A column that the source lacks keeps its values; a new
+        column is missing in older rows. A load is atomic: if it fails, nothing changes.
 
         Parameters
         ----------
         dataset
-            Its name: lower-case letters, digits and `_`. A new one is made.
+            The name: lower-case letters, digits and `_`. A new dataset is created.
         source
             The path of a Parquet, CSV (also .csv.gz) or Arrow file, or a Polars, Arrow or pandas table.
         symbol, date
             The key columns of the source.
         columns
-            Name in the store to name in the source or the attributes, for columns not called as they should
-            be. `Open`, `HIGH` and the like are recognised without.
+            Names in the source or the attributes by names in the store, to rename columns. Other spellings of the
+            standard columns, such as `Open` or `HIGH`, are recognised without it.
         attributes
-            A path or table with one row per symbol, for text such as its sector. It is joined to every panel.
+            A path or table with one row per symbol and text columns, such as the sector. They are joined to every
+            panel.
         duplicates
-            `"error"`, or which bar of a repeated (symbol, date) to keep: `"first"` or `"last"`.
+            Treat a repeated (symbol, date) as an `"error"`, or keep its `"first"` or `"last"` bar.
 
         Returns
         -------
         QualityReport
-            What was done, and what is dubious in the dataset now.
+            What was changed, and the findings of the quality checks on the dataset.
 
         Raises
         ------
         BarsError
-            The source is no file, or its bars cannot be keyed or contradict the stored ones.
+            The source cannot be read, or its bars have invalid keys or do not fit the stored ones.
         UnknownColumnError
-            A key or mapped column is not there.
+            A key column or a column in `columns` does not exist.
         DatasetError
-            The name is none.
+            The name is invalid.
         """
+        self._database.check_open()
         run = Run("load", catalog.check_name(dataset))
         names = _mapping(columns)
-        given = Source(
+        tables = Source(
             bars=read(source),
             attributes=None if attributes is None else read(attributes),
             symbol=names.pop("symbol", symbol),
@@ -104,40 +105,40 @@ class Store:
             duplicates=duplicates,
         )
         with self._journal.writing() as cursor:
-            report = load(cursor, dataset, given)
+            report = load(cursor, dataset, tables)
             rows = report.inserted + report.updated + report.unchanged
             self._journal.record(cursor, run, catalog.dataset(cursor, dataset), rows)
         if report.changed:
-            self._database.tidy()
+            self._database.checkpoint()
         return report
 
     def panel(
         self, dataset: str, *, start: When = None, end: When = None, symbols: Iterable[str] | None = None
     ) -> Panel:
-        """The bars of a dataset, with attributes, ready to compute on.
+        """A panel of the bars of a dataset, with attributes.
 
-        Factors computed on a part of the history see only that part; `compute` sees all of it.
+        A factor computed on the panel sees only the selected bars; `compute` sees the whole history.
 
         Parameters
         ----------
         start, end
             The first and last date, both included, as dates, datetimes or ISO text.
         symbols
-            The symbols wanted.
+            The symbols, by default all.
 
         Raises
         ------
         ParameterError
             A symbol is unknown.
         StoreError
-            There are no such bars.
+            No bars are selected.
         """
         selection = select(start, end, symbols)
         with self._database.reading() as cursor:
             entry = catalog.dataset(cursor, dataset)
-            if selection.everything:
+            if selection.unrestricted:
                 return self._calculator.panel(cursor, entry)
-            refuse_unknown(cursor, entry, selection.symbols)
+            refuse_unknown_symbols(cursor, entry, selection.symbols)
             return Panel.from_frame(read_panel(cursor, entry, selection))
 
     def compute(
@@ -150,10 +151,10 @@ class Store:
         symbols: Iterable[str] | None = None,
         engine: Engine = "numba",
     ) -> pl.DataFrame:
-        """Factor values over the whole history and all symbols, of which the selected bars are returned.
+        """Compute factors over all bars of a dataset, and return the values of the selected bars.
 
-        A factor that was computed before on this version of the dataset is read from the store; the others
-        are computed together and kept, unless the store is open for reading only.
+        Factors that were computed before on this version of the dataset are read from the store. The others are
+        computed together and stored, unless the store is read-only.
 
         Parameters
         ----------
@@ -162,7 +163,7 @@ class Store:
         start, end, symbols
             As for `panel`.
         engine
-            What computes those that are missing: `"numba"` or `"polars"`.
+            The executor for factors that are not stored yet: `"numba"` or `"polars"`.
 
         Returns
         -------
@@ -172,17 +173,18 @@ class Store:
         run = Run("compute", dataset)
         selection = select(start, end, symbols)
         entry, values = self._calculator.compute(run, dataset, check_factors(factors), selection, engine)
-        self._journal.add(run, entry, values.height)
+        self._journal.defer(run, entry, values.height)
         return values
 
     def score(self, dataset: str, model: ScoreModel, *, date: When = None) -> pl.DataFrame:
-        """Score the symbols of one date, and keep the scores in `scores.<dataset>`.
+        """Score the symbols of one date, and store the scores in `scores.<dataset>`.
 
         Parameters
         ----------
         model
+            The score model.
         date
-            A date with bars; by default the last.
+            A date with bars, by default the last.
 
         Returns
         -------
@@ -198,24 +200,24 @@ class Store:
         from factorloom.engine.research.score import score_frame
 
         if not isinstance(model, ScoreModel):
-            raise ArgumentError(f"a model is a ScoreModel, got {type(model).__name__}")
+            raise ArgumentError(f"a model must be a ScoreModel, got {type(model).__name__}")
         run = Run("score", dataset)
-        with self._database.turn:
+        with self._database.write_lock:
             with self._database.reading() as cursor:
                 entry = catalog.dataset(cursor, dataset)
-                day = score.scored_date(cursor, entry, date)
-                groups = score.read_groups(cursor, entry, model.neutralize, day)
+                day = stored_score.scored_date(cursor, entry, date)
+                groups = stored_score.read_groups(cursor, entry, model.neutralize, day)
             _, raw = self._calculator.compute(run, dataset, model.raw, Selection(day, day), "numba")
             scores = score_frame(raw.join(groups, on="symbol", how="left", maintain_order="left"), model)
             if not self.read_only:
                 with self._journal.writing() as cursor:
-                    score.write(cursor, entry, model, scores)
+                    stored_score.write(cursor, entry, model, scores)
                     self._journal.record(cursor, run, entry, scores.height)
         self._journal.count(run)
         return scores
 
     def sql(self, query_text: str, params: Parameters = None) -> pl.DataFrame:
-        """Read the store with one SQL statement.
+        """Query the store with one read-only SQL statement.
 
         Tables: `bars.<dataset>`, `attributes.<dataset>`, `factors.<dataset>`, `scores.<dataset>`,
         `catalog.datasets`, `catalog.factors`, `catalog.runs`.
@@ -223,14 +225,14 @@ class Store:
         Parameters
         ----------
         query_text
-            A statement that reads, with `?` or `$name` for parameters.
+            The statement, with `?` or `$name` for parameters.
         params
-            A list, or a mapping by name.
+            A list for `?`, a mapping for `$name`.
 
         Raises
         ------
         StoreError
-            DuckDB refuses the statement, or it would write.
+            The statement is invalid, or it writes.
         """
         self._journal.flush(wait=False)
         with self._database.reading() as cursor:
@@ -242,13 +244,13 @@ class Store:
             return catalog.datasets(cursor)
 
     def version(self, dataset: str) -> int:
-        """How many loads have changed the dataset."""
+        """The version of a dataset: the number of loads that changed it."""
         with self._database.reading() as cursor:
             return catalog.dataset(cursor, dataset).version
 
     @property
     def counters(self) -> Counters:
-        """Factor columns served and computed, and kernels run, by this object."""
+        """Cache hits and misses of this object, and the kernels run for the misses."""
         return self._journal.counters
 
     @property
@@ -258,11 +260,11 @@ class Store:
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be written."""
+        """Whether the store is open for reading only."""
         return self._database.read_only
 
     def close(self) -> None:
-        """Let go of the file. Closing twice does no harm."""
+        """Close the store. Closing it again has no effect."""
         try:
             if not self._database.closed:
                 self._journal.flush(wait=True)
@@ -283,19 +285,25 @@ class Store:
 
 
 def open_store(path: str | os.PathLike[str], *, read_only: bool = False) -> Store:
-    """Open a store, or make one where there is no file.
+    """Open a store; creates it if the file does not exist.
 
     Parameters
     ----------
     path
-        One file, in a folder that exists. `":memory:"` is a store that is gone when closed.
+        The store's file, in an existing folder. `":memory:"` is a temporary store in memory.
     read_only
-        Write nothing. Several processes may read one store, as long as none writes it.
+        Open for reading only. Many processes can read a store at once, as long as none has it open for writing.
+
+    Notes
+    -----
+    All stores of one file in a process share one connection, also through symbolic and hard links. If the file is open
+    for writing it can also be opened with `read_only`, but not the other way round. A forked process cannot use the
+    stores of its parent.
 
     Raises
     ------
     StoreError
-        Another process has the file, or it is damaged or no store. The file is left as it was.
+        Another process has the file open, or the file is damaged or not a store. The file is not changed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""New rows laid over stored ones by key: what is inserted, what is updated, what stays."""
+"""Merge new rows into stored ones by key, and count the inserted, updated and unchanged rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from factorloom.expressions.errors import BarsError
 __all__ = ["Upsert", "upsert"]
 
 NEW = "\0"
-"""Begins the names of new columns while both stand side by side; no stored name can hold it."""
+"""Prefix of the new columns while both tables are joined; no stored name can contain it."""
 
 
 class Upsert(msgspec.Struct, frozen=True):
-    """The rows as they are to be stored, sorted by key, and how they came about.
+    """The merged rows, sorted by key, and what changed.
 
-    `inserted`, `updated` and `unchanged` add up to the new rows. `changed` also holds when only a column came
-    in.
+    `inserted`, `updated` and `unchanged` add up to the number of new rows. `changed` is also true if only a column was
+    added.
     """
 
     frame: pl.DataFrame
@@ -30,11 +30,10 @@ class Upsert(msgspec.Struct, frozen=True):
 
 
 def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) -> Upsert:
-    """Lay `new` over `stored`.
+    """Merge `new` into `stored`.
 
-    A column of `new` replaces the stored values of its rows, missing ones included; a stored column that
-    `new` lacks keeps its values; a column that is new is missing in the older rows. Keys must be unique in
-    both.
+    In the rows of `new`, its columns replace the stored values, also with missing values. A stored column that `new`
+    lacks keeps its values; a new column is missing in rows that `new` lacks. Keys must be unique in both.
 
     >>> old = pl.DataFrame({"symbol": ["A", "B"], "close": [1.0, 2.0]})
     >>> new = pl.DataFrame({"symbol": ["B", "C"], "close": [2.5, 3.0]})
@@ -47,7 +46,7 @@ def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) 
     _check_names(stored.columns, new.columns)
     values = [name for name in new.columns if name not in keys]
     shared = [name for name in values if name in stored.columns]
-    both = _side_by_side(stored, new, keys)
+    both = _join(stored, new, keys)
     present = pl.col(NEW)
     known = pl.col(NEW + NEW)
     differs = pl.any_horizontal(
@@ -72,8 +71,8 @@ def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) 
     return Upsert(frame, inserted, updated, counts["total"] - inserted - updated, changed)
 
 
-def _side_by_side(stored: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Every key of either side once, with the new values under marked names and who has the key."""
+def _join(stored: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Outer join by key; new values have prefixed names, and two flags say which tables have the key."""
     right = new.rename({name: NEW + name for name in new.columns if name not in keys})
     both = stored.with_columns(pl.lit(True).alias(NEW + NEW)).join(
         right.with_columns(pl.lit(True).alias(NEW)), on=list(keys), how="full", coalesce=True
@@ -86,6 +85,6 @@ def _check_names(stored: Sequence[str], new: Sequence[str]) -> None:
     for name in new:
         if known.get(name.lower(), name) != name:
             raise BarsError(
-                f"column {name!r} stands in the store as {known[name.lower()]!r}",
+                f"column {name!r} is stored as {known[name.lower()]!r}",
                 hint=f"load it with columns={{{known[name.lower()]!r}: {name!r}}}",
             )

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("expressions", "engine", "storage", "api", "bench")
-FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py") if "__pycache__" not in path.parts)
 FRONT_DOOR = sorted((ROOT / "factorloom").glob("*.py"))
 HEAVY = ("numba", "duckdb", "litestar", "pandas", "pyarrow", "aiohttp", "granian", "rich", "cyclopts", "structlog")
 UNPICKLERS = ("cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve")

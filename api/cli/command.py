@@ -1,7 +1,6 @@
-"""The command line: data on stdout, logs and progress on stderr.
+"""The commands. Data goes to stdout, logs and progress to stderr.
 
-Every command is a few lines over a store; what is heavy is imported by the command that needs it, so that `--help`
-answers at once.
+Slow imports are in the commands that need them, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -11,19 +10,14 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from factorloom.api.cli.option import OutputOption, OutputPath, SelectionOption, StoreOption
 from factorloom.expressions.errors import ArgumentError, FactorloomError
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from factorloom.storage.store import Store
 
 __all__ = ["main"]
 
@@ -34,80 +28,10 @@ app = App(
     default_parameter=Parameter(negative=()),
     help_format="plaintext",
 )
-app.command("factorloom.bench.cli:app", name="bench", help="Time Factorloom beside its peers.")
+app.command("factorloom.bench.cli:app", name="bench", help="Benchmark Factorloom and other libraries.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 NAMED = re.compile(r"([A-Za-z_]\w*)=(?!=)(.*)", re.DOTALL)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Out:
-    """Where a result goes.
-
-    Parameters
-    ----------
-    format
-        How data is written.
-    output
-        A file, or - for stdout.
-    """
-
-    format: Literal["table", "json", "csv", "parquet", "arrow"] = "table"
-    output: Annotated[Path | None, Parameter(alias="-o")] = None
-
-    def write(self, frame: pl.DataFrame) -> None:
-        from factorloom.api.cli.output import write
-
-        write(frame, self.format, self.output)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class At:
-    """Which store.
-
-    Parameters
-    ----------
-    store
-        The store's file.
-    """
-
-    store: Annotated[Path, Parameter(env_var="FACTORLOOM_STORE")] = Path("factorloom.duckdb")
-
-    def open(self, *, there: bool = True) -> Store:
-        """The store; one that must be `there` already is not created."""
-        from factorloom.expressions.errors import StoreError
-        from factorloom.storage.store import open_store
-
-        if there and not self.store.exists():
-            raise StoreError(
-                f"there is no store at {self.store}",
-                hint="make one with `factorloom load` or `factorloom demo`, or name it with --store",
-            )
-        return open_store(self.store)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Rows:
-    """Which bars.
-
-    Parameters
-    ----------
-    start, end
-        The first and last date, both included.
-    symbols
-        Symbols with commas between.
-    """
-
-    start: str | None = None
-    end: str | None = None
-    symbols: str | None = None
-
-    def choice(self) -> dict[str, Any]:
-        symbols = None if self.symbols is None else [s.strip() for s in self.symbols.split(",") if s.strip()]
-        return {"start": self.start, "end": self.end, "symbols": symbols}
 
 
 @app.command
@@ -116,10 +40,12 @@ def demo(*, symbols: int = 500, years: int = 5, store: Path = Path("factorloom-d
 
     Parameters
     ----------
-    symbols, years
-        The size of the market.
+    symbols
+        Number of symbols.
+    years
+        Number of years.
     store
-        The file to keep it in; a demo store that is there is replaced.
+        Store file; an earlier demo store is replaced.
     """
     from factorloom.api.cli.demo import run
 
@@ -136,31 +62,33 @@ def load(
     map: Annotated[dict[str, str] | None, Parameter(accepts_keys=True)] = None,
     attributes: Path | None = None,
     duplicates: Literal["error", "first", "last"] = "error",
-    at: At = At(),
+    store_option: StoreOption = StoreOption(),
     format: Literal["table", "json"] = "table",
 ) -> None:
-    """Check bars of a Parquet, CSV or Arrow file, lay them over a dataset, and report.
+    """Check the bars of a Parquet, CSV or Arrow file, merge them into a dataset, and print a quality report.
 
     Parameters
     ----------
     dataset
-        Its name in the store; a new one is made.
+        Name in the store; a new dataset is created.
     source
-        The file.
-    symbol, date
-        The key columns of the file.
+        File with the bars.
+    symbol
+        Column of the file with the symbols.
+    date
+        Column of the file with the dates.
     map
-        A column under another name: --map.close "Adj Close".
+        Rename a column: --map.close "Adj Close".
     attributes
-        A file with one row per symbol, such as its sector.
+        File with one row per symbol and text columns, such as the sector.
     duplicates
-        What to do about a repeated symbol and date.
+        How to treat a repeated symbol and date.
     format
-        How the report is written.
+        Report format.
     """
     import json
 
-    with at.open(there=False) as store:
+    with store_option.open(must_exist=False) as store:
         report = store.load(
             dataset, source, symbol=symbol, date=date, columns=map, attributes=attributes, duplicates=duplicates
         )
@@ -168,78 +96,104 @@ def load(
 
 
 @app.command
-def datasets(*, at: At = At(), out: Out = Out()) -> None:
+def datasets(*, store_option: StoreOption = StoreOption(), output_option: OutputOption = OutputOption()) -> None:
     """List the datasets of a store."""
-    with at.open() as store:
-        out.write(store.datasets())
+    output_option.check()
+    with store_option.open(read_only=True) as store:
+        frame = store.datasets()
+    output_option.write(frame)
 
 
 @app.command
-def compute(dataset: str, *factors: str, rows: Rows = Rows(), at: At = At(), out: Out = Out()) -> None:
-    """Compute factors over a dataset; what was computed before comes from the store.
+def compute(
+    dataset: str,
+    *factors: str,
+    selection: SelectionOption = SelectionOption(),
+    store_option: StoreOption = StoreOption(),
+    output_option: OutputOption = OutputOption(),
+) -> None:
+    """Compute factors over a dataset; values that were computed before are read from the store.
 
     Parameters
     ----------
     dataset
+        Name in the store.
     factors
-        Expressions, each with a name if it should have one: 'momentum=ts_pct_change(close, 20)'.
+        Expressions, optionally with names: 'momentum=ts_pct_change(close, 20)'.
     """
     from factorloom.expressions.parse import parse
 
     if not factors:
-        raise ArgumentError("no factor to compute", hint="factorloom compute us 'ts_mean(close, 20) / close - 1'")
-    wanted = {name: parse(text) for name, text in map_names(factors).items()}
-    with at.open() as store:
-        out.write(store.compute(dataset, wanted, **rows.choice()))
+        raise ArgumentError(
+            "no factor to compute", hint="give an expression: factorloom compute us 'ts_mean(close, 20) / close - 1'"
+        )
+    parsed = {name: parse(text) for name, text in map_names(factors).items()}
+    output_option.check()
+    with store_option.open() as store:
+        values = store.compute(dataset, parsed, **selection.arguments())
+    output_option.write(values)
 
 
 @app.command
-def score(dataset: str, model: Path, *, date: str | None = None, at: At = At(), out: Out = Out()) -> None:
-    """Score the symbols of one date with a model, and keep the scores in the store.
+def score(
+    dataset: str,
+    model: Path,
+    *,
+    date: str | None = None,
+    store_option: StoreOption = StoreOption(),
+    output_option: OutputOption = OutputOption(),
+) -> None:
+    """Score the symbols of one date with a model, and store the scores.
 
     Parameters
     ----------
     dataset
+        Name in the store.
     model
-        A TOML file.
+        Score model as a TOML file.
     date
-        By default the last one.
+        Date to score, by default the last.
     """
     from factorloom.api.verb.scorecard import scorecard
     from factorloom.engine.research.model import ScoreModel
 
-    made = ScoreModel.from_toml(model)
-    with at.open() as store:
-        scores = store.score(dataset, made, date=date)
-    out.write(scorecard(scores) if out.format == "table" else scores)
+    parsed = ScoreModel.from_toml(model)
+    output_option.check()
+    with store_option.open() as store:
+        scores = store.score(dataset, parsed, date=date)
+    output_option.write(scorecard(scores) if output_option.format == "table" else scores)
 
 
 @app.command
-def sql(query: str, *, at: At = At(), out: Out = Out()) -> None:
+def sql(query: str, *, store_option: StoreOption = StoreOption(), output_option: OutputOption = OutputOption()) -> None:
     """Query a store: bars.<dataset>, factors.<dataset>, scores.<dataset>, catalog.datasets.
 
     Parameters
     ----------
     query
-        One reading statement.
+        One read-only statement.
     """
-    with at.open() as store:
-        out.write(store.sql(query))
+    output_option.check()
+    with store_option.open(read_only=True) as store:
+        result = store.sql(query)
+    output_option.write(result)
 
 
 @app.command
-def serve(*, host: str = "127.0.0.1", port: int = 8000, at: At = At()) -> None:
-    """Serve a store over HTTP; the service owns its file while it runs.
+def serve(*, host: str = "127.0.0.1", port: int = 8000, store_option: StoreOption = StoreOption()) -> None:
+    """Serve a store over HTTP; while the service runs, no other process can open the store.
 
     Parameters
     ----------
-    host, port
-        Where to listen.
+    host
+        Address to listen on.
+    port
+        Port to listen on; 0 chooses a free one.
     """
     from factorloom.api.http.server import serve
 
-    at.open().close()
-    serve(at.store, host, port)
+    store_option.open().close()
+    serve(store_option.store, host, port)
 
 
 @app.command
@@ -247,28 +201,29 @@ def operators(
     name: str | None = None,
     *,
     format: Literal["table", "json", "markdown"] = "table",
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: OutputPath = None,
 ) -> None:
-    """List the operators, or tell one in full.
+    """List the operators, or describe one.
 
     Parameters
     ----------
     name
-        The operator to tell.
+        Operator to describe.
     format
-        How the list is written; markdown is the reference page.
+        Output format; markdown gives the reference page.
     output
-        A file, or - for stdout.
+        Output file, or - for stdout.
     """
-    from factorloom.api.verb.operator import describe, listed
+    from factorloom.api.cli.output import write_bytes
+    from factorloom.api.verb.operator import describe, operator_table
     from factorloom.expressions.reference import reference
 
     if name is not None:
-        print(describe(name))
+        write_bytes(f"{describe(name)}\n".encode(), output)
     elif format == "markdown":
-        write_text(reference(), output)
+        write_bytes(reference().encode(), output)
     else:
-        Out(format, output).write(listed())
+        OutputOption(format, output).write(operator_table())
 
 
 @app.command
@@ -276,54 +231,52 @@ def library(
     name: str | None = None,
     *,
     format: Literal["table", "json", "csv", "parquet", "arrow", "markdown"] = "table",
-    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    output: OutputPath = None,
 ) -> None:
     """List the factor libraries, or the factors of one.
 
     Parameters
     ----------
     name
-        The library to tell: alpha101, alpha158, alpha360, gtja191, technical or styles.
+        Library to list: alpha101, alpha158, alpha360, gtja191, technical or styles.
     format
-        How the list is written; markdown is the page of one library.
+        Output format; markdown gives the page of one library.
     output
-        A file, or - for stdout.
+        Output file, or - for stdout.
     """
+    from factorloom.api.cli.output import write_bytes
     from factorloom.api.verb.library import factors, find, libraries
     from factorloom.expressions.library.page import page
 
     if format != "markdown":
-        Out(format, output).write(libraries() if name is None else factors(find(name)))
+        OutputOption(format, output).write(libraries() if name is None else factors(find(name)))
     elif name is None:
-        raise ArgumentError("the markdown page is that of one library", hint="factorloom library alpha101 …")
+        raise ArgumentError(
+            "markdown needs the name of a library", hint="for example: factorloom library alpha101 --format markdown"
+        )
     else:
-        write_text(page(find(name)), output)
-
-
-def write_text(text: str, output: Path | None) -> None:
-    """Write a page to a file, or to stdout."""
-    print(text, end="") if output is None or str(output) == "-" else output.write_text(text)
+        write_bytes(page(find(name)).encode(), output)
 
 
 def map_names(factors: Sequence[str]) -> dict[str, str]:
-    """Expressions by name; one without a name is called by its text.
+    """Expressions by name; an expression without a name is named by its text.
 
     >>> map_names(["up=close > open", "close == open"])
     {'up': 'close > open', 'close == open': 'close == open'}
     """
-    named: dict[str, str] = {}
+    result: dict[str, str] = {}
     for text in factors:
         match = NAMED.fullmatch(text)
         name, expression = (match[1], match[2]) if match else (text, text)
-        if name in named:
+        if name in result:
             raise ArgumentError(f"two factors are named {name!r}")
-        named[name] = expression
-    return named
+        result[name] = expression
+    return result
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 2 the request is at fault, 1 anything else, 130 interrupted."""
-    for name in ("SIGTERM", "SIGHUP"):  # they end a command as Ctrl-C does, so that it cleans up; Windows has no SIGHUP
+    """Run the command line and exit: 0 success, 2 invalid request, 1 other failure, 130 interrupted."""
+    for name in ("SIGTERM", "SIGHUP"):  # as for Ctrl-C, the command cleans up; Windows has no SIGHUP
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
@@ -331,7 +284,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command and give its exit code."""
+    """Run one command; returns the exit code."""
     try:
         app(list(argv), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
@@ -339,12 +292,12 @@ def run(argv: Sequence[str]) -> int:
         print(f"factorloom: {str(error).strip()}", file=sys.stderr)
         return USAGE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python reports an error at exit
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except RuntimeError as error:
-        if str(error) != "Query interrupted":  # what DuckDB makes of a Ctrl-C
+        if str(error) != "Query interrupted":  # raised by DuckDB on Ctrl-C
             raise
         return INTERRUPTED
     except OSError as error:

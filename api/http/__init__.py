@@ -1,1 +1,1 @@
-"""The HTTP service: an application, its routes and its answers."""
+"""The HTTP service: an application, its routes and their responses."""

@@ -27,24 +27,24 @@ DESCRIPTION = """
 Equity factors, computed and scored over the datasets of one store.
 
 Factors are sent as text, such as `cs_rank(ts_pct_change(close, 20))`; models as JSON with the keys of their TOML form.
-Errors are `application/problem+json` with the place of the fault and a hint.
+Errors are `application/problem+json` with the position of the error and a hint.
 """
 TAGS = [
-    Tag("data", "What the store holds."),
-    Tag("factors", "Expressions over symbols and dates."),
+    Tag("data", "The datasets of the store."),
+    Tag("factors", "Check and compute factors."),
     Tag("scores", "Weighted composites with their contributions."),
-    Tag("health", "For whoever watches the service."),
+    Tag("health", "For monitoring."),
 ]
 
 
 def create_app(store: Store | str | os.PathLike[str] | None = None) -> Litestar:
-    """The application over a store.
+    """Create the application for a store.
 
     Parameters
     ----------
     store
-        An open store, which stays the caller's, or the path of one, which is opened while the application runs. By
-        default the path in the environment variable FACTORLOOM_STORE, or else `factorloom.duckdb`.
+        An open store, which the application does not close, or the path of one, which is open while the application
+        runs. The default is the path in the environment variable FACTORLOOM_STORE, or `factorloom.duckdb`.
 
     Examples
     --------
@@ -52,15 +52,15 @@ def create_app(store: Store | str | os.PathLike[str] | None = None) -> Litestar:
     >>> sorted(route.path for route in create_app("market.duckdb").routes if route.path.startswith("/v1"))[:2]
     ['/v1/datasets', '/v1/datasets/{name:str}']
     """
-    given = os.environ.get(STORE_VARIABLE, "factorloom.duckdb") if store is None else store
+    source = os.environ.get(STORE_VARIABLE, "factorloom.duckdb") if store is None else store
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        if isinstance(given, Store):
-            app.state.store = given
+        if isinstance(source, Store):
+            app.state.store = source
             yield
             return
-        with open_store(Path(given)) as opened:
+        with open_store(Path(source)) as opened:
             app.state.store = opened
             yield
 

@@ -1,4 +1,4 @@
-"""Logs on stderr: readable on a terminal, one JSON object a line elsewhere; one line for every request."""
+"""Logs on stderr, with one line per request: text on a terminal, otherwise one JSON object per line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
     processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.render_to_log_kwargs],
     wrapper_class=structlog.stdlib.BoundLogger,
 )
-"""The service's own log, over the standard library's: silent until somebody configures that."""
+"""The log of the service, on top of the standard library's `logging`; silent unless that is configured."""
 
 REQUEST_ID = b"x-request-id"
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send the logs of Factorloom in this process to stderr."""
+    """Write the logs of Factorloom in this process to stderr."""
     readable = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -37,14 +37,14 @@ def configure(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[clean, *last]))
-    ours = logging.getLogger("factorloom")
-    ours.handlers[:] = [handler]
-    ours.setLevel(level)
-    ours.propagate = False
+    logger = logging.getLogger("factorloom")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
 
 
 def log_requests(app: ASGIApp) -> ASGIApp:
-    """Give every request an id, which its answer carries too, and log how it ended and how long it took."""
+    """Add an id to every request and its response, and log the status and duration."""
 
     async def logged(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -61,7 +61,7 @@ def log_requests(app: ASGIApp) -> ASGIApp:
 
         with structlog.contextvars.bound_contextvars(request=identity):
             await app(scope, receive, send_with_id)
-            took = round((time.perf_counter() - started) * 1000, 2)
-            log.info("answered", method=scope.get("method"), path=scope["path"], status=status, milliseconds=took)
+            duration = round((time.perf_counter() - started) * 1000, 2)
+            log.info("answered", method=scope.get("method"), path=scope["path"], status=status, milliseconds=duration)
 
     return logged

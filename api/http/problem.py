@@ -1,4 +1,4 @@
-"""Every error as `application/problem+json` (RFC 9457): what, where, and what to do."""
+"""Turn every error into `application/problem+json` (RFC 9457): what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from msgspec import Struct
 from factorloom.api.http.log import log
 from factorloom.expressions.errors import DatasetError, FactorloomError, StoreError
 
-__all__ = ["HANDLERS", "MEDIA_TYPE", "Problem", "refusals"]
+__all__ = ["HANDLERS", "MEDIA_TYPE", "Problem", "error_responses"]
 
 MEDIA_TYPE = "application/problem+json"
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
-    """Why a request was not answered; for a fault in an expression with its position, and the place in the text."""
+    """An error; one in an expression has its position, and the expression with a caret."""
 
     type: str
     title: str
@@ -33,20 +33,20 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     shown: list[str] | None = None
 
 
-REFUSALS = {
-    400: "The request is at fault.",
-    404: "There is no such dataset.",
-    406: "No form of the answer is accepted.",
+DESCRIPTIONS = {
+    400: "The request is invalid.",
+    404: "The dataset does not exist.",
+    406: "The client accepts no available format.",
     413: "The body is too large.",
-    500: "The service is at fault.",
+    500: "The service failed.",
     503: "The store cannot be read.",
 }
 
 
-def refusals(*codes: int) -> dict[int, ResponseSpec]:
-    """What the description says of the problems that a route may answer with instead."""
+def error_responses(*codes: int) -> dict[int, ResponseSpec]:
+    """The error responses of a route, for OpenAPI."""
     return {
-        code: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=REFUSALS[code])
+        code: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=DESCRIPTIONS[code])
         for code in codes
     }
 
@@ -56,31 +56,31 @@ def _problem(request: Request[Any, Any, Any], status: int, kind: str, detail: st
     return Response(problem, status_code=status, media_type=MEDIA_TYPE)
 
 
-def _ours(request: Request[Any, Any, Any], error: FactorloomError) -> Response[Any]:
-    """A fault in what the client asked for, unless the store itself cannot be read."""
+def _factorloom_error(request: Request[Any, Any, Any], error: FactorloomError) -> Response[Any]:
+    """An error in the request, or a store that cannot be read."""
     status = HTTPStatus.BAD_REQUEST
     if isinstance(error, DatasetError):
         status = HTTPStatus.NOT_FOUND
     elif isinstance(error, StoreError):
         status = HTTPStatus.SERVICE_UNAVAILABLE
         log.error("the store cannot be read", error=str(error))
-    place = {"position": error.position, "shown": str(error).splitlines()[1:3]} if error.text is not None else {}
-    return _problem(request, status, _kind(error), error.message, hint=error.hint, **place)
+    position = {"position": error.position, "shown": str(error).splitlines()[1:3]} if error.text is not None else {}
+    return _problem(request, status, _kind(error), error.message, hint=error.hint, **position)
 
 
-def _theirs(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """What Litestar refuses: an unknown path, a body that cannot be read, …"""
+def _http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """An error of Litestar, such as an unknown path or an invalid body."""
     phrase = HTTPStatus(error.status_code).phrase
-    detail = error.detail if not isinstance(error, ValidationException) else _faults(error)
-    response = _problem(request, error.status_code, _dashed(phrase), detail or phrase)
+    detail = error.detail if not isinstance(error, ValidationException) else _validation_errors(error)
+    response = _problem(request, error.status_code, _to_kebab_case(phrase), detail or phrase)
     response.headers.update(error.headers or {})
     return response
 
 
-def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A fault of ours: logged in full, told in short."""
+def _internal_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """An unexpected error: logged with its traceback, without details in the response."""
     log.error("request failed", path=request.url.path, exc_info=error)
-    return _problem(request, 500, "internal-server-error", "the request failed; the log of the service tells why")
+    return _problem(request, 500, "internal-server-error", "the request failed; see the log of the service")
 
 
 def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
@@ -88,25 +88,25 @@ def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Respons
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
-    FactorloomError: _ours,
-    HTTPException: _theirs,
+    FactorloomError: _factorloom_error,
+    HTTPException: _http_error,
     RecursionError: _too_deep,
-    Exception: _unexpected,
+    Exception: _internal_error,
 }
 
 
-def _faults(error: ValidationException) -> str:
-    """The faults that Litestar found in a request, each with its path."""
+def _validation_errors(error: ValidationException) -> str:
+    """The errors that Litestar found in a request, each with its path."""
     extra = error.extra if isinstance(error.extra, list) else []
-    faults = [f"{fault.get('key', '$')}: {fault.get('message', '')}" for fault in extra if isinstance(fault, dict)]
-    return "; ".join(faults) or str(error.detail)
+    errors = [f"{item.get('key', '$')}: {item.get('message', '')}" for item in extra if isinstance(item, dict)]
+    return "; ".join(errors) or str(error.detail)
 
 
 def _kind(error: FactorloomError) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
 
 
-def _dashed(phrase: str) -> str:
+def _to_kebab_case(phrase: str) -> str:
     return phrase.lower().replace(" ", "-")
 
 

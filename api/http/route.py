@@ -1,4 +1,4 @@
-"""The handlers. Each parses its text, asks the store, and answers; what blocks runs on a thread, off the event loop."""
+"""The handlers of the routes. Each parses the request and calls the store; blocking work runs on threads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from litestar.params import FromPath, JSONBody
 from litestar.response import Redirect
 
 from factorloom.api.http import schema
-from factorloom.api.http.answer import answer
-from factorloom.api.http.problem import refusals
+from factorloom.api.http.problem import error_responses
+from factorloom.api.http.response import respond
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import DatasetError, LookaheadError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
@@ -24,10 +24,9 @@ from factorloom.storage.store import Store
 __all__ = ["HANDLERS"]
 
 MAX_CELLS = 2_000_000
-"""Numbers in one answer."""
+"""Values in one response."""
 
-Asked = Request[Any, Any, State]
-CONTRIBUTION = "contribution_"
+PREFIX = "contribution_"
 
 
 @get("/", include_in_schema=False)
@@ -35,7 +34,7 @@ async def root() -> Redirect:
     return Redirect("/schema")
 
 
-@get("/health/live", tags=["health"], summary="Whether the process answers", responses=refusals(500))
+@get("/health/live", tags=["health"], summary="Whether the process responds", responses=error_responses(500))
 async def live() -> schema.Health:
     return schema.Health("live")
 
@@ -43,18 +42,18 @@ async def live() -> schema.Health:
 @get(
     "/health/ready",
     tags=["health"],
-    summary="Whether the store answers",
+    summary="Whether the store can be read",
     sync_to_thread=True,
-    responses=refusals(500, 503),
+    responses=error_responses(500, 503),
 )
 def ready(state: State) -> schema.Health:
     _store(state).datasets()
     return schema.Health("ready")
 
 
-@get("/v1/datasets", tags=["data"], summary="All datasets", sync_to_thread=True, responses=refusals(500, 503))
-def datasets(state: State) -> schema.Datasets:
-    return schema.Datasets(_datasets(_store(state)))
+@get("/v1/datasets", tags=["data"], summary="All datasets", sync_to_thread=True, responses=error_responses(500, 503))
+def datasets(state: State) -> schema.DatasetList:
+    return schema.DatasetList(_datasets(_store(state)))
 
 
 @get(
@@ -62,7 +61,7 @@ def datasets(state: State) -> schema.Datasets:
     tags=["data"],
     summary="One dataset",
     sync_to_thread=True,
-    responses=refusals(400, 404, 500, 503),
+    responses=error_responses(400, 404, 500, 503),
 )
 def dataset(state: State, name: FromPath[str]) -> Dataset:
     return _dataset(_store(state), name)
@@ -74,66 +73,72 @@ def dataset(state: State, name: FromPath[str]) -> Dataset:
     summary="Check factors",
     status_code=200,
     sync_to_thread=True,
-    responses=refusals(400, 404, 413, 500, 503),
+    responses=error_responses(400, 404, 413, 500, 503),
 )
-def validate(state: State, data: JSONBody[schema.Expressions]) -> schema.Validated:
-    """Every factor as it was understood, or the first fault with its place."""
-    factors = _parsed(data.factors)
+def validate(state: State, data: JSONBody[schema.ValidateRequest]) -> schema.ValidateResponse:
+    """Parse every factor; returns them in canonical form, or the first error with its position."""
+    factors = _parse_all(data.factors)
     if data.dataset is not None:
         known = _dataset(_store(state), data.dataset).columns
         for factor in factors.values():
             _check_columns(factor, known)
-    return schema.Validated({name: _checked(factor) for name, factor in factors.items()})
+    return schema.ValidateResponse({name: _describe(factor) for name, factor in factors.items()})
 
 
 @post(
     "/v1/query",
     tags=["factors"],
-    summary="Values of factors",
+    summary="Compute factors",
     status_code=200,
     sync_to_thread=True,
-    responses=refusals(400, 404, 406, 413, 500, 503),
+    responses=error_responses(400, 404, 406, 413, 500, 503),
 )
-def query(request: Asked, state: State, data: JSONBody[schema.Query]) -> Response[schema.Table]:
-    """Factors given as text over some symbols and dates, in JSON or, by `Accept`, as an Arrow stream.
+def query(
+    request: Request[Any, Any, State], state: State, data: JSONBody[schema.QueryRequest]
+) -> Response[schema.QueryResponse]:
+    """Factor values of the selected symbols and dates, in JSON or, by `Accept`, as an Arrow stream.
 
-    A value is that of the whole history, whatever part of it is asked for.
+    Factors are computed over the whole history, whatever is selected.
     """
     store = _store(state)
-    factors = _parsed(data.factors)
+    factors = _parse_all(data.factors)
     for name, factor in factors.items():
         _refuse_lookahead(name, factor)
-    version, values = _at_one_version(
+    version, values = _with_version(
         store,
         data.dataset,
         lambda: store.compute(data.dataset, factors, start=data.start, end=data.end, symbols=data.symbols),
     )
     if values.height * values.width > MAX_CELLS:
         raise ParameterError(
-            f"the answer has {values.height:,} rows of {values.width} columns: more than {MAX_CELLS:,} values",
-            hint="ask for fewer symbols, dates or factors",
+            f"the response has {values.height:,} rows of {values.width} columns: more than {MAX_CELLS:,} values",
+            hint="select fewer symbols, dates or factors",
         )
-    return answer(
-        request, values, lambda: schema.Table(data.dataset, version, values.height, values.to_dict(as_series=False))
+    return respond(
+        request,
+        values,
+        lambda: schema.QueryResponse(data.dataset, version, values.height, values.to_dict(as_series=False)),
     )
 
 
 @post(
     "/v1/score",
     tags=["scores"],
-    summary="Scores of a date",
+    summary="Score a date",
     status_code=200,
     sync_to_thread=True,
-    responses=refusals(400, 404, 406, 413, 500, 503),
+    responses=error_responses(400, 404, 406, 413, 500, 503),
 )
-def score(request: Asked, state: State, data: JSONBody[schema.Score]) -> Response[schema.Scores]:
-    """Score the symbols of a date with a model; the scores are kept in the store and can be asked for in SQL."""
+def score(
+    request: Request[Any, Any, State], state: State, data: JSONBody[schema.ScoreRequest]
+) -> Response[schema.ScoreResponse]:
+    """Score the symbols of a date with a model, and store the scores, where SQL can query them."""
     store = _store(state)
     _refuse_too_many(data.model.get("factors"))
     model = ScoreModel.from_dict(data.model)
-    version, scores = _at_one_version(store, data.dataset, lambda: store.score(data.dataset, model, date=data.date))
+    version, scores = _with_version(store, data.dataset, lambda: store.score(data.dataset, model, date=data.date))
     head = (data.dataset, version, model.name, model.digest, scores["date"][0].isoformat())
-    return answer(request, scores, lambda: schema.Scores(*head, _rows(scores)))
+    return respond(request, scores, lambda: schema.ScoreResponse(*head, _rows(scores)))
 
 
 HANDLERS = [root, live, ready, datasets, dataset, validate, query, score]
@@ -144,10 +149,10 @@ def _store(state: State) -> Store:
     return store
 
 
-def _at_one_version(store: Store, dataset: str, ask: Callable[[], pl.DataFrame]) -> tuple[int, pl.DataFrame]:
-    """What `ask` gives, and the version of the dataset that it belongs to: asked again if a load came in between."""
+def _with_version(store: Store, dataset: str, call: Callable[[], pl.DataFrame]) -> tuple[int, pl.DataFrame]:
+    """The version of a dataset and the result of `call` on it; repeats the call if a load changed the dataset."""
     while True:
-        version, frame = store.version(dataset), ask()
+        version, frame = store.version(dataset), call()
         if store.version(dataset) == version:
             return version, frame
 
@@ -163,12 +168,12 @@ def _dataset(store: Store, name: str) -> Dataset:
     return known[name]
 
 
-def _parsed(texts: Mapping[str, str]) -> dict[str, Factor]:
+def _parse_all(texts: Mapping[str, str]) -> dict[str, Factor]:
     return {name: parse(text) for name, text in texts.items()}
 
 
-def _checked(factor: Factor) -> schema.Checked:
-    return schema.Checked(
+def _describe(factor: Factor) -> schema.CheckedFactor:
+    return schema.CheckedFactor(
         expression=str(factor),
         digest=factor.digest,
         axis=factor.axis.value,
@@ -189,7 +194,8 @@ def _refuse_lookahead(name: str, factor: Factor) -> None:
     ahead = factor.looking_ahead()
     if ahead:
         raise LookaheadError(
-            f"factor {name!r} looks ahead: {', '.join(ahead)}", hint="look-ahead is for labels and is not served"
+            f"factor {name!r} looks ahead: {', '.join(ahead)}",
+            hint="only labels may look ahead, and the service does not compute labels",
         )
 
 
@@ -197,14 +203,14 @@ def _refuse_too_many(factors: object) -> None:
     if isinstance(factors, dict) and len(factors) > schema.MAX_FACTORS:
         raise ParameterError(
             f"the model has {len(factors):,} factors: more than {schema.MAX_FACTORS}",
-            hint="send fewer, or score it without the service: factorloom score",
+            hint="send fewer factors, or score the model on the command line: factorloom score",
         )
 
 
-def _rows(scores: pl.DataFrame) -> list[schema.Scored]:
-    parts = {name: name.removeprefix(CONTRIBUTION) for name in scores.columns if name.startswith(CONTRIBUTION)}
+def _rows(scores: pl.DataFrame) -> list[schema.SymbolScore]:
+    parts = {name: name.removeprefix(PREFIX) for name in scores.columns if name.startswith(PREFIX)}
     return [
-        schema.Scored(
+        schema.SymbolScore(
             symbol=row["symbol"],
             score=row["score"],
             rank=row["rank"],

@@ -1,4 +1,4 @@
-"""What requests and answers hold. Unknown keys are refused, so that no typing slip goes unnoticed."""
+"""The bodies of requests and responses. Unknown keys in a request are errors, so that a misspelt key is not ignored."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from msgspec import Meta, Struct
 from factorloom.storage.catalog import Dataset
 
 __all__ = [
-    "Checked",
-    "Datasets",
-    "Expressions",
+    "CheckedFactor",
+    "DatasetList",
     "Health",
-    "Query",
-    "Score",
-    "Scored",
-    "Scores",
-    "Table",
-    "Validated",
+    "QueryRequest",
+    "QueryResponse",
+    "ScoreRequest",
+    "ScoreResponse",
+    "SymbolScore",
+    "ValidateRequest",
+    "ValidateResponse",
 ]
 
 MAX_FACTORS = 100
@@ -29,19 +29,19 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 When = Annotated[str | None, Meta(description="A date or datetime in ISO form.", examples=["2025-12-31"])]
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of all requests."""
+class RequestBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all request bodies."""
 
 
-class Expressions(Request, frozen=True):
+class ValidateRequest(RequestBody, frozen=True):
     """Expressions to check, by name; with a dataset, its columns are checked too."""
 
     factors: Annotated[dict[Name, Expression], Meta(min_length=1, max_length=MAX_FACTORS)]
     dataset: str | None = None
 
 
-class Checked(Struct, frozen=True):
-    """What is known of a factor before it runs."""
+class CheckedFactor(Struct, frozen=True):
+    """The properties of a factor that are known without computing it."""
 
     expression: str
     digest: str
@@ -52,14 +52,14 @@ class Checked(Struct, frozen=True):
     columns: tuple[str, ...]
 
 
-class Validated(Struct, frozen=True):
-    """The factors of a request, each as it was understood."""
+class ValidateResponse(Struct, frozen=True):
+    """The checked factors, by name."""
 
-    factors: dict[str, Checked]
+    factors: dict[str, CheckedFactor]
 
 
-class Query(Request, frozen=True):
-    """Factor values of some symbols and dates; both ends of the dates are included."""
+class QueryRequest(RequestBody, frozen=True):
+    """Factors to compute, and a selection of symbols and dates; both ends are included."""
 
     dataset: str
     factors: Annotated[dict[Name, Expression], Meta(min_length=1, max_length=MAX_FACTORS)]
@@ -68,8 +68,8 @@ class Query(Request, frozen=True):
     end: When = None
 
 
-class Table(Struct, frozen=True):
-    """Values by column: `symbol`, `date`, and one list of numbers per factor, null where missing."""
+class QueryResponse(Struct, frozen=True):
+    """Factor values by column: `symbol`, `date`, and one list of numbers per factor, with null for missing."""
 
     dataset: str
     version: int
@@ -77,16 +77,16 @@ class Table(Struct, frozen=True):
     columns: dict[str, list[Any]]
 
 
-class Score(Request, frozen=True):
-    """A score model, with the keys of its TOML form, and the date to score: by default the last."""
+class ScoreRequest(RequestBody, frozen=True):
+    """A score model, with the keys of its TOML form, and the date to score, by default the last."""
 
     dataset: str
     model: dict[str, Any]
     date: When = None
 
 
-class Scored(Struct, frozen=True):
-    """The score of one symbol: what each factor contributed, or the reason why there is none."""
+class SymbolScore(Struct, frozen=True):
+    """The score of one symbol with the contribution of each factor, or the reason why it has no score."""
 
     symbol: str
     score: float | None
@@ -96,7 +96,7 @@ class Scored(Struct, frozen=True):
     contributions: dict[str, float | None]
 
 
-class Scores(Struct, frozen=True):
+class ScoreResponse(Struct, frozen=True):
     """The scores of a date, best first."""
 
     dataset: str
@@ -104,16 +104,16 @@ class Scores(Struct, frozen=True):
     model: str
     model_digest: str
     date: Annotated[str, Meta(description="In ISO form.")]
-    rows: list[Scored]
+    rows: list[SymbolScore]
 
 
-class Datasets(Struct, frozen=True):
+class DatasetList(Struct, frozen=True):
     """All datasets, by name."""
 
     datasets: list[Dataset]
 
 
 class Health(Struct, frozen=True):
-    """How the service is."""
+    """The health of the service."""
 
     status: str

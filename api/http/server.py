@@ -1,4 +1,4 @@
-"""The application behind Granian: one worker, because one process may write a store."""
+"""Run the application under Granian, with one worker because only one process can have a store open for writing."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def serve(store: Path, host: str, port: int) -> None:
     Raises
     ------
     ArgumentError
-        Where the port is taken or there is none, or the address is not of this machine.
+        The port is in use or invalid, or the address does not belong to this machine.
     """
-    address, port = free_address(host, port)
+    address, port = find_address(host, port)
     os.environ[STORE_VARIABLE] = str(store.resolve())
     Granian(
         "factorloom.api.http.server:make_app",
@@ -37,31 +37,31 @@ def serve(store: Path, host: str, port: int) -> None:
     ).serve()
 
 
-def free_address(host: str, port: int) -> tuple[str, int]:
-    """The IP address of `host`, and `port`, or a free one for 0; refused where another program listens.
+def find_address(host: str, port: int) -> tuple[str, int]:
+    """The IP address of `host`, and `port`, or a free port for 0; an error if another program listens there.
 
-    The server would share a port that is in use, and each get half the requests. Hence the probe: it listens, without
-    SO_REUSEPORT, on IPv4 too where the server would.
+    Granian would share a port in use, and each program would get half of the requests. The probe therefore listens
+    without SO_REUSEPORT, and also on IPv4 if the server would.
     """
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     if not 0 <= port <= 65_535:
         raise ArgumentError(
-            f"cannot listen on {shown}: a port is from 0 to 65535", hint="name another port with --port"
+            f"cannot listen on {shown}: a port must be from 0 to 65535", hint="choose another port with --port"
         )
     try:
-        family, *_, place = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        family, *_, found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        with socket.create_server((place[0], port, *place[2:]), family=family, dualstack_ipv6=both) as probe:
-            return str(place[0]), int(probe.getsockname()[1])
+        with socket.create_server((found[0], port, *found[2:]), family=family, dualstack_ipv6=both) as probe:
+            return str(found[0]), int(probe.getsockname()[1])
     except OSError as error:
-        reason = "another program does" if error.errno == errno.EADDRINUSE else error
+        reason = "the port is in use" if error.errno == errno.EADDRINUSE else error
         raise ArgumentError(
             f"cannot listen on {shown}: {reason}",
-            hint="name another port with --port, or another address of this machine with --host",
+            hint="choose another port with --port, or another address of this machine with --host",
         ) from None
 
 
 def make_app():  # type: ignore[no-untyped-def]
-    """The application in the worker's process."""
+    """Create the application in the worker process."""
     configure()
     return create_app()

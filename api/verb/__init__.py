@@ -1,1 +1,1 @@
-"""What the command line and the service have in common."""
+"""Tables of operators, libraries and scores, independent of the interface that shows them."""

@@ -13,31 +13,31 @@ __all__ = ["factors", "find", "libraries"]
 
 
 def find(name: str) -> Library:
-    """The library of that name."""
+    """The library called `name`."""
     if name not in library.LIBRARIES:
-        raise ParameterError(f"there is no library {name!r}", hint=suggest(name, library.LIBRARIES))
+        raise ParameterError(f"no library {name!r}", hint=suggest(name, library.LIBRARIES))
     return library.LIBRARIES[name]()
 
 
 def libraries() -> pl.DataFrame:
     """One row per library."""
-    every = [make() for make in library.LIBRARIES.values()]
+    loaded = [make() for make in library.LIBRARIES.values()]
     return pl.DataFrame(
         {
-            "library": [each.name for each in every],
-            "factors": [len(each) for each in every],
-            "columns": [" ".join(each.columns) for each in every],
-            "source": [each.source for each in every],
+            "library": [each.name for each in loaded],
+            "factors": [len(each) for each in loaded],
+            "columns": [" ".join(each.columns) for each in loaded],
+            "source": [each.source for each in loaded],
         }
     )
 
 
-def factors(chosen: Library) -> pl.DataFrame:
+def factors(source: Library) -> pl.DataFrame:
     """One row per factor of a library."""
-    entries = chosen.entries.values()
+    entries = source.entries.values()
     return pl.DataFrame(
         {
-            "factor": list(chosen),
+            "factor": list(source),
             "formula": [str(entry.factor) for entry in entries],
             "columns": [" ".join(entry.factor.columns) for entry in entries],
             "lookback": [lookback(entry) for entry in entries],

@@ -1,4 +1,4 @@
-"""The operators on the command line: a list, or one in full."""
+"""Operators as a table, or the description of one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from factorloom.expressions.operator import find
 from factorloom.expressions.parse import operators
 from factorloom.expressions.reference import usage
 
-__all__ = ["describe", "listed"]
+__all__ = ["describe", "operator_table"]
 
 
-def listed() -> pl.DataFrame:
-    """One row per operator: its axis, how it is written, and its first sentence."""
+def operator_table() -> pl.DataFrame:
+    """One row per operator: its axis, its usage and its first sentence."""
     rows = [(op.axis.value, usage(op), op.summary) for op in operators()]
     return pl.DataFrame(rows, schema=["axis", "operator", "summary"], orient="row")
 
 
 def describe(name: str) -> str:
-    """Everything about one operator."""
+    """The usage, axis and docstring of one operator."""
     op = find(name)
     return f"{usage(op)}    looks at: {op.axis.value}\n\n{inspect.cleandoc(op.__doc__ or '')}"

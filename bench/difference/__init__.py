@@ -1,8 +1,9 @@
-"""How other engines read the published formulas, where that is not how we do.
+"""How other engines compute the published formulas, where that differs from ours.
 
-A `Reading` is what an engine takes operators for, and what it writes otherwise in some formulas. Both are in our
-language, so that `Reading.theirs` is a factor with the engine's values: computing it proves the cause of a difference.
-The tests do, and ask that nothing else differs.
+`Differences` lists, for one engine and one set, the operators that it defines differently and the formulas that it
+writes differently. Both are expressed in our factor language, so `Differences.translate` gives a factor with the
+engine's values, and computing that factor proves the cause of a difference. The tests check this, and that nothing else
+differs.
 """
 
 from __future__ import annotations
@@ -13,23 +14,23 @@ from dataclasses import dataclass, field
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
 
-__all__ = ["CONSTANT", "TIES", "Change", "Meaning", "Reading"]
+__all__ = ["CONSTANT", "TIES", "Differences", "FormulaDifference", "OperatorDifference"]
 
-TIES = "ranks of values that are equal but for their last digits"
-CONSTANT = "correlations with what is constant but for its last digits, 0 / 0"
+TIES = "ranks of values that are equal up to rounding"
+CONSTANT = "correlations with values that are constant up to rounding (0 / 0)"
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What an engine takes an operator for.
+class OperatorDifference:
+    """An operator that an engine defines differently.
 
     Attributes
     ----------
     cause : str
-        What it does, in one sentence.
+        What the engine does, in one sentence.
     build : callable, optional
-        From the inputs and parameters of the operator, the factor that the engine computes; nothing where our language
-        cannot say it.
+        From the inputs and parameters of the operator, a factor with the engine's values; None where the factor
+        language cannot express it.
     """
 
     cause: str
@@ -37,23 +38,23 @@ class Meaning:
 
 
 @dataclass(frozen=True)
-class Change:
-    """What an engine writes otherwise in a formula.
+class FormulaDifference:
+    """A formula that an engine writes differently.
 
     Attributes
     ----------
     cause : str
-    text : mapping, optional
-        From what stands in our formula to what the engine has in its place; nothing where our language cannot say it.
+    replacements : mapping, optional
+        From a part of our formula to the engine's part; None where the factor language cannot express it.
     """
 
     cause: str
-    text: Mapping[str, str] | None = None
+    replacements: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How an engine reads a set.
+class Differences:
+    """How an engine's version of a set differs from ours.
 
     Attributes
     ----------
@@ -63,47 +64,49 @@ class Reading:
     formulas : mapping
         By the name of the factor.
     rounding : mapping
-        Factors that hang on the last digits of sums, and what rounding decides in them: `TIES` or `CONSTANT`.
+        Factors that depend on rounding, and what rounding decides in them: `TIES` or `CONSTANT`.
     """
 
     engine: str
     set: str
-    operators: Mapping[str, Meaning] = field(default_factory=dict)
-    formulas: Mapping[str, Change] = field(default_factory=dict)
+    operators: Mapping[str, OperatorDifference] = field(default_factory=dict)
+    formulas: Mapping[str, FormulaDifference] = field(default_factory=dict)
     rounding: Mapping[str, str] = field(default_factory=dict)
 
-    def theirs(self, name: str, factor: Factor) -> Factor | None:
-        """The factor in our language that has the engine's values; nothing where there is none.
+    def translate(self, name: str, factor: Factor) -> Factor | None:
+        """A factor in our language with the engine's values; None where the language cannot express it.
 
         >>> import factorloom as fl
-        >>> plain = Meaning("does not divide", lambda x, window, *_: fl.ts_rank(x, window) * window)
-        >>> print(Reading("other", "alpha101", {"ts_rank": plain}).theirs("alpha004", fl.ts_rank(fl.low, 9)))
+        >>> rank = OperatorDifference("does not divide", lambda x, window, *_: fl.ts_rank(x, window) * window)
+        >>> print(Differences("other", "alpha101", {"ts_rank": rank}).translate("alpha004", fl.ts_rank(fl.low, 9)))
         ts_rank(low, 9) * 9
         """
-        written = self.written(name, factor)
-        if written is None or any(self.operators[operator].build is None for operator in self.used(factor)):
+        formula = self.formula(name, factor)
+        if formula is None or any(self.operators[operator].build is None for operator in self.operators_in(factor)):
             return None
-        return written.rebuild(self._meant)
+        return formula.rebuild(self._replace_operator)
 
-    def written(self, name: str, factor: Factor) -> Factor | None:
-        """The engine's formula, as far as our language can say it."""
-        change = self.formulas.get(name, Change("", {}))
-        return None if change.text is None else _changed(factor, change.text)
+    def formula(self, name: str, factor: Factor) -> Factor | None:
+        """The engine's formula, with our definitions of the operators; None where the language cannot express it."""
+        difference = self.formulas.get(name, FormulaDifference("", {}))
+        return None if difference.replacements is None else _replaced(factor, difference.replacements)
 
-    def used(self, factor: Factor) -> list[str]:
-        """Those of the operators of a factor that mean something else to the engine."""
+    def operators_in(self, factor: Factor) -> list[str]:
+        """The operators of a factor that the engine defines differently."""
         names = {node.operator.name for node in factor.walk()}
         return [operator for operator in self.operators if operator in names]
 
-    def _meant(self, node: Factor) -> Factor | None:
-        meaning = self.operators.get(node.operator.name)
-        return None if meaning is None or meaning.build is None else meaning.build(*node.inputs, *node.parameters)
+    def _replace_operator(self, node: Factor) -> Factor | None:
+        difference = self.operators.get(node.operator.name)
+        if difference is None or difference.build is None:
+            return None
+        return difference.build(*node.inputs, *node.parameters)
 
 
-def _changed(factor: Factor, changes: Mapping[str, str]) -> Factor:
+def _replaced(factor: Factor, replacements: Mapping[str, str]) -> Factor:
     text = str(factor)
-    for ours, theirs in changes.items():
+    for ours, theirs in replacements.items():
         if ours not in text:
-            raise ValueError(f"there is no {ours!r} in {text!r}")
+            raise ValueError(f"{ours!r} does not occur in {text!r}")
         text = text.replace(ours, theirs)
     return parse(text)

@@ -1,18 +1,18 @@
-"""What polars-ta takes operators for; the formulas are ours."""
+"""How operators of polars-ta differ from ours; the formulas are the same."""
 
 from __future__ import annotations
 
-from factorloom.bench.difference import Meaning, Reading
+from factorloom.bench.difference import Differences, OperatorDifference
 
-__all__ = ["READINGS"]
+__all__ = ["DIFFERENCES"]
 
-READINGS = (
-    Reading(
+DIFFERENCES = (
+    Differences(
         "polars-ta",
         "alpha101",
         operators={
-            "cs_rank": Meaning("goes from 0 to 1, with one rank for tied values; what is not a number ranks above all"),
-            "ts_max": Meaning("skips what is not a number; a correlation of a constant may be infinite there"),
+            "cs_rank": OperatorDifference("gives ranks from 0 to 1; tied values share one rank, and NaN ranks highest"),
+            "ts_max": OperatorDifference("ignores NaN; its correlation with a constant may be infinite"),
         },
     ),
 )

@@ -1,14 +1,14 @@
-"""How qweave reads the formulas of Alpha101 and GTJA191."""
+"""How qweave's Alpha101 and GTJA191 differ from ours."""
 
 from __future__ import annotations
 
-from factorloom.bench.difference import CONSTANT, TIES, Change, Meaning, Reading
+from factorloom.bench.difference import CONSTANT, TIES, Differences, FormulaDifference, OperatorDifference
 from factorloom.expressions.operators import fill, power, where
 
-__all__ = ["READINGS"]
+__all__ = ["DIFFERENCES"]
 
-INFINITE = "a ratio to 0 is infinite, and running sums lose digits after it"
-PRINTED = "as printed, without the missing brackets"
+INFINITE = "x / 0 is infinite, and running sums lose precision after it"
+PRINTED = "the formula as printed, without adding the missing parentheses"
 
 RETURNS = "ts_pct_change(close, 1)"
 GROWTH = "(close / ts_delay(close, 19)) ** (1 / 20) - 1"
@@ -18,37 +18,41 @@ RANKED = (13, 15, 16, 31, 45, 63, 76, 82, 85, 92, 94, 97, 98)
 GTJA_RANKED = (32, 35, 39, 83, 99, 113, 115, 119, 121, 138, 141)
 
 
-def rescaled(window: int) -> Change:
-    """The range of sums, one of them divided by the deviation."""
+def rescaled(window: int) -> FormulaDifference:
+    """A range of sums, of which only the minimum is divided by the standard deviation."""
     sums, deviation = f"ts_sum(close - ts_mean(close, {window}), {window})", f"ts_std(close, {window})"
     theirs = f"ts_max({sums}, {window}) - ts_min({sums}, {window}) / {deviation}"
-    return Change(PRINTED, {f"ts_range_of_sums(close, {window}) / {deviation}": theirs})
+    return FormulaDifference(PRINTED, {f"ts_range_of_sums(close, {window}) / {deviation}": theirs})
 
 
-MEANINGS = {
-    "power": Meaning("1 to a missing power is 1", lambda x, y: fill(power(x, y), where(x == 1, 1))),
+OPERATORS = {
+    "power": OperatorDifference(
+        "1 to the power of a missing value is 1", lambda x, y: fill(power(x, y), where(x == 1, 1))
+    ),
 }
 
-ALPHA101 = Reading(
+ALPHA101 = Differences(
     "qweave",
     "alpha101",
-    operators=MEANINGS,
-    formulas={"alpha066": Change(INFINITE)},
+    operators=OPERATORS,
+    formulas={"alpha066": FormulaDifference(INFINITE)},
     rounding={**dict.fromkeys((f"alpha{number:03}" for number in RANKED), TIES), "alpha088": CONSTANT},
 )
-GTJA191 = Reading(
+GTJA191 = Differences(
     "qweave",
     "gtja191",
-    operators=MEANINGS,
+    operators=OPERATORS,
     formulas={
-        "gtja028": Change(
-            "the second range is from the highest low to the highest high",
+        "gtja028": FormulaDifference(
+            "the second range runs from the highest low to the highest high",
             {f"{SECOND}ts_min(low, 9))": f"{SECOND}ts_max(low, 9))"},
         ),
-        "gtja087": Change(INFINITE),
-        "gtja146": Change("an SMA shows from its first value, not after n", {"min_samples=61": "min_samples=1"}),
+        "gtja087": FormulaDifference(INFINITE),
+        "gtja146": FormulaDifference(
+            "an SMA has values from the first bar on, not only after n bars", {"min_samples=61": "min_samples=1"}
+        ),
         "gtja165": rescaled(48),
-        "gtja166": Change(
+        "gtja166": FormulaDifference(
             PRINTED,
             {
                 f"-1 * ts_skew({RETURNS}, 20)": f"-20 * 19 ** 1.5 * ts_sum({RETURNS} - ts_mean({RETURNS}, 20), 20)"
@@ -56,12 +60,12 @@ GTJA191 = Reading(
             },
         ),
         "gtja183": rescaled(24),
-        "gtja190": Change(
-            "the first square as printed, of RET-(1+g)-1",
+        "gtja190": FormulaDifference(
+            "the first square as printed: of RET-(1+g)-1",
             {f"< {GROWTH}, ({RETURNS} - ({GROWTH}))": f"< {GROWTH}, ({RETURNS} - {GROWTH})"},
         ),
     },
     rounding={**dict.fromkeys((f"gtja{number:03}" for number in GTJA_RANKED), TIES), "gtja140": CONSTANT},
 )
 
-READINGS = (ALPHA101, GTJA191)
+DIFFERENCES = (ALPHA101, GTJA191)

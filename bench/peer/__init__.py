@@ -1,9 +1,7 @@
-"""The engines that are timed, all behind one interface, each in a module of its own.
+"""The engines that are timed, Factorloom among them: one module each, all with the same interface.
 
-A module has a class `Engine`. Made with bars and a number of threads, it takes the bars in its own layout; `has` tells
-whether it knows a factor; `ready` gives the function whose time counts; `frame` turns what that function returns into
-a frame of `symbol`, `date` and a column per factor. Peers are optional: nothing imports a module here but the process
-that times it.
+Each module has a class `Engine`, which follows the protocol below. The other engines are optional dependencies, so a
+module is imported only by the process that times its engine.
 """
 
 from __future__ import annotations
@@ -17,34 +15,37 @@ import polars as pl
 
 from factorloom.expressions.factor import Factor
 
-__all__ = ["OURS", "PEERS", "Engine", "NotRunnableError", "Peer", "installed", "load"]
+__all__ = ["ENGINES", "OURS", "Engine", "EngineInfo", "NotRunnableError", "is_installed", "load_engine"]
 
 
 class Engine(Protocol):
-    """An engine that holds bars.
+    """An engine with bars loaded in its own layout.
 
     Attributes
     ----------
-    parts
-        Seconds of its work that it can tell apart, such as planning or compiling.
+    phases
+        Seconds of each phase that it can time, such as planning or compiling.
     note
-        What must be known to read its figures.
+        A remark that explains its figures.
     """
 
-    parts: dict[str, float]
+    phases: dict[str, float]
     note: str
 
     def __init__(self, bars: pl.DataFrame, threads: int) -> None: ...
 
-    def has(self, name: str, factor: Factor) -> bool: ...
+    def supports(self, name: str, factor: Factor) -> bool:
+        """Whether it can compute a factor."""
 
-    def ready(self, factors: Mapping[str, Factor]) -> Callable[[], Any]: ...
+    def prepare(self, factors: Mapping[str, Factor]) -> Callable[[], Any]:
+        """The function to time: it computes the factors."""
 
-    def frame(self, result: Any) -> pl.DataFrame: ...
+    def to_frame(self, result: Any) -> pl.DataFrame:
+        """The result of that function as `symbol`, `date` and one column per factor."""
 
 
-class Peer(NamedTuple):
-    """Where an engine is found: its module here, the package it needs, and the sets it has."""
+class EngineInfo(NamedTuple):
+    """An engine's module in this package, the package that it needs, and the sets that it can compute."""
 
     module: str
     package: str
@@ -52,25 +53,25 @@ class Peer(NamedTuple):
 
 
 class NotRunnableError(Exception):
-    """An engine is installed but cannot run here."""
+    """An engine that is installed but cannot run on this machine."""
 
 
 OURS = "factorloom"
-PEERS = {
-    OURS: Peer("ours", "factorloom", ("alpha158", "alpha101", "gtja191", "operators")),
-    "qweave": Peer("qweave", "qweave", ("alpha158", "alpha101", "gtja191")),
-    "kunquant": Peer("kunquant", "KunQuant", ("alpha158", "alpha101")),
-    "polars-ta": Peer("polars_ta", "polars_ta", ("alpha101",)),
-    "polars": Peer("polars", "polars", ("operators",)),
+ENGINES = {
+    OURS: EngineInfo("ours", "factorloom", ("alpha158", "alpha101", "gtja191", "operators")),
+    "qweave": EngineInfo("qweave", "qweave", ("alpha158", "alpha101", "gtja191")),
+    "kunquant": EngineInfo("kunquant", "KunQuant", ("alpha158", "alpha101")),
+    "polars-ta": EngineInfo("polars_ta", "polars_ta", ("alpha101",)),
+    "polars": EngineInfo("polars", "polars", ("operators",)),
 }
 
 
-def installed(name: str) -> bool:
-    """Whether the package of an engine is there."""
-    return find_spec(PEERS[name].package) is not None
+def is_installed(name: str) -> bool:
+    """Whether the package of an engine is installed."""
+    return find_spec(ENGINES[name].package) is not None
 
 
-def load(name: str) -> type[Engine]:
-    """The class of an engine whose package is there."""
-    made: type[Engine] = import_module(f"factorloom.bench.peer.{PEERS[name].module}").Engine
-    return made
+def load_engine(name: str) -> type[Engine]:
+    """The class of an engine that is installed."""
+    engine: type[Engine] = import_module(f"factorloom.bench.peer.{ENGINES[name].module}").Engine
+    return engine

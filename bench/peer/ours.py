@@ -18,19 +18,19 @@ class Engine:
     """`Panel.compute` with its default executor."""
 
     def __init__(self, bars: pl.DataFrame, threads: int) -> None:
-        self.parts: dict[str, float] = {}
+        self.phases: dict[str, float] = {}
         self.note = ""
         configure(threads=threads)
         self.panel = Panel.from_frame(bars)
 
-    def has(self, name: str, factor: Factor) -> bool:
+    def supports(self, name: str, factor: Factor) -> bool:
         return True
 
-    def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
+    def prepare(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
         start = time.perf_counter()
         self.panel.plan(factors)
-        self.parts["plan"] = time.perf_counter() - start
+        self.phases["plan"] = time.perf_counter() - start
         return lambda: self.panel.compute(factors)
 
-    def frame(self, result: pl.DataFrame) -> pl.DataFrame:
+    def to_frame(self, result: pl.DataFrame) -> pl.DataFrame:
         return result

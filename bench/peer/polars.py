@@ -1,4 +1,4 @@
-"""Polars: what it has of our operators, written as its users write them, one eager `.over()` each."""
+"""Polars: the operators that it also has, each as one eager `.over()`, as its users write them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Engine"]
 
 Form = Callable[..., pl.Expr]
 
-MOVING: dict[str, Form] = {
+TIME: dict[str, Form] = {
     "ts_corr": lambda x, y, n: pl.rolling_corr(x, y, window_size=n),
     "ts_count": lambda x, n: x.is_not_null().cast(pl.Float64).rolling_sum(n, min_samples=1),
     "ts_cov": lambda x, y, n: pl.rolling_cov(x, y, window_size=n),
@@ -44,7 +44,7 @@ MOVING: dict[str, Form] = {
     "ts_var": lambda x, n: x.rolling_var(n),
     "ts_zscore": lambda x, n: (x - x.rolling_mean(n)) / x.rolling_std(n),
 }
-ACROSS: dict[str, Form] = {
+CROSS: dict[str, Form] = {
     "count": lambda x: pl.when(x.is_not_null()).then(x.count()),
     "demean": lambda x: x - x.mean(),
     "max": lambda x: pl.when(x.is_not_null()).then(x.max()),
@@ -58,37 +58,37 @@ ACROSS: dict[str, Form] = {
     "sum": lambda x: pl.when(x.is_not_null()).then(x.sum()),
     "zscore": lambda x: (x - x.mean()) / x.std(),
 }
-FORMS = MOVING | ACROSS
+FORMS = TIME | CROSS
 
 
 class Engine:
     """`select` with one windowed expression."""
 
     def __init__(self, bars: pl.DataFrame, threads: int) -> None:
-        self.parts: dict[str, float] = {}
+        self.phases: dict[str, float] = {}
         self.note = ""
         self.bars = bars.with_columns(pl.col("symbol").set_sorted())
 
-    def has(self, name: str, factor: Factor) -> bool:
-        return _bare(name) in FORMS
+    def supports(self, name: str, factor: Factor) -> bool:
+        return _base_name(name) in FORMS
 
-    def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
-        wanted = [_form(name).alias(name) for name in factors]
-        return lambda: self.bars.select("symbol", "date", *wanted)
+    def prepare(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
+        columns = [_form(name).alias(name) for name in factors]
+        return lambda: self.bars.select("symbol", "date", *columns)
 
-    def frame(self, result: pl.DataFrame) -> pl.DataFrame:
+    def to_frame(self, result: pl.DataFrame) -> pl.DataFrame:
         return result
 
 
 def _form(name: str) -> pl.Expr:
-    """The operator on the columns with which it is timed."""
-    given = arguments(find(name))
-    columns = [pl.col(str(value)) for value in given.values() if isinstance(value, Factor)]
-    bars = [value for value in given.values() if isinstance(value, int)]
-    keys = ["symbol"] if name in MOVING else ["date", *(value for value in given.values() if isinstance(value, str))]
-    return FORMS[_bare(name)](*columns, *bars).over(keys)
+    """An operator on the columns that it is timed on."""
+    values = list(arguments(find(name)).values())
+    columns = [pl.col(str(value)) for value in values if isinstance(value, Factor)]
+    windows = [value for value in values if isinstance(value, int)]
+    keys = ["symbol"] if name in TIME else ["date", *(value for value in values if isinstance(value, str))]
+    return FORMS[_base_name(name)](*columns, *windows).over(keys)
 
 
-def _bare(name: str) -> str:
-    """The same for all symbols as for a group of them."""
+def _base_name(name: str) -> str:
+    """The name without `cs_` or `group_`: both have the same form."""
     return name.removeprefix("cs_").removeprefix("group_")

@@ -1,8 +1,8 @@
-"""polars-ta: functions that make Polars expressions, here for the same formulas as ours.
+"""polars-ta: functions that return Polars expressions, applied to our formulas.
 
-A function along time counts within its symbol, one across symbols within its date, and Polars cannot do both in one
-step. So the formulas are cut as its companion expr_codegen cuts them: every function becomes a column of its own, and
-those whose inputs are ready are computed together.
+Polars cannot compute functions along time (within a symbol) and across symbols (within a date) in one step. So formulas
+are cut into stages, as its companion expr_codegen does: every function becomes a column, and functions whose inputs are
+available are computed together.
 """
 
 from __future__ import annotations
@@ -30,52 +30,52 @@ CELL: dict[str, Callable[..., pl.Expr]] = {
     "log": pl.Expr.log,
     "sign": pl.Expr.sign,
 }
-ACROSS = ("cs_rank", "cs_scale")
+CROSS = ("cs_rank", "cs_scale")
 
 
 class Engine:
-    """Stage after stage of `with_columns`, in memory."""
+    """One `with_columns` per stage, in memory."""
 
     def __init__(self, bars: pl.DataFrame, threads: int) -> None:
-        self.parts: dict[str, float] = {}
+        self.phases: dict[str, float] = {}
         self.note = ""
         self.bars = bars.with_columns(pl.col("symbol").set_sorted())
 
-    def has(self, name: str, factor: Factor) -> bool:
-        return all(_knows(node) for node in factor.walk())
+    def supports(self, name: str, factor: Factor) -> bool:
+        return all(_supports(node) for node in factor.walk())
 
-    def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
-        cut = Cut()
-        wanted = [cut.expression(factor).alias(name) for name, factor in factors.items()]
+    def prepare(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
+        stages = Stages()
+        columns = [stages.expression(factor).alias(name) for name, factor in factors.items()]
 
         def run() -> pl.DataFrame:
             frame = self.bars
-            for stage in cut.stages.values():
+            for stage in stages.columns.values():
                 frame = frame.with_columns(stage)
-            return frame.select("symbol", "date", *wanted)
+            return frame.select("symbol", "date", *columns)
 
         return run
 
-    def frame(self, result: pl.DataFrame) -> pl.DataFrame:
+    def to_frame(self, result: pl.DataFrame) -> pl.DataFrame:
         return result
 
 
-class Cut:
-    """Formulas as stages of columns: those of one stage read only columns of earlier stages."""
+class Stages:
+    """Formulas cut into stages: the columns of a stage read only columns of earlier stages."""
 
     def __init__(self) -> None:
-        self.stages: dict[int, list[pl.Expr]] = defaultdict(list)
+        self.columns: dict[int, list[pl.Expr]] = defaultdict(list)
         self.known: dict[Factor, tuple[pl.Expr, int]] = {}
 
     def expression(self, factor: Factor) -> pl.Expr:
-        """The factor in terms of columns that the stages make."""
+        """A factor as an expression over the columns of the stages."""
         for node in factor.walk():
             if node not in self.known:
                 self.known[node] = self._add(node)
         return self.known[factor][0]
 
     def _add(self, node: Factor) -> tuple[pl.Expr, int]:
-        """A node, and the stage from which on it is there."""
+        """The expression of a node, and the first stage that can read it."""
         if node.operator is COL:
             return pl.col(str(node.parameters[0])), 0
         if node.operator is LIT:
@@ -85,19 +85,19 @@ class Cut:
         if node.operator.axis is Axis.CELL:
             return CELL[node.operator.name](*inputs), stage
         name = f"column {len(self.known)}"
-        self.stages[stage].append(_moving(node, inputs).alias(name))
+        self.columns[stage].append(_windowed(node, inputs).alias(name))
         return pl.col(name), stage + 1
 
 
-def _knows(node: Factor) -> bool:
+def _supports(node: Factor) -> bool:
     name = node.operator.name
     return node.operator in (COL, LIT) or name in CELL or name in _functions()
 
 
-def _moving(node: Factor, inputs: list[pl.Expr]) -> pl.Expr:
+def _windowed(node: Factor, inputs: list[pl.Expr]) -> pl.Expr:
     name, parameters = node.operator.name, node.operator.named(node.parameters)
-    bars = [parameters[key] for key in ("window", "periods") if key in parameters]
-    return _functions()[name](*inputs, *bars).over("date" if name in ACROSS else "symbol")
+    windows = [parameters[key] for key in ("window", "periods") if key in parameters]
+    return _functions()[name](*inputs, *windows).over("date" if name in CROSS else "symbol")
 
 
 @functools.cache
@@ -106,7 +106,7 @@ def _functions() -> dict[str, Callable[..., pl.Expr]]:
 
     same = ("ts_corr", "ts_decay_linear", "ts_delay", "ts_delta", "ts_max", "ts_mean", "ts_min", "ts_rank", "ts_sum")
     return {
-        **{name: getattr(wq, name) for name in (*same, *ACROSS)},
+        **{name: getattr(wq, name) for name in (*same, *CROSS)},
         "ts_argmax": lambda x, d: wq.ts_arg_max(x, d).cast(pl.Float64),
         "ts_cov": wq.ts_covariance,
         "ts_std": lambda x, d: wq.ts_std_dev(x, d, ddof=1),

@@ -17,32 +17,32 @@ class Engine:
     """`compute_alphas` on the sorted frame, in Float64."""
 
     def __init__(self, bars: pl.DataFrame, threads: int) -> None:
-        self.parts: dict[str, float] = {}
+        self.phases: dict[str, float] = {}
         self.note = ""
         self.bars = bars.with_columns(pl.col(pl.Categorical).cast(pl.String)).rename(COLUMNS, strict=False)
 
-    def has(self, name: str, factor: Factor) -> bool:
+    def supports(self, name: str, factor: Factor) -> bool:
         return True
 
-    def ready(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
+    def prepare(self, factors: Mapping[str, Factor]) -> Callable[[], pl.DataFrame]:
         import qweave
 
         makers = {"alpha": qweave.worldquant_alpha101, "gtja": qweave.gtja_alpha191, "": qweave.qlib_alpha158}
-        self.names = {_theirs(name): name for name in factors}
+        self.names = {_qweave_name(name): name for name in factors}
         prefix = next(prefix for prefix in makers if all(name.startswith(prefix) for name in factors))
         alphas = makers[prefix]({}, alphas=list(self.names))
         needed = sorted({COLUMNS.get(column, column) for factor in factors.values() for column in factor.columns})
         bars = self.bars.select("symbol", "date", *needed)
         return lambda: qweave.compute_alphas(bars, "symbol", "date", alphas)
 
-    def frame(self, result: pl.DataFrame) -> pl.DataFrame:
+    def to_frame(self, result: pl.DataFrame) -> pl.DataFrame:
         return result.rename(self.names)
 
 
-def _theirs(name: str) -> str:
-    """What a factor of ours is called there.
+def _qweave_name(name: str) -> str:
+    """qweave's name of one of our factors.
 
-    >>> [_theirs(name) for name in ("alpha002", "gtja002", "KMID2")]
+    >>> [_qweave_name(name) for name in ("alpha002", "gtja002", "KMID2")]
     ['alpha2', 'gtja_alpha002', 'KMID2']
     """
     if name.startswith("alpha"):

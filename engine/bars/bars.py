@@ -61,7 +61,7 @@ class Bars:
     @cached_property
     def places(self) -> Index:
         """The position of each row of the panel in date-major order: by date, then by symbol."""
-        from factorloom.engine.executor.native.transfer import places_of
+        from factorloom.engine.bars.order import places_of
 
         places = np.empty(self.rows, np.int64)
         places_of(self.date_codes, self.by_date, places)
@@ -78,7 +78,7 @@ class Bars:
     @cached_property
     def date_codes(self) -> Index:
         """The number of each row's date, found in one pass since the dates of a symbol ascend."""
-        from factorloom.engine.executor.native.transfer import cursor
+        from factorloom.engine.bars.order import cursor
 
         codes = np.empty(self.rows, np.int64)
         known, dates = self.dates.to_physical(), self.frame[self.date].to_physical()

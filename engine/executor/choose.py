@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 from typing import Literal, TypeAlias
 
 from factorloom.engine.executor.protocol import Executor
@@ -9,18 +11,29 @@ from factorloom.expressions.errors import ArgumentError
 
 __all__ = ["Engine", "choose"]
 
+log = logging.getLogger(__name__)
+
 Engine: TypeAlias = Literal["numba", "polars"]
 """`"numba"`: compiled kernels on tiles; `"polars"`: lazy Polars stages."""
 
 
 def choose(engine: str) -> Executor:
     """The executor of that name; each is imported when it is first needed."""
-    if engine == "numba":
+    if engine == "numba" and not _numba_is_off():
         from factorloom.engine.executor.native.machine import NativeExecutor
 
         return NativeExecutor()
-    if engine == "polars":
+    if engine in ("numba", "polars"):
         from factorloom.engine.executor.polars import PolarsExecutor
 
         return PolarsExecutor()
     raise ArgumentError(f"engine must be 'numba' or 'polars', got {engine!r}")
+
+
+@functools.cache
+def _numba_is_off() -> bool:
+    from factorloom.engine.runtime.jit import disabled
+
+    if disabled():
+        log.warning("NUMBA_DISABLE_JIT is set: factors run as Polars stages, and indicators in plain Python")
+    return disabled()

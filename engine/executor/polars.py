@@ -2,7 +2,7 @@
 
 Every node becomes one column of a frame in panel order, so that changing the order of rows costs nothing: a stage that
 goes date by date says so in `.over(date)`. Polars gives a wrong answer where one `.over()` stands inside another, so a
-node that looks along time or across symbols only ever reads finished columns: the steps of a stage are laid in layers,
+node that looks along time or across symbols only ever reads finished columns: the steps of a stage form layers,
 each one `with_columns`. Statistics are left out, for a Polars form finds them itself.
 """
 

@@ -1,1 +1,1 @@
-"""What is made of factors: score models, and scores."""
+"""Score models, and the scores of a date."""

@@ -1,4 +1,4 @@
-"""TOML and JSON to checked objects and back, each fault told with its path: `$` is the whole document."""
+"""Read TOML and JSON into checked objects, and write TOML. Errors start with a path, in which `$` is the document."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ import msgspec
 from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError, suggest
 
 __all__ = [
-    "brief",
     "build",
-    "child",
-    "named",
-    "placed",
-    "positive",
+    "check_name",
+    "check_positive",
+    "child_path",
+    "errors_under",
+    "model_error",
     "read_json",
     "read_text",
     "read_toml",
-    "under",
+    "shortened",
     "write_toml",
 ]
 
-Part = TypeVar("Part", bound=msgspec.Struct)
+Object = TypeVar("Object", bound=msgspec.Struct)
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 SHORT = reprlib.Repr()
 SHORT.maxlevel, SHORT.maxstring, SHORT.maxother = 2, 60, 60
 
 
-def build(kind: type[Part], data: object, path: str) -> Part:
-    """An object from a mapping of its fields; what is wrong inside is told under `path`."""
+def build(kind: type[Object], data: object, path: str) -> Object:
+    """An object from a mapping of its fields; the paths of errors start with `path`."""
     if not isinstance(data, Mapping):
-        raise ModelError(f"{path}: must be a table of keys, got {brief(data)}")
+        raise ModelError(f"{path}: must be a table (a mapping), got {shortened(data)}")
     fields = msgspec.structs.fields(kind)
     known = [field.name for field in fields]
     for key in data:
         if key not in known:
-            raise ModelError(f"{child(path, key)}: unknown key", hint=suggest(str(key), known))
+            raise ModelError(f"{child_path(path, key)}: unknown key", hint=suggest(str(key), known))
     for field in fields:
         if field.required and field.name not in data:
-            raise ModelError(f"{path}.{field.name}: missing")
-    with under(path):
+            raise ModelError(f"{path}.{field.name}: missing key")
+    with errors_under(path):
         return kind(**data)
 
 
 @contextmanager
-def under(path: str) -> Iterator[None]:
-    """Put `path` in place of the leading `$` of an error."""
+def errors_under(path: str) -> Iterator[None]:
+    """Replace the leading `$` of errors by `path`."""
     try:
         yield
     except (ModelError, LookaheadError) as error:
@@ -64,7 +64,8 @@ def under(path: str) -> Iterator[None]:
         raise type(error)(message, hint=error.hint, text=error.text, position=error.position) from None
 
 
-def positive(path: str, value: object) -> float:
+def check_positive(path: str, value: object) -> float:
+    """A finite number above 0, as a float."""
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         try:
             number = float(value)
@@ -72,26 +73,29 @@ def positive(path: str, value: object) -> float:
             raise ModelError(f"{path}: too large for Float64") from None
         if 0 < number < math.inf:
             return number
-    raise ModelError(f"{path}: must be a finite number greater than 0, got {brief(value)}")
+    raise ModelError(f"{path}: must be a finite number greater than 0, got {shortened(value)}")
 
 
-def named(path: str, name: object) -> None:
+def check_name(path: str, name: object) -> None:
+    """Raise an error unless `name` is a valid name of a model or factor."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        rule = "a name is lower-case letters, digits and _, and starts with a letter"
-        raise ModelError(f"{path}: {brief(name)} is not a name", hint=rule)
+        rule = "use lower-case letters, digits and _, starting with a letter"
+        raise ModelError(f"{path}: invalid name {shortened(name)}", hint=rule)
 
 
-def placed(path: str, error: FactorloomError) -> ModelError:
+def model_error(path: str, error: FactorloomError) -> ModelError:
+    """An error of the expression at `path` as a `ModelError`."""
     return ModelError(f"{path}: {error.message}", hint=error.hint, text=error.text, position=error.position)
 
 
-def child(path: str, key: object) -> str:
+def child_path(path: str, key: object) -> str:
+    """The path of a key inside the table at `path`."""
     plain = isinstance(key, str) and re.fullmatch(r"[\w-]{1,60}", key)
-    return f"{path}.{key}" if plain else f"{path}[{brief(key)}]"
+    return f"{path}.{key}" if plain else f"{path}[{shortened(key)}]"
 
 
-def brief(value: object) -> str:
-    """The start of a value's text; what is nested deep is not followed."""
+def shortened(value: object) -> str:
+    """The `repr` of a value, cut to a readable length and depth."""
     return SHORT.repr(value)
 
 
@@ -99,8 +103,8 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        beside = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        raise ModelError(f"{path}: {error.strerror}", hint=suggest(path.name, beside)) from None
+        known = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        raise ModelError(f"{path}: {error.strerror}", hint=suggest(path.name, known)) from None
     except UnicodeDecodeError as error:
         raise ModelError(f"{path}: not TOML: {error}") from None
 
@@ -111,17 +115,17 @@ def read_toml(text: str, path: str = "$") -> object:
     except RecursionError:
         raise ModelError(f"{path}: nested too deep") from None
     except ValueError as error:
-        place = _offset(text, str(error))
-        raise ModelError(f"{path}: not TOML: {error}", text=text, position=place) from None
+        position = _offset(text, str(error))
+        raise ModelError(f"{path}: not TOML: {error}", text=text, position=position) from None
 
 
 def _offset(text: str, message: str) -> int:
-    """Where tomllib found the fault: it tells line and column only in its message."""
-    place = re.search(r"line (\d+), column (\d+)", message)
-    if place is None:
+    """The offset of an error of tomllib, which gives line and column only in its message."""
+    found = re.search(r"line (\d+), column (\d+)", message)
+    if found is None:
         return len(text)
-    lines = text.splitlines(keepends=True)[: int(place[1]) - 1]
-    return sum(map(len, lines)) + int(place[2]) - 1
+    lines = text.splitlines(keepends=True)[: int(found[1]) - 1]
+    return sum(map(len, lines)) + int(found[2]) - 1
 
 
 def read_json(source: bytes | str) -> object:
@@ -140,12 +144,12 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     table = dict(pairs)
     if len(table) < len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} is given twice")
+        duplicate = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"duplicate key {duplicate!r}")
     return table
 
 
 def write_toml(table: Mapping[str, object]) -> str:
-    """Keys and values in TOML: text as JSON writes it, which TOML reads, but for one character."""
+    """Keys and values in TOML. Values are written as JSON, which is valid TOML except for one character."""
     texts = {key: json.dumps(value, ensure_ascii=False) for key, value in table.items()}
     return "".join(f"{key} = {text}\n" for key, text in texts.items()).replace("\x7f", "\\u007f")

@@ -1,8 +1,8 @@
-"""The score model: which factors, how much each weighs, and what makes them comparable.
+"""The score model: its factors with their weights and directions, and how they are standardised.
 
-A model is checked when it is made, with the same rules and the same words whether it comes from Python,
-TOML or JSON: every message starts with the path to the fault, `$` being the model. How a model becomes a
-score is told in `score.py`, how it is read and written in `document.py`.
+A model from Python, TOML or JSON is checked by the same rules when it is created. Every error message starts with the
+path to its cause, in which `$` is the model. `score.py` computes scores from a model, and `document.py` reads and
+writes models.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from factorloom.engine.research.document import (
-    brief,
     build,
-    child,
-    named,
-    placed,
-    positive,
+    check_name,
+    check_positive,
+    child_path,
+    errors_under,
+    model_error,
     read_json,
     read_text,
     read_toml,
-    under,
+    shortened,
     write_toml,
 )
 from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError, suggest
@@ -39,11 +39,11 @@ Method = Literal["mad", "std", "quantile"]
 METHODS: tuple[Method, ...] = ("mad", "std", "quantile")
 
 MEANING = 1
-"""Part of every digest: raised when the same model would give another score."""
+"""The version of the computation, part of every digest: raise it when the same model gives other scores."""
 
 KEYS = ("symbol", "date")
-WIDEST = 1e100
-"""The largest ratio between two weights: beyond it the smaller one would vanish in Float64."""
+MAX_RATIO = 1e100
+"""The largest ratio of two weights: in a larger one the smaller weight would be lost in Float64."""
 
 
 class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=False):
@@ -52,17 +52,17 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
     Attributes
     ----------
     expression : Factor
-        The raw factor; its text is accepted too.
+        The raw factor, or its text.
     weight : float
-        How much it counts beside the others; only the ratios of weights matter. Greater than 0.
+        Greater than 0; only the ratios of weights matter.
     direction : int
-        1 where a high value is good, -1 where a low one is.
+        1 if high values are good, -1 if low values are.
 
     Examples
     --------
     >>> import factorloom as fl
-    >>> calm = fl.ScoreFactor("ts_std(returns, 20)", weight=2, direction=-1)
-    >>> calm.expression is fl.ts_std(fl.returns, 20)
+    >>> volatility = fl.ScoreFactor("ts_std(returns, 20)", weight=2, direction=-1)
+    >>> volatility.expression is fl.ts_std(fl.returns, 20)
     True
     """
 
@@ -75,8 +75,8 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
         def __init__(self, expression: Factor | str, weight: float = 1.0, direction: Literal[-1, 1] = 1) -> None: ...
 
     def __post_init__(self) -> None:
-        force_setattr(self, "expression", _past("$.expression", self.expression))
-        force_setattr(self, "weight", positive("$.weight", self.weight))
+        force_setattr(self, "expression", _check_expression("$.expression", self.expression))
+        force_setattr(self, "weight", check_positive("$.weight", self.weight))
         if self.direction not in (-1, 1) or type(self.direction) is not int:
             raise ModelError(f"$.direction: must be 1 or -1, got {self.direction!r}")
 
@@ -92,15 +92,15 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
 
 
 class Winsorize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How wild values are held in before they are scored: the parameters of `cs_winsorize`.
+    """How outliers are clipped before scoring: the parameters of `cs_winsorize`.
 
     Attributes
     ----------
     method : {"mad", "std", "quantile"}
-        Around the median in robust standard deviations, around the mean in standard deviations, or between
-        quantiles.
+        The limits are the median plus or minus robust standard deviations, the mean plus or minus standard deviations,
+        or quantiles.
     limit : float
-        How many of them, or with `"quantile"` the share cut from each end, below 0.5.
+        The number of (robust) standard deviations; with `"quantile"` the fraction clipped at each end, below 0.5.
     """
 
     method: Method = "mad"
@@ -110,41 +110,41 @@ class Winsorize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.method not in METHODS:
             hint = suggest(str(self.method), METHODS)
             raise ModelError(f"$.method: must be one of {', '.join(METHODS)}, got {self.method!r}", hint=hint)
-        force_setattr(self, "limit", positive("$.limit", self.limit))
+        force_setattr(self, "limit", check_positive("$.limit", self.limit))
         if self.method == "quantile" and self.limit >= 0.5:
-            rule = "must be below 0.5 with method 'quantile': it is the share cut from each end"
+            rule = "must be below 0.5 with method 'quantile': it is the fraction clipped at each end"
             raise ModelError(f"$.limit: {rule}, got {self.limit:g}", hint="for example 0.01")
 
 
 class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A named recipe for scoring a cross-section of symbols.
+    """A weighted composite of factors that scores the symbols of a date.
 
     Attributes
     ----------
     name : str
         Lower-case letters, digits and `_`.
     factors : dict of str to ScoreFactor
-        The factors by name. A bare factor, its text, or a mapping of keys is made a `ScoreFactor`.
+        The factors by name. A factor, its text, or a mapping of keys is converted to a `ScoreFactor`.
     winsorize : Winsorize or None
-        None (in TOML and JSON `false`) leaves wild values as they are.
+        None (in TOML and JSON `false`) leaves outliers unchanged.
     neutralize : str or None
-        A column of categories, such as `"sector"`: factors are then compared within their category.
+        A categorical column, such as `"sector"`: values are then compared within their category.
     min_factors : int or None
-        How many factors a symbol needs to get a score; None asks for half of them, rounded up.
+        The number of factors that a symbol needs to get a score; None means half of them, rounded up.
     description : str
 
     Raises
     ------
     ModelError
-        Where a rule is broken; the message carries the path to the fault.
+        If the model is invalid; the message starts with the path to the cause.
     LookaheadError
-        Where a factor looks ahead.
+        If a factor looks ahead.
 
     Examples
     --------
     >>> import factorloom as fl
     >>> model = fl.ScoreModel(
-    ...     "calm_momentum",
+    ...     "stable_momentum",
     ...     {
     ...         "momentum": fl.ScoreFactor("ts_delay(close, 21) / ts_delay(close, 252) - 1", weight=2),
     ...         "volatility": fl.ScoreFactor("ts_std(returns, 20)", direction=-1),
@@ -174,7 +174,7 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        named("$.name", self.name)
+        check_name("$.name", self.name)
         force_setattr(self, "factors", _factors(self.factors))
         force_setattr(self, "winsorize", _winsorize(self.winsorize))
         _check_column(self.neutralize, self.factors)
@@ -187,31 +187,31 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def from_dict(cls, data: object) -> ScoreModel:
-        """A model from plain dicts, as TOML and JSON give them.
+        """A model from plain dicts, such as parsed TOML or JSON.
 
         >>> import factorloom as fl
-        >>> fl.ScoreModel.from_dict({"name": "calm", "factors": {"calm": {"expression": "low", "weigth": 2}}})
+        >>> fl.ScoreModel.from_dict({"name": "cheap", "factors": {"price": {"expression": "low", "weigth": 2}}})
         Traceback (most recent call last):
             ...
-        factorloom.expressions.errors.ModelError: $.factors.calm.weigth: unknown key
+        factorloom.expressions.errors.ModelError: $.factors.price.weigth: unknown key
           hint: did you mean 'weight'?
         """
         return build(cls, data, "$")
 
     @classmethod
     def from_toml(cls, source: str | Path) -> ScoreModel:
-        """A model from a TOML file, or from TOML text: a string with a line break in it is text.
+        """A model from a TOML file, or from TOML text: a string that contains a line break is text.
 
         Raises
         ------
         ModelError
-            Where there is no such file, it is not TOML, or not a model; the message names file and line.
+            If the file does not exist, is not TOML, or is not a model; the message names the file and the line.
         """
         if isinstance(source, str) and "\n" in source:
             return cls.from_dict(read_toml(source))
         path = Path(source)
         data = read_toml(read_text(path), str(path))
-        with under(f"{path}: $"):
+        with errors_under(f"{path}: $"):
             return cls.from_dict(data)
 
     @classmethod
@@ -220,7 +220,7 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls.from_dict(read_json(source))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts that `from_dict` reads back; what holds its default is left out, factors are text."""
+        """Plain dicts that `from_dict` reads back, with factors as text."""
         optional = ("description", "neutralize", "min_factors")
         return {
             "name": self.name,
@@ -243,9 +243,9 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def digest(self) -> str:
-        """32 hexadecimal digits, the same in every process: two models with one digest give the same scores.
+        """32 hexadecimal digits, the same in every process. Models with the same digest give the same scores.
 
-        Name and description do not count, nor does the order of the factors.
+        It does not depend on name and description, nor on the order of the factors.
         """
         content = {
             "meaning": MEANING,
@@ -258,48 +258,48 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def raw(self) -> dict[str, Factor]:
-        """The factors as they are before scoring, by name."""
+        """The factors before standardising, by name."""
         return {name: part.expression for name, part in self.factors.items()}
 
     @property
     def needed(self) -> int:
-        """How many factors a symbol needs to get a score."""
+        """The number of factors that a symbol needs to get a score."""
         return self.min_factors or -(-len(self.factors) // 2)
 
 
-# --- the rules, each with the path of what it checks --------------------------------------------------------
+# --- checks; each takes the path of what it checks ----------------------------------------------------------
 
 
-def _past(path: str, expression: object) -> Factor:
-    """The factor, read from text where it is text, if it knows only the past."""
+def _check_expression(path: str, expression: object) -> Factor:
+    """The factor, parsed if it is text. It may not look ahead."""
     if isinstance(expression, str):
         try:
             expression = parse(expression)
         except FactorloomError as error:
-            raise placed(path, error) from None
+            raise model_error(path, error) from None
     if not isinstance(expression, Factor):
-        raise ModelError(f"{path}: must be a factor or its text, got {brief(expression)}")
+        raise ModelError(f"{path}: must be a factor or its text, got {shortened(expression)}")
     ahead = expression.looking_ahead()
     if ahead:
-        hint = "a score may only know the past; look-ahead is for labels"
+        hint = "a score may use only the past; look-ahead is for labels"
         raise LookaheadError(f"{path}: {', '.join(ahead)} looks ahead in {expression}", hint=hint)
     return expression
 
 
 def _factors(parts: object) -> dict[str, ScoreFactor]:
     if not isinstance(parts, Mapping) or not parts:
-        raise ModelError(f"$.factors: must name at least one factor, got {brief(parts)}")
-    made = {name: _factor(child("$.factors", name), name, part) for name, part in parts.items()}
-    weights = [part.weight for part in made.values()]
-    if max(weights) / WIDEST > min(weights):
-        raise ModelError(f"$.factors: weights must lie within a ratio of {WIDEST:g} of each other")
-    return made
+        raise ModelError(f"$.factors: must name at least one factor, got {shortened(parts)}")
+    factors = {name: _factor(child_path("$.factors", name), name, part) for name, part in parts.items()}
+    weights = [part.weight for part in factors.values()]
+    if max(weights) / MAX_RATIO > min(weights):
+        raise ModelError(f"$.factors: the ratio of two weights must be at most {MAX_RATIO:g}")
+    return factors
 
 
 def _factor(path: str, name: object, part: object) -> ScoreFactor:
-    named(path, name)
+    check_name(path, name)
     if name in KEYS:
-        raise ModelError(f"{path}: {name} is a key of the bars and cannot name a factor")
+        raise ModelError(f"{path}: {name} is a key column and cannot be the name of a factor")
     if isinstance(part, ScoreFactor):
         return part
     if isinstance(part, Factor | str):
@@ -315,11 +315,11 @@ def _winsorize(value: object) -> Winsorize | None:
 
 def _check_column(name: object, factors: Mapping[str, ScoreFactor]) -> None:
     if name is not None and (not isinstance(name, str) or not name):
-        raise ModelError(f"$.neutralize: must be the name of a column, got {brief(name)}")
+        raise ModelError(f"$.neutralize: must be the name of a column, got {shortened(name)}")
     if name in factors:
-        raise ModelError(f"$.neutralize: {name!r} is a factor of the model, not a column of categories")
+        raise ModelError(f"$.neutralize: {name!r} is a factor of the model, not a categorical column")
 
 
 def _check_count(count: object, factors: int) -> None:
     if count is not None and (type(count) is not int or not 1 <= count <= factors):
-        raise ModelError(f"$.min_factors: must be a whole number from 1 to {factors}, got {brief(count)}")
+        raise ModelError(f"$.min_factors: must be a whole number from 1 to {factors}, got {shortened(count)}")

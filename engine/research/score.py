@@ -1,20 +1,21 @@
-"""How a model scores the cross-section of a date.
+"""Scores of the symbols of a date, computed from a score model.
 
 For every factor, with `raw` its value:
 
-    x            = cs_winsorize(raw)              or group_winsorize(raw, sector) where neutralised
+    x            = cs_winsorize(raw)              or group_winsorize(raw, sector) if the model neutralises
     z            = cs_robust_zscore(x)            or group_robust_zscore(x, sector)
     contribution = direction * weight * z / W     W: the sum of weights of the symbol's factors with a z
-    score        = sum of contributions           for symbols that have at least `min_factors` of them
+    score        = sum of contributions           for symbols with a z for at least `min_factors` factors
 
-Everything up to the score is itself a factor (`composite`), so a score means the same wherever factors run. A
-factor without a z leaves no trace: it contributes nothing, not 0, and its weight goes to the others.
+The score and the contributions are themselves factors (`composite`), so they are the same wherever factors are
+computed. A factor without a z contributes null, not 0, and its weight goes to the symbol's other factors.
 """
 
 from __future__ import annotations
 
 import datetime
 import functools
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from zoneinfo import ZoneInfo
@@ -47,9 +48,9 @@ def standardized(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> 
     ----------
     model
     raw
-        What to take as the raw factors, by name: by default the model's own.
+        The raw factors by name; default: those of the model.
     """
-    return {name: _standard(model, factor) for name, factor in (model.raw if raw is None else raw).items()}
+    return {name: _standardize(model, factor) for name, factor in (model.raw if raw is None else raw).items()}
 
 
 def composite(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dict[str, Factor]:
@@ -59,7 +60,7 @@ def composite(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dic
     ----------
     model
     raw
-        What to take as the raw factors, by name: by default the model's own.
+        The raw factors by name; default: those of the model.
 
     Examples
     --------
@@ -72,17 +73,19 @@ def composite(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dic
     2024-01-03     0.0  -0.899  0.674
     2024-01-04     0.0  -1.349  0.674
     """
-    values = standardized(model, raw)
-    weights = _shares(model)
-    present = {name: 1 - is_missing(z) for name, z in values.items()}
-    scored = _sum(present.values()) >= model.needed
-    total = where(scored, _sum(weights[name] * flag for name, flag in present.items()))
-    parts = {name: z * (model.factors[name].direction * weights[name] / total) for name, z in values.items()}
-    whole = where(scored, _sum(fill(parts[name], 0) for name in sorted(parts)))
+    zscores = standardized(model, raw)
+    weights = _normalized_weights(model)
+    present = {name: 1 - is_missing(z) for name, z in zscores.items()}
+    enough = _sum(present.values()) >= model.needed
+    weight_sum = where(enough, _sum(weights[name] * flag for name, flag in present.items()))
+    contributions = {
+        name: z * (model.factors[name].direction * weights[name] / weight_sum) for name, z in zscores.items()
+    }
+    total = where(enough, _sum(fill(contributions[name], 0) for name in sorted(contributions)))
     return {
-        "score": whole,
-        "percentile": cs_rank(whole),
-        **{f"contribution_{name}": part for name, part in parts.items()},
+        "score": total,
+        "percentile": cs_rank(total),
+        **{f"contribution_{name}": contribution for name, contribution in contributions.items()},
     }
 
 
@@ -94,13 +97,13 @@ def score_frame(
     date: str = "date",
     engine: Engine = "numba",
 ) -> pl.DataFrame:
-    """Scores from raw factors that are already computed.
+    """Scores from the values of raw factors.
 
     Parameters
     ----------
     frame
-        One row per symbol and date, whole cross-sections: the keys, a column per factor under its name in the
-        model, and the column that the model neutralises.
+        One row per symbol and date, with complete cross-sections: the keys, one column per factor under its name in
+        the model, and the column by which the model neutralises.
     model
     symbol, date
         The names of the key columns.
@@ -110,32 +113,31 @@ def score_frame(
     Returns
     -------
     polars.DataFrame
-        One row per symbol and date, by date, best first, those without a score last:
+        One row per symbol and date, sorted by date, then from the best score to the worst; missing scores come last:
 
         - the keys;
         - `score`, Float64, and `rank`, Int64: 1 is the best of the date, ties share the smaller rank;
         - `percentile`, Float64 in (0, 1]: 1 is the best of the date, ties share their mean;
-        - `reason`, String: why there is no score, null where there is one;
-        - `contribution_<factor>`, Float64: the parts of the score, null for a factor without a value.
+        - `reason`, String: why the score is missing, null if there is a score;
+        - `contribution_<factor>`, Float64: the terms of the score, null for a factor without a value.
 
     Raises
     ------
     UnknownColumnError
-        Where a factor, the neutralised column or a key is not in the frame.
+        If the frame lacks a factor, a key, or the column by which the model neutralises.
     BarsError
-        Where a key is missing or repeated.
+        If a key is missing or repeated.
     """
     panel = Panel.from_frame(frame, symbol, date)
     _check_columns(panel, [*model.factors, model.neutralize])
     raw = {name: col(name) for name in model.factors}
-    wanted = composite(model, raw)
-    hidden = {f"z_{name}": z for name, z in standardized(model, raw).items()}
-    values = panel.compute({**wanted, **hidden}, engine=engine)
-    known = panel.frame.select(_marks(model))
+    zscores = {f"z_{name}": z for name, z in standardized(model, raw).items()}
+    values = panel.compute({**composite(model, raw), **zscores}, engine=engine)
+    present = panel.frame.select(_presence(model))
     return (
         values.with_columns(pl.selectors.float().replace(0.0, 0.0))  # -0.0 is 0
         .with_columns(_rank().over(date).alias("rank"))
-        .with_columns(pl.concat([values, known], how="horizontal").select(_reason(model)).to_series())
+        .with_columns(pl.concat([values, present], how="horizontal").select(_reason(model)).to_series())
         .sort(date, "score", symbol, descending=[False, True, False], nulls_last=True)
         .select(symbol, date, "score", "rank", "percentile", "reason", pl.col(r"^contribution_.*$"))
     )
@@ -149,24 +151,24 @@ def score(
     Parameters
     ----------
     panel
-        Bars with all the history that the factors need.
+        Bars, with all the history that the factors need.
     model
     date
-        A date of the panel, or its ISO text; by default the last.
+        A date of the panel, or its ISO text; default: the last date.
     engine
         As in `Panel.compute`.
 
     Returns
     -------
     polars.DataFrame
-        As `score_frame`, one row per symbol with a bar on the date.
+        As for `score_frame`, one row per symbol with a bar on the date.
 
     Raises
     ------
     ParameterError
-        Where there are no bars on the date.
+        If the panel has no bars on the date.
     UnknownColumnError
-        Where a factor or the neutralised column is not in the panel.
+        If the panel lacks a column of a factor, or the column by which the model neutralises.
 
     Examples
     --------
@@ -176,7 +178,7 @@ def score(
     [('C', 1, 0.6744897501960817), ('A', 2, 0.0), ('B', 3, -1.3489795003921634)]
     """
     _check_columns(panel, [model.neutralize])
-    day = _day(panel.dates, date)
+    day = _find_date(panel.dates, date)
     raw = panel.compute(model.raw, engine=engine)
     if model.neutralize:
         raw = raw.with_columns(panel.frame[model.neutralize])
@@ -184,19 +186,20 @@ def score(
     return score_frame(raw, model, symbol=panel.symbol, date=panel.date, engine=engine)
 
 
-def _standard(model: ScoreModel, raw: Factor) -> Factor:
+def _standardize(model: ScoreModel, raw: Factor) -> Factor:
     rule, group = model.winsorize, model.neutralize
     if group is None:
         return cs_robust_zscore(cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw)
-    held = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
-    return group_robust_zscore(held, group)
+    clipped = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
+    return group_robust_zscore(clipped, group)
 
 
-def _shares(model: ScoreModel) -> dict[str, float]:
-    """The weights, adding up to 1."""
+def _normalized_weights(model: ScoreModel) -> dict[str, float]:
+    """The weights, divided by their sum."""
     largest = max(part.weight for part in model.factors.values())
     scaled = {name: part.weight / largest for name, part in model.factors.items()}
-    return {name: weight / sum(scaled.values()) for name, weight in scaled.items()}
+    total = math.fsum(scaled.values())  # the same in every Python: from 3.12 on, sum() rounds in another way
+    return {name: weight / total for name, weight in scaled.items()}
 
 
 def _sum(factors: Iterable[Factor]) -> Factor:
@@ -210,35 +213,35 @@ def _rank() -> pl.Expr:
     return pl.col("score").rank("min", descending=True).cast(pl.Int64)
 
 
-def _marks(model: ScoreModel) -> list[pl.Expr]:
-    """What the panel knows of each row: which raw factors are there, and whether the category is."""
+def _presence(model: ScoreModel) -> list[pl.Expr]:
+    """Whether each raw factor and the category are present, row by row."""
     category = pl.col(model.neutralize).is_not_null() if model.neutralize else pl.lit(True)
     return [
         *(pl.col(name).is_not_null().alias(f"raw_{name}") for name in model.factors),
-        category.alias("in_group"),
+        category.alias("has_category"),
     ]
 
 
 def _reason(model: ScoreModel) -> pl.Expr:
-    """Why a row has no score: too few z, as a value is missing or those it stands among are the same."""
+    """Why a row has no score: it has too few z, because raw values are missing or have no spread."""
     has_raw = {name: pl.col(f"raw_{name}") for name in model.factors}
     has_z = {name: pl.col(f"z_{name}").is_not_null() for name in model.factors}
-    missing = _listed({name: ~has_raw[name] for name in has_raw})
-    flat = _listed({name: has_raw[name] & ~has_z[name] for name in has_raw})
-    where_flat = f"in its {model.neutralize}" if model.neutralize else "on the date"
+    missing = _join_names({name: ~has_raw[name] for name in has_raw})
+    constant = _join_names({name: has_raw[name] & ~has_z[name] for name in has_raw})
+    place = f"in its {model.neutralize}" if model.neutralize else "on the date"
     plural = "factors" if len(has_z) > 1 else "factor"
     count = pl.format(
         f"{{}} of {len(has_z)} {plural} present, {model.needed} needed{{}}{{}}",
         pl.sum_horizontal(has_z.values()),
         pl.when(missing != "").then(pl.format("; missing: {}", missing)).otherwise(pl.lit("")),
-        pl.when(flat != "").then(pl.format("; no spread {}: {}", pl.lit(where_flat), flat)).otherwise(pl.lit("")),
+        pl.when(constant != "").then(pl.format("; no spread {}: {}", pl.lit(place), constant)).otherwise(pl.lit("")),
     )
-    whole = pl.when(pl.col("in_group")).then(count).otherwise(pl.lit(f"no {model.neutralize}"))
-    return pl.when(pl.col("score").is_null()).then(whole).alias("reason")
+    reason = pl.when(pl.col("has_category")).then(count).otherwise(pl.lit(f"no {model.neutralize}"))
+    return pl.when(pl.col("score").is_null()).then(reason).alias("reason")
 
 
-def _listed(flags: Mapping[str, pl.Expr]) -> pl.Expr:
-    """The names whose flag is set, with commas between."""
+def _join_names(flags: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The names whose flag is true, separated by commas."""
     names = [pl.when(flag).then(pl.lit(name)) for name, flag in flags.items()]
     return pl.concat_str(names, separator=", ", ignore_nulls=True)
 
@@ -252,19 +255,19 @@ def _check_columns(panel: Panel, names: Iterable[str | None]) -> None:
             raise UnknownColumnError(f"no column {name!r} to score with", hint=suggest(name, panel.columns))
 
 
-def _day(dates: pl.Series, date: datetime.date | str | None) -> datetime.date:
-    """The entry of `dates` that was asked for."""
+def _find_date(dates: pl.Series, date: datetime.date | str | None) -> datetime.date:
+    """The entry of `dates` that is equal to `date`, or the last one for None."""
     days: list[datetime.date] = dates.to_list()
     if not days:
-        raise BarsError("there are no bars to score")
-    wanted = days[-1] if date is None else _like(dates.dtype, date)
-    if wanted not in days:
+        raise BarsError("the panel has no bars to score")
+    day = days[-1] if date is None else _convert_date(dates.dtype, date)
+    if day not in days:
         hint = f"the bars run from {days[0]} to {days[-1]}; a date without bars cannot be scored"
         raise ParameterError(f"no bars on {date}", hint=hint)
-    return wanted
+    return day
 
 
-def _like(dtype: pl.DataType, date: datetime.date | str) -> datetime.date:
+def _convert_date(dtype: pl.DataType, date: datetime.date | str) -> datetime.date:
     """A date in the type of a column of dates or datetimes."""
     try:
         moment = datetime.datetime.fromisoformat(str(date))

@@ -1,4 +1,8 @@
-"""Plain loops compiled by Numba, and kept on disk under a name that tells their code apart."""
+"""Plain loops compiled by Numba, and kept on disk under a name that identifies their code.
+
+Everything that is compiled in this project goes through here. Numba keeps compiled code beside the source of a
+function, so each function gets a source file of its own in the folder of `cache.py`, named by a digest of its code.
+"""
 
 from __future__ import annotations
 
@@ -6,69 +10,140 @@ import functools
 import itertools
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numba
 import numpy as np
+from numba import types
 from numba.core.bytecode import FunctionIdentity
+from numba.core.errors import NumbaError
 
-from factorloom.engine.executor.native.call import SIGNATURE, view
+from factorloom.engine.runtime import cache
 from factorloom.expressions.errors import IndicatorError
+from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["compile_driver", "driver"]
+__all__ = ["COUNTS", "NUMBERS", "Loop", "compile_source", "compiled", "disabled", "loop"]
+
+COUNTS = types.Array(types.int64, 1, "C", readonly=True)
+NUMBERS = types.Array(types.float64, 1, "C", readonly=True)
+"""Arrays that a loop reads: of int64, and of float64."""
 
 log = logging.getLogger(__name__)
 
-FAR_LINE = 10_000
+P = ParamSpec("P")
+R = TypeVar("R")
 
-# Numba tells compiled functions of one name apart by a counter that starts at 1 in every process, so code that two
+# Numba distinguishes compiled functions of one name by a counter that starts at 1 in every process, so code that two
 # processes cached may bear the same symbol and be linked to the wrong function (numba issue 10486: a rank was seen to
 # return another kernel's values). A random start makes every symbol unique.
 assert hasattr(FunctionIdentity, "_unique_ids"), "this version of Numba names compiled functions in another way"
 FunctionIdentity._unique_ids = itertools.count(secrets.randbits(60))
 
+WRAPPER = """
+def {name}({arguments}):
+    return loop({arguments})
+"""
+_LOCK = threading.RLock()
 
-def compile_driver(name: str, source: str, kernel: FunctionType | np.ufunc) -> Any:
-    """Compile the driver `name` of a source that calls `kernel`.
 
-    Numba keeps compiled code only for functions with a file and a name. It looks for the source again when it does: a
-    function that lies past the end of this file has none, and Numba goes on.
+def disabled() -> bool:
+    """Whether Numba is switched off, by `NUMBA_DISABLE_JIT=1`, so that indicators run step by step in plain Python."""
+    return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+
+
+class Loop(Generic[P, R]):
+    """A plain loop that is compiled when it is first called, and called as it is where Numba is switched off.
+
+    Parameters
+    ----------
+    signatures
+        The types of its arguments and result, as Numba has them: one for each combination that is used.
     """
-    scope: dict[str, Any] = {
-        "np": np,
-        "view": view,
-        "kernel": kernel if isinstance(kernel, np.ufunc) else _jit(kernel),
-        "__name__": __name__,
-    }
-    exec(compile("\n" * FAR_LINE + source, __file__, "exec"), scope)
-    return driver(scope[name])
+
+    def __init__(self, function: Callable[P, R], signatures: tuple[Any, ...]) -> None:
+        assert isinstance(function, FunctionType)
+        functools.update_wrapper(self, function)
+        self._function, self._signatures = function, signatures
+        self._compiled: Callable[P, R] | None = function if disabled() else None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._compiled is None:
+            with _LOCK:
+                self._compiled = self._compile()
+        return self._compiled(*args, **kwargs)
+
+    def _compile(self) -> Callable[P, R]:
+        names = ", ".join(self._function.__code__.co_varnames[: self._function.__code__.co_argcount])
+        name = f"{self._function.__name__}_{fingerprint(self._function)}"
+        source = WRAPPER.format(name=name, arguments=names)
+        made: Callable[P, R] = compile_source(name, source, {"loop": compiled(self._function)}, self._signatures)
+        return made
 
 
-def driver(function: Callable[..., None]) -> Any:
-    """A loop with the signature of drivers, compiled at once, and kept on disk where that can be."""
-    try:
-        return _build(function, keep=True)
-    except (OSError, RuntimeError) as error:
-        log.warning("compiled kernels cannot be kept on disk: %s; set NUMBA_CACHE_DIR to a folder with space", error)
-        return _build(function, keep=False)
+def loop(*signatures: Any) -> Callable[[Callable[P, R]], Loop[P, R]]:
+    """Declare a plain loop of the engine's own, for these signatures."""
+    return lambda function: Loop(function, signatures)
 
 
-def _build(function: Callable[..., None], *, keep: bool) -> Any:
-    options: dict[str, Any] = {"nogil": True, "cache": keep, "error_model": "numpy", "no_cpython_wrapper": True}
+def compile_source(
+    name: str, source: str, scope: Mapping[str, Any], signatures: tuple[Any, ...], *, python: bool = True
+) -> Any:
+    """Compile the function of that name which a source defines, or load its code from disk.
+
+    Without `python` it cannot be called by the interpreter, and takes less time to compile.
+
+    Raises
+    ------
+    numba.core.errors.NumbaError
+        Where it is not in the part of Python that Numba compiles.
+    """
+    place = cache.folder()
+    if place is not None:
+        try:
+            path = cache.write_source(place, name, source)
+            return _build(_define(name, source, scope, str(path)), signatures, python, keep=True)
+        except NumbaError:
+            raise
+        except Exception as error:
+            log.warning("the compiled code of %s is not kept on disk: %s: %s", name, type(error).__name__, error)
+    return _build(_define(name, source, scope, f"<{name}>"), signatures, python, keep=False)
+
+
+def _define(name: str, source: str, scope: Mapping[str, Any], place: str) -> FunctionType:
+    names = {"np": np, "__name__": __name__, **scope}
+    exec(compile(source, place, "exec"), names)
+    made: FunctionType = names[name]
+    return made
+
+
+def _build(function: FunctionType, signatures: tuple[Any, ...], python: bool, *, keep: bool) -> Any:
+    options: dict[str, Any] = {"nogil": True, "cache": keep, "error_model": "numpy", "no_cpython_wrapper": not python}
     built: Any = numba.njit(**options)(function)
-    built.compile(SIGNATURE)
+    place = built.stats.cache_path if keep else ""
+    if keep:
+        cache.check(place, function.__name__)
+    try:
+        for signature in signatures:
+            built.compile(signature)
+    except BaseException:
+        if keep:
+            cache.discard_partial(place, function.__name__)
+        raise
     built.disable_compile()
+    if keep and sum(built.stats.cache_misses.values()):
+        cache.seal(place, function.__name__)
     return built
 
 
 @functools.cache
-def _jit(function: FunctionType) -> Any:
+def compiled(function: FunctionType) -> Any:
     """A plain loop compiled together with the plain loops that it calls."""
     _refuse_recursion(function, ())
     scope = dict(function.__globals__)
-    scope.update({called.__name__: _jit(called) for called in _called(function)})
+    scope.update({name: compiled(called) for name, called in _called(function)})
     twin = FunctionType(function.__code__, scope, function.__name__, closure=function.__closure__)
     return numba.njit(nogil=True, error_model="numpy")(twin)
 
@@ -76,15 +151,15 @@ def _jit(function: FunctionType) -> Any:
 def _refuse_recursion(function: FunctionType, above: tuple[FunctionType, ...]) -> None:
     if function in above:
         raise IndicatorError(f"{function.__name__} calls itself", hint="write a loop instead")
-    for called in _called(function):
+    for _, called in _called(function):
         _refuse_recursion(called, (*above, function))
 
 
-def _called(function: FunctionType) -> Iterator[FunctionType]:
-    """The functions that a kernel calls by name: ours, and those that stand beside it."""
+def _called(function: FunctionType) -> Iterator[tuple[str, FunctionType]]:
+    """The functions that a loop calls by name: ours, and those of its own module."""
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)
         if isinstance(value, FunctionType) and (
             value.__module__.startswith("factorloom.") or value.__module__ == function.__module__
         ):
-            yield value
+            yield name, value

@@ -9,17 +9,17 @@ alone; of two expressions they are the smaller and the larger. indneutralize tak
 condition is 1 or 0. signedpower(x, a) is x^a; its bases, in 001 and 084, are never negative, and the sign does not
 matter. A negative number to a fractional power would be missing: that can only be in 041, where a low is negative.
 
-What it leaves open. rank is the percent rank here, in (0, 1], where WorldQuant's platform scales it to [0, 1]:
+What it leaves open. Here rank is the percent rank, in (0, 1], where WorldQuant's platform scales it to [0, 1]:
 `rank="unit"`. ts_rank is in (0, 1] in both. The day of ts_argmax and ts_argmin counts from 1, the oldest of the window,
-and is the oldest of equal ones. Windows need all of their values: a decay_linear over a gap is missing, not weighed
-anew. Deviations and covariances divide by d - 1. vwap is a column; a typical price is often taken for it.
+and ties take the oldest. Windows need all of their values: a decay_linear over a gap is missing, not reweighted.
+Deviations and covariances divide by d - 1. vwap is a column; a typical price is often used in its place.
 
-`sum(x, d) / d` is written as a mean; sums and products of one bar, factors of 1 and powers of 1 are left out. Formulas
-that read in one way stand as printed, even where another was probably meant.
+`sum(x, d) / d` is written as a mean; sums and products of one bar, factors of 1 and powers of 1 are left out.
+Unambiguous formulas are kept as printed, even where a misprint is likely.
 
-Known slips of public code, not followed: alpha001 without the constant; alpha036 and alpha047 (and alpha032) divide a
-mean by the window again; alpha038 ranks the open along time, not the close; alpha010 without the outer rank; alpha029
-without ts_min.
+Known errors of public code, not followed here: alpha001 without the constant; alpha036 and alpha047 (and alpha032)
+divide a mean by the window again; alpha038 ranks the open along time, not the close; alpha010 without the outer rank;
+alpha029 without ts_min.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PARTS = {
     "bend": "(ts_delay(close, 20) - ts_delay(close, 10)) / 10 - (ts_delay(close, 10) - close) / 10",
     "blend": "open * 0.147155 + low * (1 - 0.147155)",
 }
-"""What formulas use more than once; a word in braces stands for one of them, or for an average volume, in brackets."""
+"""Terms that several formulas share. A name in braces stands for one of them, or for an average volume."""
 
 TURNOVER = {"dollar": "vwap * volume", "shares": "volume"}
 AVERAGED = (5, 10, 15, 20, 30, 40, 50, 60, 81, 120, 150, 180)
@@ -207,16 +207,16 @@ FORMULAS = {
     "alpha101": "(close - open) / (high - low + 0.001)",
 }
 
-ONCE = "as printed, though both weights are on one price and leave it as it is, up to rounding"
-ONE_BAR = "the printed change over {} days is one over 1 bar"
-UNITS = "the volume in shares is hardly ever the larger of the two; `adv='shares'` compares like with like"
-SELDOM = "seldom has a value: 37 correlations over {} bars in a row must have one, and a constant side has none"
+ONCE = "as printed, though both weights are on one price and leave it unchanged, up to rounding"
+ONE_BAR = "the printed change over {} days is taken over 1 bar"
+UNITS = "the volume in shares is hardly ever above the average in dollars; `adv='shares'` compares like with like"
+SELDOM = "rarely has a value: it needs 37 correlations over {} bars in a row, and one with a constant input is missing"
 MEAN = "the sum is divided by its window once; much public code divides a mean by it again"
 NOTES = {
-    "alpha001": "with the printed constant, which much public code leaves out; a square in the place of signedpower",
+    "alpha001": "with the printed constant, which much public code leaves out; a square instead of signedpower",
     "alpha007": UNITS,
-    "alpha010": "with the printed rank around all of it, which much public code leaves out",
-    "alpha019": "as printed, though the change is added to itself and only its sign counts",
+    "alpha010": "with the printed outer rank, which much public code leaves out",
+    "alpha019": "as printed, though the change is added to itself and only its sign matters",
     "alpha021": UNITS,
     "alpha029": "min(x, 5) is ts_min; the sum and the product of one bar are left out",
     "alpha030": "the three signs are summed as one window",
@@ -234,13 +234,13 @@ NOTES = {
     "alpha077": "as printed, though the high cancels",
     "alpha079": ONE_BAR.format(1.23438),
     "alpha082": f"{ONE_BAR.format(1.46063)}; {ONCE}",
-    "alpha084": "the exponent is in units of price; missing where a deep fall makes the power too large for Float64",
+    "alpha084": "the exponent is in units of price; missing where a large fall makes the power overflow Float64",
     "alpha086": "as printed, though the open cancels",
     "alpha087": ONE_BAR.format(1.91233),
     "alpha089": ONCE,
     "alpha096": SELDOM.format(3),
     "alpha097": SELDOM.format(4),
-    "alpha100": "as printed, though what is neutralised twice is neutral after the first time",
+    "alpha100": "as printed, though neutralising twice is the same as once",
 }
 
 
@@ -248,17 +248,17 @@ def alpha101(*, adv: Literal["dollar", "shares"] = "dollar", rank: Literal["perc
     """Kakushadze's 101 formulaic alphas, `alpha001` to `alpha101`.
 
     Reads `open high low close volume vwap`, `cap` (the market value) for 056, and the categories `sector`, `industry`
-    and `subindustry` for the 18 formulas that neutralise. The longest look-back is 251 bars.
+    and `subindustry` for the 18 formulas that neutralise. The longest lookback is 251 bars.
 
     Parameters
     ----------
     adv
-        What an average daily volume is of: `"dollar"`, as in the paper, is `vwap * volume`; `"shares"`, as in most
+        The unit of average daily volumes: `"dollar"`, as in the paper, is `vwap * volume`; `"shares"`, as in most
         public code, is `volume`.
     rank
         `"percent"` is the percent rank, in (0, 1]; `"unit"` scales the ranks of a date from 0 for the smallest to 1 for
-        the largest, as WorldQuant's platform does. Then the logarithm of a lowest rank is missing (029, 081), and so is
-        what is divided by it (042, 057, 072, 093), and the rank of a symbol that is alone on its date.
+        the largest, as WorldQuant's platform does. The logarithm of the lowest rank is then missing (029, 081), as is a
+        division by it (042, 057, 072, 093), and the rank of a symbol that is alone on its date.
 
     Returns
     -------
@@ -268,7 +268,7 @@ def alpha101(*, adv: Literal["dollar", "shares"] = "dollar", rank: Literal["perc
     Raises
     ------
     ParameterError
-        Where `adv` or `rank` is something else.
+        Where `adv` or `rank` has another value.
 
     Examples
     --------
@@ -294,7 +294,7 @@ def alpha101(*, adv: Literal["dollar", "shares"] = "dollar", rank: Literal["perc
 
 
 def _from_0_to_1(node: Factor) -> Factor | None:
-    """The place of a rank among the ranks of its date."""
+    """A rank scaled to [0, 1] among the ranks of its date."""
     if node.operator is not cs_rank:
         return None
     (x,) = node.inputs

@@ -1,6 +1,6 @@
-"""The texts of the Guotai Junan factors.
+"""The formulas of the Guotai Junan factors.
 
-A word in braces stands for one of `PARTS`, in brackets.
+A name in braces stands for one of `PARTS`.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ PARTS = {
     "upturn": "where(close > {last}, 1 / (close - {last}), 1)",
     "bench_fell": "benchmark_close < ts_delay(benchmark_close, 1)",
     "bench_returns": "benchmark_close / ts_delay(benchmark_close, 1) - 1",
-    "bench_apart": "benchmark_close - ts_mean(benchmark_close, 20)",
+    "bench_gap": "benchmark_close - ts_mean(benchmark_close, 20)",
     "growth": "(close / ts_delay(close, 19)) ** (1 / 20) - 1",
-    "apart": "(returns - {growth}) ** 2",
+    "squared_deviation": "(returns - {growth}) ** 2",
     "bend": "(ts_delay(close, 20) - ts_delay(close, 10)) / 10 - (ts_delay(close, 10) - close) / 10",
 }
 
@@ -389,7 +389,7 @@ FORMULAS = {
         "where(ts_mean(volume, 20) < volume, "
         "-1 * ts_rank(abs(ts_delta(close, 7)), 60) * sign(ts_delta(close, 7)), -1 * volume)"
     ),
-    "gtja181": "ts_sum(returns - ts_mean(returns, 20) - {bench_apart} ** 2, 20) / ts_sum({bench_apart} ** 3, 20)",
+    "gtja181": "ts_sum(returns - ts_mean(returns, 20) - {bench_gap} ** 2, 20) / ts_sum({bench_gap} ** 3, 20)",
     "gtja182": (
         "ts_sum((close > open) & (benchmark_close > benchmark_open) "
         "| (close < open) & (benchmark_close < benchmark_open), 20) / 20"
@@ -402,8 +402,8 @@ FORMULAS = {
     "gtja188": "(high - low - ts_ema(high - low, 10, min_samples=11)) / ts_ema(high - low, 10, min_samples=11) * 100",
     "gtja189": "ts_mean(abs(close - ts_mean(close, 6)), 6)",
     "gtja190": (
-        "log((ts_sum(returns > {growth}, 20) - 1) * ts_sum(where(returns < {growth}, {apart}, 0), 20) "
-        "/ (ts_sum(returns < {growth}, 20) * ts_sum(where(returns > {growth}, {apart}, 0), 20)))"
+        "log((ts_sum(returns > {growth}, 20) - 1) * ts_sum(where(returns < {growth}, {squared_deviation}, 0), 20) "
+        "/ (ts_sum(returns < {growth}, 20) * ts_sum(where(returns > {growth}, {squared_deviation}, 0), 20)))"
     ),
     "gtja191": "ts_corr(ts_mean(volume, 20), low, 5) + (high + low) / 2 - close",
 }

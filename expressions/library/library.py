@@ -1,4 +1,4 @@
-"""What a factor library is: named factors in order, each with where it comes from."""
+"""Factor libraries: named factors in order, each with its source."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Entry:
     source : str
         Where the formula is taken from, if not from the source of the whole library.
     note : str
-        What was decided where sources disagree.
+        The choice made where sources disagree.
     family : str
-        What kind of factor it is.
+        The group of factors that it belongs to.
     direction : int
-        1 where high values earned more in the source, -1 where low values did, 0 where nothing is said.
+        1 where high values earned more in the source, -1 where low values did, 0 where the source does not say.
     """
 
     factor: Factor
@@ -43,14 +43,14 @@ class Entry:
 
 
 class Library(Mapping[str, Factor]):
-    """Named factors in order: a mapping that `panel.compute` takes as it is.
+    """Named factors in order: a mapping that can be passed to `panel.compute`.
 
     Attributes
     ----------
     name, title, source, about : str
-        What the library is called in code and in words, where it was published, and what must be known to read it.
+        The name of the library in code and its title, where it was published, and how to read its formulas.
     entries : mapping of str to Entry
-        What is known of every factor.
+        Every factor with its description.
 
     Examples
     --------
@@ -94,12 +94,12 @@ class Library(Mapping[str, Factor]):
         return tuple(sorted({column for factor in self.values() for column in factor.columns}))
 
     def select(self, *names: str) -> Library:
-        """The factors of these names, in the order of the library; `*` and `?` stand for any letters, or any one.
+        """The factors of these names, in the order of the library; `*` stands for any letters, `?` for any single one.
 
         Raises
         ------
         UnknownFactorError
-            Where a name fits no factor.
+            Where a name matches no factor.
         """
         for name in names:
             if not any(fnmatchcase(known, name) for known in self.entries):
@@ -131,7 +131,7 @@ class Library(Mapping[str, Factor]):
         return {name: needed for name, needed in lacks.items() if needed}
 
     def available(self, columns: Collection[str]) -> Library:
-        """The factors that these columns are enough for; `lacking` tells the others.
+        """The factors that need no other columns than these; `lacking` gives the others.
 
         >>> import factorloom as fl
         >>> len(fl.library.styles().available(["open", "high", "low", "close", "volume"]))

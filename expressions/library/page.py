@@ -10,14 +10,14 @@ __all__ = ["lookback", "page"]
 
 HEAD = """# {title}
 
-Made from the code by `factorloom library {name} --format markdown`. [Libraries](../libraries.md) tells how to use it.
+Made from the code by `factorloom library {name} --format markdown`. See [Libraries](../libraries.md) for how to use it.
 
 {about}
 
 {count} factors, source: {source}. They read {columns}.
 
 """
-LEGEND = "Lookback is in bars before the current one; `+` means that older bars count too, ever less.\n\n"
+LEGEND = "Lookback is in bars before the current one; `+` means that older bars count too, with decreasing weight.\n\n"
 
 FIELDS: dict[str, Callable[[str, Entry], str]] = {
     "factor": lambda name, entry: f"`{name}`",
@@ -33,7 +33,7 @@ FIELDS: dict[str, Callable[[str, Entry], str]] = {
 
 
 def page(library: Library) -> str:
-    """The library in Markdown: what must be known, and a table of its factors.
+    """The library in Markdown: how to read it, and a table of its factors.
 
     >>> import factorloom as fl
     >>> print(page(fl.library.alpha360()).splitlines()[0])
@@ -47,14 +47,15 @@ def page(library: Library) -> str:
         source=library.source,
         columns=" ".join(f"`{column}`" for column in library.columns),
     )
-    rows = {label: [tell(name, entry) for name, entry in library.entries.items()] for label, tell in FIELDS.items()}
-    told = {label: cells for label, cells in rows.items() if any(cells)}
-    table = [list(told), ["---"] * len(told), *map(list, zip(*told.values(), strict=True))]
+    items = library.entries.items()
+    columns = {label: [field(name, entry) for name, entry in items] for label, field in FIELDS.items()}
+    filled = {label: cells for label, cells in columns.items() if any(cells)}
+    table = [list(filled), ["---"] * len(filled), *map(list, zip(*filled.values(), strict=True))]
     return head + LEGEND + "\n".join(_row(cells) for cells in table) + "\n"
 
 
 def lookback(entry: Entry) -> str:
-    """The bars that a value needs, and whether it remembers more."""
+    """The bars that a value needs, with a plus where it depends on the whole history."""
     return f"{entry.factor.lookback}{'+' if entry.factor.unbounded else ''}"
 
 

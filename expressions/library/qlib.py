@@ -3,8 +3,8 @@
 Source: X. Yang, W. Liu, D. Zhou, J. Bian, T.-Y. Liu, "Qlib: An AI-oriented Quantitative Investment Platform",
 arXiv 2009.11189, 2020; the features are those of its data handlers.
 
-Qlib lets a window be as short as the history is: `min_samples=1`. A deviation, a line or a correlation needs 2 values
-all the same. Where Qlib divides by zero and keeps an infinity, the value is missing here.
+In Qlib a window may be as short as the history: `min_samples=1`. A deviation, a regression or a correlation still needs
+2 values. Where Qlib divides by zero and keeps an infinity, the value is missing here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["alpha158", "alpha360"]
 SOURCE = "Qlib, arXiv 2009.11189 (2020)"
 WINDOWS = (5, 10, 20, 30, 60)
 BARS = 60
-"""How many bars Alpha360 shows."""
+"""The number of bars in Alpha360."""
 
 SHAPES = {
     "KMID": "(close - open) / open",
@@ -77,9 +77,9 @@ ROLLING = {
 }
 
 
-COUNTED = "a change that is missing counts as none, unless the window must be full"
-CHEAP = "Qlib has no value where a deviation in the window is below 2e-5, whatever the unit"
-PLACED = "with a missing price in the window Qlib points at it, instead of at the largest or smallest one that is there"
+COUNTED = "a missing change counts as no change, unless the window must be full"
+CHEAP = "Qlib gives no value where a standard deviation in the window is below 2e-5, in any unit"
+PLACED = "where a price in the window is missing, Qlib takes its bar instead of that of the largest or smallest one"
 NOTES = {
     **dict.fromkeys(("CNTP", "CNTN", "CNTD"), COUNTED),
     **dict.fromkeys(("RSQR", "CORR", "CORD"), CHEAP),
@@ -90,7 +90,7 @@ NOTES = {
 def alpha158(min_samples: int | None = 1) -> Library:
     """Qlib's Alpha158: 9 shapes of the bar, 4 price ratios, and 29 features over 5 windows.
 
-    Reads `open high low close volume vwap`. The longest look-back is 60 bars.
+    Reads `open high low close volume vwap`. The longest lookback is 60 bars.
 
     Parameters
     ----------
@@ -120,9 +120,9 @@ def alpha158(min_samples: int | None = 1) -> Library:
 
 
 def alpha360() -> Library:
-    """Qlib's Alpha360: the prices and volumes of the last 60 bars, over the last close and the last volume.
+    """Qlib's Alpha360: the prices and volumes of the last 60 bars, divided by the last close and the last volume.
 
-    Reads `open high low close volume vwap`. The look-back is 59 bars.
+    Reads `open high low close volume vwap`. The lookback is 59 bars.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def alpha360() -> Library:
 
 
 def _windows(d: int, min_samples: int | None) -> dict[str, object]:
-    """What stands for a window that needs some values, and for one that needs two at least."""
+    """The arguments of a window that needs `min_samples` values, and of one that needs at least two."""
     if min_samples is None:
         return {"d": d, "some": d, "two": d, "known": "", "or_not": ""}
     some, two = (f"{d}, min_samples={least}" for least in (min_samples, max(min_samples, 2)))

@@ -1,10 +1,10 @@
-"""Style factors: the known ways in which stocks differ and that returns have been found to follow.
+"""Style factors: characteristics of stocks that are known to explain differences in returns.
 
 Each style has the direction in which its source found higher returns: 1 where high values earned more, -1 where low
-values did. The direction is what the source found, often long ago and for other markets: a starting point. Where a
-source works with months, a month is 21 bars and a year 252. Windows of 63 bars or more are content with two
-thirds of their values, so that one missing print does not silence a symbol for a year; shorter ones need them
-all. The market return is the equal-weighted mean of all symbols, `cs_mean(returns)`.
+values did. Sources are often old and about other markets, so the direction is a starting point. Where a source uses
+months, a month is 21 bars and a year 252. Windows of 63 bars or more need only two thirds of their values, so that one
+missing print does not make a symbol missing for a year; shorter ones need all of them. The market return is the
+equal-weighted mean of all symbols, `cs_mean(returns)`.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ MONTH = 21
 
 
 def styles() -> Library:
-    """Style factors from the literature, each with its source and the direction that was found there.
+    """Style factors from the literature, each with its source and the direction found there.
 
     Reads `open high low close volume`; and `market_cap`, `book_to_price`, `earnings_yield`, `sales_to_price`,
     `cash_flow_to_price`, `dividend_yield`, `return_on_equity`, `gross_profitability`, `accruals`, `asset_growth` and
-    `debt_to_equity` for the factors that need them. The longest look-back is three years of bars.
+    `debt_to_equity` for the factors that need them. The longest lookback is three years of bars.
 
     Examples
     --------
@@ -71,14 +71,14 @@ def _momentum() -> dict[str, Entry]:
             ts_delay(close, MONTH) / ts_delay(close, YEAR) - 1,
             1,
             "momentum",
-            "the return of the last year but for its last month",
+            "the return of the last year without its last month",
             "Jegadeesh & Titman (1993), Journal of Finance 48(1)",
         ),
         "momentum_6_1": _style(
             ts_delay(close, MONTH) / ts_delay(close, 126) - 1,
             1,
             "momentum",
-            "the return of the last half-year but for its last month",
+            "the return of the last half-year without its last month",
             "Jegadeesh & Titman (1993), Journal of Finance 48(1)",
         ),
         "high_52w": _style(
@@ -99,7 +99,7 @@ def _momentum() -> dict[str, Entry]:
             ts_mean(close, MONTH) / ts_mean(close, 200, min_samples=134) - 1,
             1,
             "momentum",
-            "the short moving average above the long one",
+            "the short moving average relative to the long one",
             "Avramov, Kaplanski & Subrahmanyam (2021), Review of Financial Economics 39(2)",
         ),
     }
@@ -182,14 +182,14 @@ def _risk() -> dict[str, Entry]:
             ts_beta(where(market < ts_mean(market, YEAR), returns), market, YEAR, min_samples=QUARTER),
             1,
             "risk",
-            "the slope of a year's returns on the market's, on days when the market was below its mean of a year",
+            "the slope of a year's returns on the market's, on days on which the market was below its mean of the year",
             "Ang, Chen & Xing (2006), Review of Financial Studies 19(4)",
         ),
         "max_return_21d": _style(
             ts_max(returns, MONTH),
             -1,
             "risk",
-            "the best day of the month: a taste for lotteries",
+            "the best day of the month: a preference for lotteries",
             "Bali, Cakici & Whitelaw (2011), Journal of Financial Economics 99(2)",
         ),
         "skewness_63d": _style(
@@ -209,49 +209,49 @@ def _liquidity() -> dict[str, Entry]:
             log(ts_mean(abs(returns) / dollars, MONTH)),
             1,
             "liquidity",
-            "how far a unit of money traded moves the price, as a logarithm",
+            "the price move per unit of money traded, as a logarithm",
             "Amihud (2002), Journal of Financial Markets 5(1)",
         ),
         "dollar_volume": _style(
             log(ts_mean(dollars, MONTH)),
             -1,
             "liquidity",
-            "the money traded a day, as a logarithm",
+            "the money traded per day, as a logarithm",
             "Brennan, Chordia & Subrahmanyam (1998), Journal of Financial Economics 49(3)",
         ),
         "dollar_volume_variability": _style(
             ts_std(dollars, YEAR, min_samples=MOST_OF_YEAR) / ts_mean(dollars, YEAR, min_samples=MOST_OF_YEAR),
             -1,
             "liquidity",
-            "the standard deviation of a year's money traded over its mean",
+            "the standard deviation of the money traded in a year, divided by its mean",
             "Chordia, Subrahmanyam & Anshuman (2001), Journal of Financial Economics 59(1)",
         ),
         "zero_volume_days": _style(
             ts_mean(volume == 0, YEAR, min_samples=MOST_OF_YEAR),
             1,
             "liquidity",
-            "the share of a year's days without trade",
+            "the share of days without trade in a year",
             "Liu (2006), Journal of Financial Economics 82(3)",
         ),
         "abnormal_volume": _style(
             ts_mean(volume, 5) / ts_mean(volume, 50) - 1,
             1,
             "liquidity",
-            "the volume of the last week above that of ten weeks",
+            "the volume of the last week relative to that of ten weeks",
             "Gervais, Kaniel & Mingelgrin (2001), Journal of Finance 56(3)",
         ),
         "turnover": _style(
             ts_mean(dollars / col("market_cap"), MONTH),
             -1,
             "liquidity",
-            "the share of the company that changes hands a day",
+            "the share of the company traded per day",
             "Datar, Naik & Radcliffe (1998), Journal of Financial Markets 1(2)",
         ),
     }
 
 
 def _fundamental() -> dict[str, Entry]:
-    found: dict[str, tuple[Literal[-1, 1], str, str, str]] = {
+    characteristics: dict[str, tuple[Literal[-1, 1], str, str, str]] = {
         "book_to_price": (1, "value", "book value over price", "Fama & French (1992), Journal of Finance 47(2)"),
         "earnings_yield": (1, "value", "earnings over price", "Basu (1977), Journal of Finance 32(3)"),
         "sales_to_price": (
@@ -310,4 +310,4 @@ def _fundamental() -> dict[str, Entry]:
         "the value of the company, as a logarithm",
         "Banz (1981), Journal of Financial Economics 9(1)",
     )
-    return {"size": size, **{name: _style(col(name), *rest) for name, rest in found.items()}}
+    return {"size": size, **{name: _style(col(name), *rest) for name, rest in characteristics.items()}}

@@ -1,4 +1,4 @@
-"""A small market in a store, and the two doors to it."""
+"""Fixtures of the interface tests: a small market in a store, an HTTP client, and a command runner."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def client(store: Store) -> Iterator[TestClient]:  # type: ignore[type-arg]
         yield opened
 
 
-Ran = tuple[int, str, str]
+Result = tuple[int, str, str]
 
 
 @pytest.fixture
-def command(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Ran]:
-    """Run a command in this process: its exit code, stdout and stderr."""
+def command(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Result]:
+    """Run a command in this process; returns its exit code, stdout and stderr."""
 
-    def run(*argv: object) -> Ran:
+    def run(*argv: object) -> Result:
         capfdbinary.readouterr()
         code = cli.run([str(word) for word in argv])
         out, err = capfdbinary.readouterr()

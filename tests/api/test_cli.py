@@ -1,4 +1,4 @@
-"""The command line: data on stdout, one readable message on stderr, an exit code that tells."""
+"""The command line: data on stdout, one clear message on stderr, and the exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from factorloom.storage.store import Store, open_store
 Command = Callable[..., tuple[int, str, str]]
 
 
-def test_load_reports_and_makes_a_store(command: Command, tmp_path: Path) -> None:
+def test_load_creates_a_store_and_reports(command: Command, tmp_path: Path) -> None:
     bars = simulate(symbols=5, years=1).rename({"close": "Adj Close", "symbol": "ticker"})
     sectors = bars.select("ticker", Sector="sector").unique()
     bars.drop("sector").write_parquet(tmp_path / "bars.parquet")
@@ -93,7 +93,7 @@ BAD = [
     (["compute", "us", "close", "--format", "xml"], "format"),
     (["compute", "us", "(" * 9_000 + "close" + ")" * 9_000], "nested too deep"),
     (["load", "us", "nowhere.parquet"], "nowhere.parquet"),
-    (["load", "NO SUCH NAME", "pyproject.toml"], "cannot name a dataset"),
+    (["load", "NO SUCH NAME", "pyproject.toml"], "not a valid dataset name"),
     (["score", "us", "nowhere.toml"], "nowhere.toml"),
     (["sql", "select * from bars.nobody"], "nobody"),
     (["sql", "drop table bars.us"], "DROP is refused"),
@@ -118,14 +118,14 @@ def test_bad_requests_get_one_message_and_change_nothing(
         assert store.datasets().equals(before)
 
 
-def test_a_store_that_is_not_there_is_not_made(command: Command, tmp_path: Path) -> None:
+def test_a_missing_store_is_not_created(command: Command, tmp_path: Path) -> None:
     code, _, err = command("datasets", "--store", tmp_path / "none.duckdb")
     assert code == 2
     assert "factorloom demo" in err
     assert not (tmp_path / "none.duckdb").exists()
 
 
-def test_the_store_may_come_from_the_environment(
+def test_the_environment_can_name_the_store(
     command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACTORLOOM_STORE", str(store_path))
@@ -141,7 +141,7 @@ def test_names_of_expressions() -> None:
     }
 
 
-def test_the_demo_tells_its_story_and_its_next_steps_work(
+def test_the_demo_prints_results_and_its_next_steps_work(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -162,11 +162,11 @@ def test_the_demo_tells_its_story_and_its_next_steps_work(
     assert command("demo", "--symbols", 80, "--years", 1)[0] == 0
 
 
-def test_the_demo_leaves_other_stores_alone(command: Command, store_path: Path) -> None:
+def test_the_demo_does_not_replace_other_stores(command: Command, store_path: Path) -> None:
     before = store_path.read_bytes()
     code, _, err = command("demo", "--store", store_path)
     assert code == 2
-    assert "holds us" in err
+    assert "it has us" in err
     assert store_path.read_bytes() == before
 
 
@@ -192,14 +192,12 @@ def assert_refused(command: Command, path: Path) -> None:
     before = path.read_bytes()
     code, _, err = command("demo", *SMALL, "--store", path)
     assert code == 2
-    assert f"{path} is a store of your own: it holds demo" in err
+    assert f"{path} was not made by the demo, or was changed: it has demo" in err
     assert "--store" in err
     assert path.read_bytes() == before
 
 
-def test_a_demo_that_fails_leaves_everything_as_it_was(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_demo_that_fails_changes_nothing(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = tmp_path / "made.duckdb"
     assert command("demo", *SMALL, "--store", made)[0] == 0
     before = made.read_bytes()
@@ -214,7 +212,7 @@ def test_a_demo_that_fails_leaves_everything_as_it_was(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signals")
-def test_a_demo_that_is_killed_leaves_everything_as_it_was(command: Command, tmp_path: Path) -> None:
+def test_a_demo_that_is_killed_changes_nothing(command: Command, tmp_path: Path) -> None:
     made = tmp_path / "made.duckdb"
     assert command("demo", *SMALL, "--store", made)[0] == 0
     before = made.read_bytes()
@@ -223,11 +221,11 @@ def test_a_demo_that_is_killed_leaves_everything_as_it_was(command: Command, tmp
         assert made.read_bytes() == before
         assert (list(tmp_path.iterdir()) == [made]) == (number == signal.SIGTERM)
     assert command("demo", *SMALL, "--store", made)[0] == 0
-    assert list(tmp_path.iterdir()) == [made], "the next demo removes what one that was killed outright has left"
+    assert list(tmp_path.iterdir()) == [made], "the next demo removes the leftovers of a killed one"
 
 
 def kill_demo(path: Path, number: signal.Signals) -> int:
-    """Kill a large demo as soon as it simulates, and give its exit code."""
+    """Kill a large demo while it simulates; returns its exit code."""
     words = [sys.executable, "-m", "factorloom", "demo", "--symbols", "2000", "--years", "20", "--store", str(path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -237,16 +235,16 @@ def kill_demo(path: Path, number: signal.Signals) -> int:
 
 
 @pytest.mark.parametrize(
-    ("taken", "asked"),
+    ("taken", "host"),
     [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::1", "::1"), ("0.0.0.0", "::")],
 )
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_port_that_is_taken_is_not_shared(
-    command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str, asked: str, shared: bool
+def test_a_port_in_use_is_refused(
+    command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str, host: str, shared: bool
 ) -> None:
-    """Not even where the other program, as our server does, lets its port be shared."""
-    monkeypatch.setattr(server, "Granian", None)  # a test that fails shall not serve
-    if ":" in asked:
+    """Also if the other program, like our server, allows sharing of its port."""
+    monkeypatch.setattr(server, "Granian", None)  # do not serve if the test fails
+    if ":" in host:
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
         except OSError:
@@ -254,15 +252,15 @@ def test_a_port_that_is_taken_is_not_shared(
     family = socket.AF_INET6 if ":" in taken else socket.AF_INET
     with socket.create_server((taken, 0), family=family, reuse_port=shared) as other:
         port = other.getsockname()[1]
-        code, _, err = command("serve", "--host", asked, "--port", port, "--store", store_path)
+        code, _, err = command("serve", "--host", host, "--port", port, "--store", store_path)
     assert code == 2
-    shown = f"[{asked}]" if ":" in asked else asked
-    assert f"cannot listen on {shown}:{port}: another program does" in err
+    shown = f"[{host}]" if ":" in host else host
+    assert f"cannot listen on {shown}:{port}: the port is in use" in err
     assert "--port" in err
 
 
 @pytest.mark.parametrize("words", [("--host", "192.0.2.1"), ("--port", 65_536), ("--port", -1)])
-def test_an_address_that_cannot_be_is_refused(
+def test_an_invalid_address_is_refused(
     command: Command, store_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[object, ...]
 ) -> None:
     monkeypatch.setattr(server, "Granian", None)
@@ -273,10 +271,10 @@ def test_an_address_that_cannot_be_is_refused(
 
 
 def test_a_free_address_is_found() -> None:
-    address, port = server.free_address("localhost", 0)
+    address, port = server.find_address("localhost", 0)
     assert address in ("127.0.0.1", "::1")
     assert port > 0
-    assert server.free_address("127.0.0.1", port) == ("127.0.0.1", port)
+    assert server.find_address("127.0.0.1", port) == ("127.0.0.1", port)
 
 
 def test_a_closed_pipe_is_quiet(store_path: Path) -> None:

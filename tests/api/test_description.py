@@ -1,4 +1,4 @@
-"""The service's description of itself: all its routes, and how each refuses."""
+"""The OpenAPI description of the service: all routes and their error responses."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def test_openapi_names_every_path(client: Client) -> None:
     assert client.get("/schema").status_code == 200
 
 
-def test_openapi_tells_how_every_route_refuses(client: Client) -> None:
+def test_openapi_has_the_errors_of_every_route(client: Client) -> None:
     described = client.get("/schema/openapi.json").json()
     for path, verbs in described["paths"].items():
         for verb, operation in verbs.items():
-            refusals = {code: answer["content"] for code, answer in operation["responses"].items() if code >= "400"}
+            errors = {code: response["content"] for code, response in operation["responses"].items() if code >= "400"}
             expected = {"500"} if path == "/health/live" else {"500", "503"}
             if verb == "post":
                 expected |= {"400", "404", "413"}
-            assert expected <= set(refusals), (path, verb)
-            for content in refusals.values():
+            assert expected <= set(errors), (path, verb)
+            for content in errors.values():
                 assert content == {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}, (path, verb)
 
 
@@ -47,7 +47,7 @@ JSON_TYPES = {"string": str, "integer": int, "null": type(None), "array": list, 
 
 
 def conforms(value: Any, schema: dict[str, Any]) -> bool:
-    """Whether a value is what a schema says, as far as the schema of a problem goes; no property may be unknown."""
+    """Whether a value conforms to a JSON schema, for the keywords in the schema of a problem; no unknown properties."""
     if "oneOf" in schema:
         return sum(conforms(value, one) for one in schema["oneOf"]) == 1
     if not isinstance(value, JSON_TYPES[schema["type"]]):
@@ -75,17 +75,17 @@ WRONG: list[tuple[str, str, dict[str, Any], int]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("verb", "path", "asked", "status"), WRONG)
-def test_refusals_are_as_described(client: Client, verb: str, path: str, asked: dict[str, Any], status: int) -> None:
-    assert_described(client, verb, path, asked, status)
+@pytest.mark.parametrize(("verb", "path", "arguments", "status"), WRONG)
+def test_request_errors_match(client: Client, verb: str, path: str, arguments: dict[str, Any], status: int) -> None:
+    assert_described(client, verb, path, arguments, status)
 
 
-@pytest.mark.parametrize(("fault", "status"), [(ZeroDivisionError, 500), (StoreError, 503)])
-def test_faults_of_ours_are_as_described(
-    store: Store, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], status: int
+@pytest.mark.parametrize(("error", "status"), [(ZeroDivisionError, 500), (StoreError, 503)])
+def test_internal_errors_are_as_described(
+    store: Store, monkeypatch: pytest.MonkeyPatch, error: type[Exception], status: int
 ) -> None:
     def fail(self: Store) -> pl.DataFrame:
-        raise fault("gone")
+        raise error("gone")
 
     monkeypatch.setattr(Store, "datasets", fail)
     with TestClient(create_app(store), raise_server_exceptions=False) as client:
@@ -93,11 +93,11 @@ def test_faults_of_ours_are_as_described(
             assert_described(client, "get", path, {}, status)
 
 
-def assert_described(client: Client, verb: str, path: str, asked: dict[str, Any], status: int) -> None:
-    """A request is refused with this status, and with what the description says of it."""
-    answer = client.request(verb, path, **asked)
-    assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
+def assert_described(client: Client, verb: str, path: str, arguments: dict[str, Any], status: int) -> None:
+    """A request gets this error status and a body as described by OpenAPI."""
+    response = client.request(verb, path, **arguments)
+    assert (response.status_code, response.headers["content-type"]) == (status, PROBLEM)
     described = client.get("/schema/openapi.json").json()
     content = described["paths"][path][verb]["responses"][str(status)]["content"]
     name = content[PROBLEM]["schema"]["$ref"].removeprefix("#/components/schemas/")
-    assert conforms(answer.json(), described["components"]["schemas"][name]), answer.text
+    assert conforms(response.json(), described["components"]["schemas"][name]), response.text

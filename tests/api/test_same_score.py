@@ -1,4 +1,4 @@
-"""One score, whichever door it comes out of."""
+"""Scores are equal through every interface."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Scores = dict[str, tuple[object, ...]]
 
 
 def by_symbol(rows: list[dict[str, Any]]) -> Scores:
-    """Everything that a score says, from rows with a contribution per column or with all in one."""
+    """The scores by symbol, from rows with a column per contribution or with all contributions in one column."""
     return {row["symbol"]: (row["score"], row["rank"], row["percentile"], row["reason"], *_parts(row)) for row in rows}
 
 
@@ -40,7 +40,7 @@ def _parts(row: dict[str, Any]) -> list[tuple[str, float | None]]:
 
 
 def assert_one_score(dataset: str, panel: fl.Panel, model_file: Path, path: Path, command: Command) -> None:
-    """Python, the store, SQL, HTTP and the command line agree to the last bit."""
+    """Python, the store, SQL, HTTP and the command line give identical scores."""
     model = fl.ScoreModel.from_toml(model_file)
     python = by_symbol(fl.score(panel, model).to_dicts())
     with open_store(path) as store:
@@ -63,7 +63,7 @@ def test_on_a_simulated_market(store_path: Path, model_file: Path, market: pl.Da
 
 
 def test_on_real_bars(data_folder: Path, tmp_path: Path, command: Command) -> None:
-    """The S&P 500 as the file is, loaded by the command line."""
+    """The S&P 500 file, loaded on the command line."""
     path, prices = tmp_path / "sp500.duckdb", data_folder / "prices" / "sp500_2013_2018.parquet"
     sectors = data_folder / "reference" / "sp500_gics_sectors.csv"
     words = ("load", "sp500", prices, "--attributes", sectors, "--map.sector", "GICS Sector", "--store", path)
@@ -75,18 +75,18 @@ def test_on_real_bars(data_folder: Path, tmp_path: Path, command: Command) -> No
     assert_one_score("sp500", fl.Panel.from_frame(bars), BALANCED, path, command)
 
 
-def ask(url: str, body: object = None) -> Any:
+def fetch(url: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return json.loads(response.read())
 
 
 def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
     for _ in range(300):
         assert server.poll() is None, "the server ended"
         try:
-            ask(f"{url}/health/ready")
+            fetch(f"{url}/health/ready")
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
         else:
@@ -106,7 +106,7 @@ def test_a_real_server(store_path: Path, model_file: Path, market: pl.DataFrame,
         url = f"http://127.0.0.1:{port}"
         try:
             wait_until_ready(url, server)
-            served = ask(f"{url}/v1/score", {"dataset": "us", "model": tomllib.loads(model_file.read_text())})
+            served = fetch(f"{url}/v1/score", {"dataset": "us", "model": tomllib.loads(model_file.read_text())})
         finally:
             server.terminate()
             server.wait(30)

@@ -1,4 +1,4 @@
-"""The service: answers, problems, and an event loop that stays awake."""
+"""The service: responses, errors, and an event loop that is never blocked."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from litestar.testing import TestClient
 
 from factorloom.api.http import route
-from factorloom.api.http.answer import ARROW
 from factorloom.api.http.app import create_app
+from factorloom.api.http.response import ARROW
 from factorloom.api.http.schema import MAX_FACTORS
 from factorloom.expressions.parse import parse
 from factorloom.storage.store import Store
@@ -61,13 +61,13 @@ def test_a_model_has_no_more_factors_than_a_request(client: Client) -> None:
         return {"dataset": "us", "model": {"name": "many", "factors": factors}}
 
     assert client.post("/v1/score", json=body(MAX_FACTORS, "ts_delay(close, {})")).status_code == 200
-    for text in ("ts_delay(close, {})", "not looked at"):
+    for text in ("ts_delay(close, {})", "not parsed"):
         problem = refused(client.post("/v1/score", json=body(MAX_FACTORS + 1, text)), 400)
         assert problem["detail"] == "the model has 101 factors: more than 100"
         assert "factorloom score" in problem["hint"]
 
 
-def test_validate_tells_what_is_known(client: Client) -> None:
+def test_validate_describes_a_factor(client: Client) -> None:
     body = {"factors": {"m": "ts_ema(close,20)/close-1"}, "dataset": "us"}
     assert client.post("/v1/factors/validate", json=body).json()["factors"]["m"] == {
         "expression": "ts_ema(close, 20) / close - 1",
@@ -80,7 +80,7 @@ def test_validate_tells_what_is_known(client: Client) -> None:
     }
 
 
-def test_validate_places_the_fault(client: Client) -> None:
+def test_validate_gives_the_position_of_an_error(client: Client) -> None:
     problem = refused(client.post("/v1/factors/validate", json={"factors": {"m": "1 + ts_std(close, 1)"}}), 400)
     assert problem["type"] == "urn:factorloom:window-error"
     assert problem["position"] == 18
@@ -96,9 +96,9 @@ def test_query_in_json_and_arrow(client: Client, store: Store) -> None:
     assert table["rows"] == expected.height > 0
     assert table["columns"]["m"] == expected["m"].to_list()
     assert table["columns"]["date"] == [day.isoformat() for day in expected["date"]]
-    answer = client.post("/v1/query", json=body, headers={"accept": ARROW})
-    assert answer.headers["content-type"] == ARROW
-    assert pl.read_ipc_stream(io.BytesIO(answer.content)).equals(expected)
+    response = client.post("/v1/query", json=body, headers={"accept": ARROW})
+    assert response.headers["content-type"] == ARROW
+    assert pl.read_ipc_stream(io.BytesIO(response.content)).equals(expected)
 
 
 def test_missing_is_null(client: Client) -> None:
@@ -114,14 +114,14 @@ def model_of(factor: object) -> dict[str, object]:
 DEEP = "(" * 9_000 + "close" + ")" * 9_000
 BAD: list[tuple[str, dict[str, Any], int, str]] = [
     ("/v1/query", {"dataset": "uk", "factors": {"m": "close"}}, 404, "no dataset 'uk'"),
-    ("/v1/query", {"dataset": "../etc", "factors": {"m": "close"}}, 404, "cannot name a dataset"),
+    ("/v1/query", {"dataset": "../etc", "factors": {"m": "close"}}, 404, "not a valid dataset name"),
     ("/v1/query", {"dataset": "us", "factors": {"m": "ts_lead(close, 5)"}}, 400, "looks ahead: ts_lead"),
     ("/v1/query", {"dataset": "us", "factors": {"m": "clsoe"}}, 400, "no column 'clsoe'"),
     ("/v1/query", {"dataset": "us", "factors": {"m": "sector"}}, 400, "holds categories"),
     ("/v1/query", {"dataset": "us", "factors": {"m": DEEP}}, 400, "nested too deep"),
     ("/v1/query", {"dataset": "us", "factors": {"m": "abs(" * 10_000}}, 400, "too long"),
     ("/v1/query", {"dataset": "us", "factors": {"m": "ts_mean(close, 99999)"}}, 400, "at most 5,000"),
-    ("/v1/query", {"dataset": "us", "factors": {"symbol": "close"}}, 400, "cannot name a factor"),
+    ("/v1/query", {"dataset": "us", "factors": {"symbol": "close"}}, 400, "not a valid factor name"),
     ("/v1/query", {"dataset": "us", "factors": {}}, 400, "factors"),
     ("/v1/query", {"dataset": "us", "factors": {f"f{k}": "close" for k in range(101)}}, 400, "factors"),
     ("/v1/query", {"dataset": "us", "factors": {"m": "close"}, "symbols": ["NOBODY"]}, 400, "no symbol 'NOBODY'"),
@@ -166,13 +166,13 @@ def test_other_problems(client: Client) -> None:
     refused(client.post("/v1/query", json=body, headers={"accept": "text/html"}), 406)
 
 
-def test_answers_that_are_too_large_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_responses_that_are_too_large_are_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(route, "MAX_CELLS", 1_000)
     body = {"dataset": "us", "factors": {"m": "close"}}
     assert "more than 1,000 values" in refused(client.post("/v1/query", json=body), 400)["detail"]
 
 
-def test_a_fault_of_ours_tells_no_secrets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_reveals_no_details(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(self: Store) -> pl.DataFrame:
         raise ZeroDivisionError("secret")
 
@@ -182,14 +182,14 @@ def test_a_fault_of_ours_tells_no_secrets(client: Client, monkeypatch: pytest.Mo
     assert "secret" not in json.dumps(problem)
 
 
-def test_the_loop_answers_while_a_computation_runs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The computation waits until the other request has been answered: it can only end if the loop is free."""
-    started, answered = threading.Event(), threading.Event()
+def test_the_event_loop_is_free_while_a_computation_runs(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The computation waits for the response to another request, so it can only end if the event loop is free."""
+    started, responded = threading.Event(), threading.Event()
     compute = Store.compute
 
     def slow(self: Store, *args: Any, **kwargs: Any) -> pl.DataFrame:
         started.set()
-        assert answered.wait(60)
+        assert responded.wait(60)
         return compute(self, *args, **kwargs)
 
     monkeypatch.setattr(Store, "compute", slow)
@@ -198,14 +198,14 @@ def test_the_loop_answers_while_a_computation_runs(client: Client, monkeypatch: 
         waiting = pool.submit(client.post, "/v1/query", json=body)
         assert started.wait(60)
         assert client.get("/health/live").status_code == 200
-        answered.set()
+        responded.set()
         assert waiting.result().status_code == 200
 
 
-def test_an_answer_names_the_version_that_its_values_belong_to(
+def test_a_response_has_the_version_of_its_values(
     client: Client, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A load comes in after the computation began: the values are computed again, on the new bars."""
+    """A load is committed during the computation: the values are computed again, on the new bars."""
     compute, loads = Store.compute, iter([7.0])
     last = store.panel("us").frame.tail(1).select("symbol", "date")
 
@@ -226,10 +226,10 @@ def test_many_clients_at_once(client: Client) -> None:
         {"dataset": "us", "factors": {"m": f"ts_mean(close, {2 + k % 4})"}, "start": "2025-12-31"} for k in range(24)
     ]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda body: client.post("/v1/query", json=body), bodies))
-    assert [answer.status_code for answer in answers] == [200] * 24
+        responses = list(pool.map(lambda body: client.post("/v1/query", json=body), bodies))
+    assert [response.status_code for response in responses] == [200] * 24
     for k in range(4):
-        assert len({answer.text for answer in answers[k::4]}) == 1
+        assert len({response.text for response in responses[k::4]}) == 1
 
 
 json_values = st.recursive(

@@ -1,7 +1,8 @@
-"""The benchmark end to end on tiny markets."""
+"""The benchmark end to end on tiny workloads."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,11 @@ from factorloom.api.cli.command import run as command
 from factorloom.bench import engine, job
 from factorloom.bench.engine import Options, Report, run
 from factorloom.bench.job import Job, Result, measure
-from factorloom.bench.market import Market
+from factorloom.bench.workload import Workload
 from factorloom.expressions.errors import ArgumentError
 
-TINY = Market(symbols=20, bars=100)
+TINY = Workload(symbols=20, bars=100)
+RESULTS = sorted((Path(__file__).parents[2] / "bench" / "results").glob("*.json"))
 
 
 def test_the_command_measures_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,56 +27,64 @@ def test_the_command_measures_shows_and_writes(tmp_path: Path, capsys: pytest.Ca
     report = msgspec.json.decode(file.read_bytes(), type=Report)
     result = report.sets["alpha101"]["factorloom"]
     assert (result.rows, result.factors, result.error) == (2000, 101, "")
-    assert result.together and 0 < result.together.warm <= result.together.first < result.started
+    assert result.all_factors and 0 < result.all_factors.warm <= result.all_factors.first < result.startup
     assert report.machine.versions["polars"]
     assert str(Path.home()) not in file.read_text()
     shown = capsys.readouterr().out
     assert "alpha101" in shown and "2,000" in shown
 
 
-def test_what_is_asked_for_becomes_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_options_select_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs: list[Job] = []
 
-    def note(job: Job, cache: Path | None = None) -> Result:
+    def record(job: Job, cache: Path | None = None) -> Result:
         jobs.append(job)
-        return Result(rows=job.market.symbols * job.market.bars, factors=job.factors or 158)
+        return Result(rows=job.workload.symbols * job.workload.bars, factors=job.factors or 158)
 
-    monkeypatch.setattr(engine, "measure", note)
-    report = run(Options(market=Market(4000, 2520), threads=2))
+    monkeypatch.setattr(engine, "measure", record)
+    report = run(Options(workload=Workload(4000, 2520), threads=2))
     assert set(report.sets["alpha101"]) == {"factorloom", "qweave", "kunquant", "polars-ta"}
     assert set(report.sets["gtja191"]) == {"factorloom", "qweave"}
     assert set(report.operators) == {"factorloom", "polars"}
     assert list(report.scaling["rows"]) == [630_000, 2_520_000, 10_080_000]
     assert list(report.scaling["factors"]) == [20, 60, 158]
     assert list(report.scaling["threads"]) == [1, 2]
-    assert [job.market for job in jobs if job.repeats == 1] == [Market(500, 1260)] * 2
-    assert len(jobs) == len(set(jobs)) + 1, "only the fresh processes are started twice"
+    assert [job.workload for job in jobs if job.repeats == 1] == [Workload(500, 1260)] * 2
+    assert len(jobs) == len(set(jobs)) + 1, "only the startup job runs twice"
+
+
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
+def test_stored_results_are_complete_reports(path: Path) -> None:
+    report = msgspec.json.decode(path.read_bytes(), type=Report)
+    assert json.loads(msgspec.json.encode(report)) == json.loads(path.read_bytes())
 
 
 @pytest.mark.parametrize("wrong", [{"set": "none"}, {"set": "operators"}, {"peers": "qweave,pandas"}], ids=str)
-def test_an_unknown_name_is_refused(wrong: dict[str, str]) -> None:
+def test_an_unknown_name_is_rejected(wrong: dict[str, str]) -> None:
     with pytest.raises(ArgumentError, match="must be all or some of"):
-        run(Options(market=TINY, **wrong))  # type: ignore[arg-type]
+        run(Options(workload=TINY, **wrong))  # type: ignore[arg-type]
 
 
-def test_what_is_not_installed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "installed", lambda name: False)
-    assert measure(Job(engine="qweave", set="alpha158", market=TINY)).error == "not installed"
+def test_an_engine_that_is_not_installed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "is_installed", lambda name: False)
+    assert measure(Job(engine="qweave", set="alpha158", workload=TINY)).error == "not installed"
 
 
-def test_what_fails_is_reported() -> None:
-    error = measure(Job(engine="polars", set="alpha101", market=TINY)).error
-    assert error == "polars has none of these factors"
+def test_a_failed_job_is_reported() -> None:
+    error = measure(Job(engine="polars", set="alpha101", workload=TINY)).error
+    assert error == "polars supports none of these factors"
 
 
-def test_what_takes_too_much_memory_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "MEMORY", 1e6)
-    assert measure(Job(engine="polars", set="operators", market=TINY, singly=True)).error.startswith("took more than")
+def test_a_process_over_the_memory_limit_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "MEMORY_LIMIT", 1e6)
+    assert measure(Job(engine="polars", set="operators", workload=TINY, each_factor=True)).error.startswith(
+        "took more than"
+    )
 
 
-def test_polars_gives_the_same_values_for_every_operator_it_has() -> None:
-    result = measure(Job(engine="polars", set="operators", market=TINY, singly=True, check=True, repeats=1))
+def test_polars_gives_the_same_values_for_every_operator_that_it_supports() -> None:
+    result = measure(Job(engine="polars", set="operators", workload=TINY, each_factor=True, check=True, repeats=1))
     assert result.error == ""
-    compared = {name: found for name, found in result.agreement.items() if found.difference is not None}
+    compared = {name: each for name, each in result.agreement.items() if each.difference is not None}
     assert len(compared) >= 30
-    assert [name for name, found in compared.items() if not found.equal] == []
+    assert [name for name, each in compared.items() if not each.equal] == []

@@ -1,7 +1,7 @@
-"""What operators on windows and cross-sections give in exact arithmetic.
+"""Exact results of operators on windows and cross-sections.
 
-Sums and products are fractions; roots and logarithms have 50 digits. `RULES` is the table of what `test_digits.py`
-measures, and relative to what; `SCALES` says why.
+Sums and products are fractions; square roots and logarithms have 50 digits. `RULES` lists what `test_digits.py`
+measures and what the errors are relative to; `SCALES` gives the reasons.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from factorloom.expressions.operator import find
 
 Array = npt.NDArray[np.float64]
 Cells = list[Fraction | None]
-Truth = Callable[["Sample", int], Fraction | None]
+Exact = Callable[["Sample", int], Fraction | None]
 Scale = Callable[["Sample", int, "Rule", Fraction], Fraction]
 
-WINDOW, ENOUGH = 20, 4
+WINDOW, MIN_SAMPLES = 20, 4
 DIGITS = Context(prec=50)
 NORMAL_MAD = Fraction(1.482602218505602)
 EXPOSURE, WEIGHT = np.random.default_rng(12).normal(0, 1, WINDOW), np.random.default_rng(13).uniform(1, 9, WINDOW)
-"""What the members of a cross-section have besides `x` and `y`."""
+"""Columns of a cross-section besides `x` and `y`."""
 
 
 def root(value: Fraction) -> Fraction:
@@ -47,10 +47,10 @@ def _decimal(value: Fraction) -> Decimal:
 
 
 class Sample:
-    """The last bars of two series, `None` where a value is missing, or one cross-section; what is before it, too."""
+    """A window of two series or one cross-section, `None` where a value is missing, with the previous window."""
 
-    def __init__(self, x: Cells, y: Cells, before: Sample | None = None) -> None:
-        self.x, self.y, self.before = x, y, before
+    def __init__(self, x: Cells, y: Cells, previous: Sample | None = None) -> None:
+        self.x, self.y, self.previous = x, y, previous
 
     @functools.cached_property
     def values(self) -> list[Fraction]:
@@ -58,8 +58,8 @@ class Sample:
 
     @functools.cached_property
     def absolute(self) -> Sample:
-        """The same for `|x|`."""
-        return Sample([value and abs(value) for value in self.x], self.y, self.before and self.before.absolute)
+        """The same sample with `|x|`."""
+        return Sample([value and abs(value) for value in self.x], self.y, self.previous and self.previous.absolute)
 
     @functools.cached_property
     def centred(self) -> Sample:
@@ -91,23 +91,23 @@ class Sample:
 
     @functools.cached_property
     def on_time(self) -> Line:
-        return Line(self.x, [Fraction(place) for place in range(WINDOW)])
+        return Line(self.x, [Fraction(position) for position in range(WINDOW)])
 
     @functools.cached_property
     def on_past(self) -> Line:
-        """On itself one bar before."""
-        return Line(self.x, self.before.x if self.before else [None] * WINDOW)
+        """On `x` one bar earlier."""
+        return Line(self.x, self.previous.x if self.previous else [None] * WINDOW)
 
     @functools.cached_property
-    def seen(self) -> tuple[int, Fraction, Fraction]:
-        """How many values there were so far, their sum, and their product."""
-        count, total, product = self.before.seen if self.before else (0, Fraction(0), Fraction(1))
-        now = self.x[-1]
-        return (count, total, product) if now is None else (count + 1, total + now, product * now)
+    def history(self) -> tuple[int, Fraction, Fraction]:
+        """Number, sum and product of all values up to the current bar."""
+        count, total, product = self.previous.history if self.previous else (0, Fraction(0), Fraction(1))
+        current = self.x[-1]
+        return (count, total, product) if current is None else (count + 1, total + current, product * current)
 
     @functools.cached_property
     def residuals(self) -> list[Fraction | None]:
-        """What a weighted regression on `y`, another exposure and an intercept leaves of `x`."""
+        """Residuals of a weighted regression of `x` on `y`, another exposure and an intercept."""
         rows: list[list[Fraction] | None] = [
             None if x is None or y is None else [Fraction(1), y, Fraction(other), x]
             for x, y, other in zip(self.x, self.y, EXPOSURE.tolist(), strict=True)
@@ -122,20 +122,21 @@ def moment(s: Sample, power: int) -> Fraction:
 
 
 @functools.cache
-def faded(s: Sample, window: int) -> tuple[Fraction, Fraction, Fraction]:
+def ewm_moments(s: Sample, window: int) -> tuple[Fraction, Fraction, Fraction]:
     """Exponentially weighted mean, mean of squares, and sum of squared weights."""
-    mean, squares, weights = faded(s.before, window) if s.before else (Fraction(0), Fraction(0), Fraction(0))
-    now, new = s.x[-1], Fraction(2, window + 1)
-    if now is None:
+    start = (Fraction(0), Fraction(0), Fraction(0))
+    mean, squares, weights = ewm_moments(s.previous, window) if s.previous else start
+    x, alpha = s.x[-1], Fraction(2, window + 1)
+    if x is None:
         return mean, squares, weights
-    if s.seen[0] == 1:
-        return now, now * now, Fraction(1)
-    old = 1 - new
-    return old * mean + new * now, old * squares + new * now * now, old * old * weights + new * new
+    if s.history[0] == 1:
+        return x, x * x, Fraction(1)
+    beta = 1 - alpha
+    return beta * mean + alpha * x, beta * squares + alpha * x * x, beta * beta * weights + alpha * alpha
 
 
 class Line:
-    """Least squares of `x` on `y`, where both are present."""
+    """Least-squares line of `x` on `y`, over the bars where both are present."""
 
     def __init__(self, x: Cells, y: Cells) -> None:
         self.x_now, self.y_now = x[-1], y[-1]
@@ -145,22 +146,23 @@ class Line:
             return
         self.largest = max(abs(a) for a, _ in pairs)
         self.mean_x, self.mean_y = (sum(side, Fraction(0)) / self.n for side in zip(*pairs, strict=True))
-        apart = [(a - self.mean_x, b - self.mean_y) for a, b in pairs]
+        centred = [(a - self.mean_x, b - self.mean_y) for a, b in pairs]
         self.xx, self.yy, self.xy = (
-            sum((pair[i] * pair[j] for pair in apart), Fraction(0)) / (self.n - 1 or 1)
+            sum((pair[i] * pair[j] for pair in centred), Fraction(0)) / (self.n - 1 or 1)
             for i, j in ((0, 0), (1, 1), (0, 1))
         )
 
     @functools.cached_property
-    def steep(self) -> Fraction:
+    def slope_scale(self) -> Fraction:
+        """The slope if the correlation were 1."""
         return root(self.xx / self.yy)
 
-    def parts(self, is_intercept: bool) -> Fraction:
-        """The size of what a point of the line is made of."""
+    def size(self, is_intercept: bool) -> Fraction:
+        """The size of the terms of a point on the line."""
         y = Fraction(0) if is_intercept or self.y_now is None else self.y_now
-        return self.largest + self.steep * abs(y - self.mean_y)
+        return self.largest + self.slope_scale * abs(y - self.mean_y)
 
-    def at(self, y: Fraction | None) -> Fraction | None:
+    def point(self, y: Fraction | None) -> Fraction | None:
         return None if y is None else self.mean_x + self.xy / self.yy * (y - self.mean_y)
 
     def value(self, name: str) -> Fraction | None:
@@ -171,49 +173,49 @@ class Line:
             return (self.xy / root(both) if name == "corr" else self.xy**2 / both) if both else None
         if not self.yy:
             return None
-        fitted = self.at(self.y_now)
+        fitted = self.point(self.y_now)
         return {
             "slope": self.xy / self.yy,
-            "intercept": self.at(Fraction(0)),
+            "intercept": self.point(Fraction(0)),
             "fitted": fitted,
             "residual": None if self.x_now is None or fitted is None else self.x_now - fitted,
         }[name]
 
 
 def residuals_of(rows: list[list[Fraction] | None], size: int = 3) -> list[Fraction | None]:
-    """What regressors, the first `size` of every row, leave of its last, by elimination in the normal equations."""
-    there = [(row, Fraction(WEIGHT[k])) for k, row in enumerate(rows) if row]
-    if len(there) <= size:
+    """Residuals of the last column on the first `size` columns, by elimination in the normal equations."""
+    present = [(row, Fraction(WEIGHT[k])) for k, row in enumerate(rows) if row]
+    if len(present) <= size:
         return [None] * len(rows)
-    table = [[sum((w * r[i] * r[j] for r, w in there), Fraction(0)) for j in range(size + 1)] for i in range(size)]
+    table = [[sum((w * r[i] * r[j] for r, w in present), Fraction(0)) for j in range(size + 1)] for i in range(size)]
     for i in range(size):
         for other in range(size):
             if table[i][i] and other != i:
-                share = table[other][i] / table[i][i]
-                table[other] = [a - share * b for a, b in zip(table[other], table[i], strict=True)]
-    # A regressor that those before it explain has nothing left, and changes nothing.
-    found = [table[i][size] / table[i][i] if table[i][i] else Fraction(0) for i in range(size)]
-    return [row and row[size] - sum(map(Fraction.__mul__, row, found), Fraction(0)) for row in rows]  # type: ignore[misc]
+                ratio = table[other][i] / table[i][i]
+                table[other] = [a - ratio * b for a, b in zip(table[other], table[i], strict=True)]
+    # A column that depends on those before it has a pivot of 0 and gets the coefficient 0.
+    coefficients = [table[i][size] / table[i][i] if table[i][i] else Fraction(0) for i in range(size)]
+    return [row and row[size] - sum(map(Fraction.__mul__, row, coefficients), Fraction(0)) for row in rows]  # type: ignore[misc]
 
 
 def samples(x: Array, y: Array) -> Iterator[Sample]:
-    """The window of every bar, padded where the series is young."""
+    """The window of every bar, padded with missing values at the start of the series."""
     start: Cells = [None] * WINDOW
     a, b = (start + [None if math.isnan(v) else Fraction(v) for v in side.tolist()] for side in (x, y))
-    before = None
+    previous = None
     for i in range(x.size):
-        before = Sample(a[i + 1 : i + 1 + WINDOW], b[i + 1 : i + 1 + WINDOW], before)
-        yield before
+        previous = Sample(a[i + 1 : i + 1 + WINDOW], b[i + 1 : i + 1 + WINDOW], previous)
+        yield previous
 
 
-# --- what is true --------------------------------------------------------------------------------------------------
+# --- exact results --------------------------------------------------------------------------------------------------
 
 
 class Rule(NamedTuple):
-    """An operator's call, what it gives for the member `k` of a sample (the last one: now), and the size of 1 there."""
+    """A call of an operator, its exact result for member `k` of a sample (-1: the current bar), and its scale."""
 
     call: str
-    truth: Truth
+    exact: Exact
     scale: str
 
     @property
@@ -222,8 +224,8 @@ class Rule(NamedTuple):
 
     @property
     def factor(self) -> fl.Factor:
-        asks = "min_samples" in find(self.operator).signature.parameters
-        return fl.parse(f"{self.call[:-1]}, min_samples={ENOUGH})" if asks else self.call)
+        takes_min_samples = "min_samples" in find(self.operator).signature.parameters
+        return fl.parse(f"{self.call[:-1]}, min_samples={MIN_SAMPLES})" if takes_min_samples else self.call)
 
     @property
     def is_cross(self) -> bool:
@@ -234,50 +236,50 @@ class Rule(NamedTuple):
         return find(self.operator).unbounded
 
 
-def of_values(find_: Callable[[Sample], Fraction | None], *, now: bool = False) -> Truth:
-    """What needs enough values of `x`, and `now` the current one."""
-    return lambda s, k: find_(s) if len(s.values) >= ENOUGH and not (now and s.x[k] is None) else None
+def of_values(result: Callable[[Sample], Fraction | None], *, current: bool = False) -> Exact:
+    """A result that needs `MIN_SAMPLES` values of `x` and, with `current`, the current one."""
+    return lambda s, k: result(s) if len(s.values) >= MIN_SAMPLES and not (current and s.x[k] is None) else None
 
 
-def of_line(line: Callable[[Sample], Line], value: str) -> Truth:
-    return lambda s, _: line(s).value(value) if line(s).n >= ENOUGH else None
+def of_line(line: Callable[[Sample], Line], value: str) -> Exact:
+    return lambda s, _: line(s).value(value) if line(s).n >= MIN_SAMPLES else None
 
 
-def of_member(find_: Callable[[Sample, Fraction], Fraction | None]) -> Truth:
-    """What every present member of a section has."""
+def of_member(result: Callable[[Sample, Fraction], Fraction | None]) -> Exact:
+    """A result of every present member of a cross-section."""
 
-    def truth(s: Sample, k: int) -> Fraction | None:
+    def exact(s: Sample, k: int) -> Fraction | None:
         member = s.x[k]
-        return None if member is None or len(s.values) < 2 else find_(s, member)
+        return None if member is None or len(s.values) < 2 else result(s, member)
 
-    return truth
-
-
-def of_all(find_: Callable[[Sample], Fraction | None]) -> Truth:
-    return of_member(lambda s, _: find_(s))
+    return exact
 
 
-def of_pair(find_: Callable[[Fraction, Fraction], Fraction], periods: int) -> Truth:
-    """What needs the current value and an older one."""
+def of_section(result: Callable[[Sample], Fraction | None]) -> Exact:
+    return of_member(lambda s, _: result(s))
 
-    def truth(s: Sample, _: int) -> Fraction | None:
+
+def of_pair(result: Callable[[Fraction, Fraction], Fraction], periods: int) -> Exact:
+    """A result that needs the current value and an earlier one."""
+
+    def exact(s: Sample, _: int) -> Fraction | None:
         new, old = s.x[-1], s.x[-1 - periods]
-        return None if new is None or old is None else find_(new, old)
+        return None if new is None or old is None else result(new, old)
 
-    return truth
-
-
-def of_seen(find_: Callable[[Sample], Fraction]) -> Truth:
-    return lambda s, _: find_(s) if s.seen[0] >= ENOUGH else None
+    return exact
 
 
-def weighted(weight: Callable[[Sample], Iterable[Fraction | None]]) -> Truth:
-    def truth(s: Sample, _: int) -> Fraction | None:
+def of_history(result: Callable[[Sample], Fraction]) -> Exact:
+    return lambda s, _: result(s) if s.history[0] >= MIN_SAMPLES else None
+
+
+def weighted(weight: Callable[[Sample], Iterable[Fraction | None]]) -> Exact:
+    def exact(s: Sample, _: int) -> Fraction | None:
         pairs = [(v, w) for v, w in zip(s.x, weight(s), strict=True) if v is not None and w is not None]
         total = sum((w for _, w in pairs), Fraction(0))
-        return sum((v * w for v, w in pairs), Fraction(0)) / total if len(pairs) >= ENOUGH and total else None
+        return sum((v * w for v, w in pairs), Fraction(0)) / total if len(pairs) >= MIN_SAMPLES and total else None
 
-    return truth
+    return exact
 
 
 def skewness(s: Sample) -> Fraction | None:
@@ -287,29 +289,29 @@ def skewness(s: Sample) -> Fraction | None:
 
 def kurtosis(s: Sample) -> Fraction | None:
     n, second = len(s.values), moment(s, 2)
-    share = Fraction(n - 1, (n - 2) * (n - 3))
-    return share * ((n + 1) * moment(s, 4) / second**2 - 3 * (n - 1)) if second else None
+    factor = Fraction(n - 1, (n - 2) * (n - 3))
+    return factor * ((n + 1) * moment(s, 4) / second**2 - 3 * (n - 1)) if second else None
 
 
-def between(s: Sample, q: float) -> tuple[Fraction, Fraction, Fraction]:
-    """The two values beside a quantile, and its place from the lower to the upper one."""
-    order, place = sorted(s.values), Fraction(q) * (len(s.values) - 1)
-    below = math.floor(place)
-    return order[below], order[min(below + 1, len(order) - 1)], place - below
+def neighbours(s: Sample, q: float) -> tuple[Fraction, Fraction, Fraction]:
+    """The values below and above a quantile, and its position between them, from 0 to 1."""
+    ascending, position = sorted(s.values), Fraction(q) * (len(s.values) - 1)
+    below = math.floor(position)
+    return ascending[below], ascending[min(below + 1, len(ascending) - 1)], position - below
 
 
 def quantile(s: Sample, q: float) -> Fraction:
-    low, high, share = between(s, q)
-    return low + (high - low) * share
+    low, high, position = neighbours(s, q)
+    return low + (high - low) * position
 
 
 def entropy(s: Sample, bins: int = 10) -> Fraction:
     low, high = min(s.values), max(s.values)
     if low == high:
         return Fraction(0)
-    places = [min(math.floor((value - low) * bins / (high - low)), bins - 1) for value in s.values]
-    shares = [Fraction(places.count(place), len(places)) for place in set(places)]
-    return -sum((share * log(share) for share in shares), Fraction(0))
+    codes = [min(math.floor((value - low) * bins / (high - low)), bins - 1) for value in s.values]
+    frequencies = [Fraction(codes.count(code), len(codes)) for code in set(codes)]
+    return -sum((p * log(p) for p in frequencies), Fraction(0))
 
 
 def drawdown(s: Sample) -> Fraction:
@@ -322,26 +324,26 @@ def range_of_sums(s: Sample) -> Fraction:
     return max(sums) - min(sums)
 
 
-def left_by_y(s: Sample, _: int) -> Fraction | None:
-    """What a line leaves of the current value, and the mean where there is no line."""
+def residual_on_y(s: Sample, _: int) -> Fraction | None:
+    """The residual of the current value on `y`; for a constant `y` its difference from the mean."""
     x, y, line = s.x[-1], s.y[-1], s.on_y
-    if x is None or y is None or line.n < ENOUGH:
+    if x is None or y is None or line.n < MIN_SAMPLES:
         return None
     return line.value("residual") if line.yy else x - line.mean_x
 
 
-def place_in_range(s: Sample) -> Fraction | None:
+def position_in_range(s: Sample) -> Fraction | None:
     low, high = min(s.values), max(s.values)
     assert s.x[-1] is not None
     return (s.x[-1] - low) / (high - low) if high > low else None
 
 
-def score(s: Sample, member: Fraction | None) -> Fraction | None:
+def zscore(s: Sample, member: Fraction | None) -> Fraction | None:
     assert member is not None
     return (member - s.mean) / s.std if s.std else None
 
 
-def robust_score(s: Sample, member: Fraction) -> Fraction | None:
+def robust_zscore(s: Sample, member: Fraction) -> Fraction | None:
     return (member - s.median) / (NORMAL_MAD * s.mad) if s.mad else None
 
 
@@ -349,61 +351,61 @@ def total(s: Sample) -> Fraction:
     return sum(s.values, Fraction(0))
 
 
-def faded_std(s: Sample, window: int) -> Fraction:
-    mean, squares, weights = faded(s, window)
+def ewm_std(s: Sample, window: int) -> Fraction:
+    mean, squares, weights = ewm_moments(s, window)
     return root((squares - mean * mean) / (1 - weights))
 
 
-def in_doubles(find_: Callable[[Sample], Fraction]) -> Truth:
-    """What is missing where it overflows."""
-    return lambda s, _: value if s.x[-1] is not None and abs(value := find_(s)) <= sys.float_info.max else None
+def unless_overflow(result: Callable[[Sample], Fraction]) -> Exact:
+    """A result that is missing if it overflows Float64."""
+    return lambda s, _: value if s.x[-1] is not None and abs(value := result(s)) <= sys.float_info.max else None
 
 
-# --- what is measured, and relative to what ------------------------------------------------------------------------
+# --- rules and scales ------------------------------------------------------------------------
 
-ITSELF, ONE, MORE, SAME = "itself", "1", "1 + itself", "the same of |x|"
-NEIGHBOUR, FARTHEST = "the larger value beside it", "the largest distance from the mean"
-SPREAD, SPREADS, STEEP, LINE = "std(x)", "std(x) * std(y)", "std(x) / std(y)", "the parts of the line"
+RESULT, ONE, ONE_PLUS_RESULT, RESULT_OF_ABS = "the result", "1", "1 + the result", "the result for |x|"
+NEIGHBOUR, LARGEST_DEVIATION = "the larger neighbour", "the largest deviation from the mean"
+STD, STD_PRODUCT, STD_RATIO, LINE = "std(x)", "std(x) * std(y)", "std(x) / std(y)", "the terms of the line"
 
 QUANTILES = {"ts_quantile": 0.3, "ts_median": 0.5}
 SCALES: dict[str, tuple[Scale, str]] = {
-    ITSELF: (
-        lambda s, k, rule, true: abs(true),
-        "Terms of one sign, or differences of two values: nothing cancels in between.",
+    RESULT: (
+        lambda s, k, rule, exact: abs(exact),
+        "A sum of terms of one sign, or a difference of two values: no intermediate result cancels.",
     ),
     ONE: (
         lambda *_: Fraction(1),
-        "A pure number, made of values over their own spread, peak or number, that may cancel to 0.",
+        "A pure number, because values are divided by their own spread, peak or count. It may cancel to 0.",
     ),
-    MORE: (lambda s, k, rule, true: 1 + abs(true), "The same, where it may also be large."),
-    SAME: (
-        lambda s, k, rule, true: rule.truth(s.absolute, k) or Fraction(0),
-        "A sum of values of both signs cancels; this is what it would be if it did not.",
+    ONE_PLUS_RESULT: (lambda s, k, rule, exact: 1 + abs(exact), "As above, but the result may also be large."),
+    RESULT_OF_ABS: (
+        lambda s, k, rule, exact: rule.exact(s.absolute, k) or Fraction(0),
+        "A sum of values of both signs may cancel; this is its size without cancellation.",
     ),
     NEIGHBOUR: (
-        lambda s, k, rule, true: max(map(abs, between(s, QUANTILES[rule.operator])[:2])),
-        "It is interpolated between two values of the window, which may have both signs. No other value counts.",
+        lambda s, k, rule, exact: max(map(abs, neighbours(s, QUANTILES[rule.operator])[:2])),
+        "The result is interpolated between two values of the window, which may have opposite signs.",
     ),
-    FARTHEST: (
-        lambda s, k, rule, true: max(abs(value - s.mean) for value in s.values),
-        "One value may be the mean; the level counts for nothing.",
+    LARGEST_DEVIATION: (
+        lambda s, k, rule, exact: max(abs(value - s.mean) for value in s.values),
+        "A value may be equal to the mean; the level must not matter.",
     ),
-    SPREAD: (
-        lambda s, k, rule, true: root(line_of(s, rule).xx),
-        "A good fit leaves little; the level counts for nothing.",
+    STD: (
+        lambda s, k, rule, exact: root(line_of(s, rule).xx),
+        "After a good fit the residual is small; the level must not matter.",
     ),
-    SPREADS: (lambda s, k, rule, true: root(s.on_y.xx * s.on_y.yy), "Uncorrelated inputs cancel to 0."),
-    STEEP: (
-        lambda s, k, rule, true: line_of(s, rule).steep,
-        "The slope if the correlation were 1; uncorrelated inputs cancel to 0. `y` of a trend is time.",
+    STD_PRODUCT: (lambda s, k, rule, exact: root(s.on_y.xx * s.on_y.yy), "Uncorrelated inputs cancel to 0."),
+    STD_RATIO: (
+        lambda s, k, rule, exact: line_of(s, rule).slope_scale,
+        "The slope if the correlation were 1; uncorrelated inputs cancel to 0. For a trend, `y` is time.",
     ),
     LINE: (
-        lambda s, k, rule, true: line_of(s, rule).parts("intercept" in rule.call),
-        "`max(|x|) + std(x) / std(y) * |y - mean(y)|`, with the `y` where the line is read, 0 for an intercept: the "
-        "mean, and the way from it along the line.",
+        lambda s, k, rule, exact: line_of(s, rule).size("intercept" in rule.call),
+        "`max(|x|) + std(x) / std(y) * |y - mean(y)|`, where `y` is the point at which the line is evaluated (0 for an "
+        "intercept): the size of the mean, and of the step from it along the line.",
     ),
 }
-LINES = {"slope": STEEP, "intercept": LINE, "fitted": LINE, "residual": SPREAD, "rsquared": ONE}
+LINES = {"slope": STD_RATIO, "intercept": LINE, "fitted": LINE, "residual": STD, "rsquared": ONE}
 
 
 def line_of(s: Sample, rule: Rule) -> Line:
@@ -411,47 +413,47 @@ def line_of(s: Sample, rule: Rule) -> Line:
 
 
 RULES = (
-    Rule("ts_sum(x, 20)", of_values(total), SAME),
-    Rule("ts_mean(x, 20)", of_values(lambda s: s.mean), SAME),
-    Rule("ts_product(x, 20)", of_values(lambda s: math.prod(s.values, start=Fraction(1))), ITSELF),
-    Rule("ts_var(x, 20)", of_values(lambda s: s.variance), ITSELF),
-    Rule("ts_std(x, 20)", of_values(lambda s: s.std), ITSELF),
+    Rule("ts_sum(x, 20)", of_values(total), RESULT_OF_ABS),
+    Rule("ts_mean(x, 20)", of_values(lambda s: s.mean), RESULT_OF_ABS),
+    Rule("ts_product(x, 20)", of_values(lambda s: math.prod(s.values, start=Fraction(1))), RESULT),
+    Rule("ts_var(x, 20)", of_values(lambda s: s.variance), RESULT),
+    Rule("ts_std(x, 20)", of_values(lambda s: s.std), RESULT),
     Rule("ts_skew(x, 20)", of_values(skewness), ONE),
     Rule("ts_kurt(x, 20)", of_values(kurtosis), ONE),
-    Rule("ts_zscore(x, 20)", of_values(lambda s: score(s, s.x[-1]), now=True), ONE),
-    Rule("ts_scale(x, 20)", of_values(place_in_range, now=True), ITSELF),
-    Rule("ts_mad(x, 20)", of_values(lambda s: s.mad), ITSELF),
-    Rule("ts_mad(x, 20, around='mean')", of_values(lambda s: total(s.centred.absolute) / len(s.values)), ITSELF),
+    Rule("ts_zscore(x, 20)", of_values(lambda s: zscore(s, s.x[-1]), current=True), ONE),
+    Rule("ts_scale(x, 20)", of_values(position_in_range, current=True), RESULT),
+    Rule("ts_mad(x, 20)", of_values(lambda s: s.mad), RESULT),
+    Rule("ts_mad(x, 20, around='mean')", of_values(lambda s: total(s.centred.absolute) / len(s.values)), RESULT),
     Rule("ts_quantile(x, 20, q=0.3)", of_values(lambda s: quantile(s, 0.3)), NEIGHBOUR),
     Rule("ts_median(x, 20)", of_values(lambda s: s.median), NEIGHBOUR),
     Rule("ts_entropy(x, 20)", of_values(entropy), ONE),
     Rule("ts_drawdown(abs(x), 20)", of_values(drawdown), ONE),
-    Rule("ts_range_of_sums(x, 20)", of_values(range_of_sums), ITSELF),
-    Rule("ts_decay_linear(x, 20)", weighted(lambda s: map(Fraction, range(1, WINDOW + 1))), SAME),
-    Rule("ts_decay_exp(x, 20)", weighted(lambda s: (Fraction(2**k) for k in range(WINDOW))), SAME),
-    Rule("ts_wma(x, abs(y), 20)", weighted(lambda s: (y and abs(y) for y in s.y)), SAME),
-    Rule("ts_cov(x, y, 20)", of_line(lambda s: s.on_y, "cov"), SPREADS),
+    Rule("ts_range_of_sums(x, 20)", of_values(range_of_sums), RESULT),
+    Rule("ts_decay_linear(x, 20)", weighted(lambda s: map(Fraction, range(1, WINDOW + 1))), RESULT_OF_ABS),
+    Rule("ts_decay_exp(x, 20)", weighted(lambda s: (Fraction(2**k) for k in range(WINDOW))), RESULT_OF_ABS),
+    Rule("ts_wma(x, abs(y), 20)", weighted(lambda s: (y and abs(y) for y in s.y)), RESULT_OF_ABS),
+    Rule("ts_cov(x, y, 20)", of_line(lambda s: s.on_y, "cov"), STD_PRODUCT),
     Rule("ts_corr(x, y, 20)", of_line(lambda s: s.on_y, "corr"), ONE),
-    Rule("ts_beta(x, y, 20)", of_line(lambda s: s.on_y, "slope"), STEEP),
+    Rule("ts_beta(x, y, 20)", of_line(lambda s: s.on_y, "slope"), STD_RATIO),
     Rule("ts_autocorr(x, 20)", of_line(lambda s: s.on_past, "corr"), ONE),
     *(Rule(f"ts_trend(x, 20, value='{v}')", of_line(lambda s: s.on_time, v), scale) for v, scale in LINES.items()),
     *(Rule(f"ts_regression(x, y, 20, value='{v}')", of_line(lambda s: s.on_y, v), scale) for v, scale in LINES.items()),
-    Rule("ts_residual(x, y, window=20)", left_by_y, SPREAD),
-    Rule("ts_delta(x, 3)", of_pair(lambda new, old: new - old, 3), ITSELF),
-    Rule("ts_pct_change(x, 3)", of_pair(lambda new, old: new / old - 1, 3), MORE),
-    Rule("ts_log_return(abs(x), 3)", of_pair(lambda new, old: log(abs(new / old)), 3), MORE),
-    Rule("ts_cumsum(x)", in_doubles(lambda s: s.seen[1]), SAME),
-    Rule("ts_cumprod(x)", in_doubles(lambda s: s.seen[2]), ITSELF),
-    *(Rule(f"ts_ema(x, {n})", of_seen(lambda s, n=n: faded(s, n)[0]), SAME) for n in (4, 20)),  # type: ignore[misc]
-    *(Rule(f"ts_ewm_std(x, {n})", of_seen(lambda s, n=n: faded_std(s, n)), ITSELF) for n in (4, 20)),  # type: ignore[misc]
-    Rule("cs_sum(x)", of_all(total), SAME),
-    Rule("cs_mean(x)", of_all(lambda s: s.mean), SAME),
-    Rule("cs_demean(x)", of_member(lambda s, member: member - s.mean), FARTHEST),
-    Rule("cs_std(x)", of_all(lambda s: s.std), ITSELF),
-    Rule("cs_zscore(x)", of_member(score), ONE),
-    Rule("cs_robust_zscore(x)", of_member(robust_score), MORE),
-    Rule("cs_scale(x)", of_member(lambda s, member: member / total(s.absolute)), ITSELF),
-    Rule("cs_residual(x, y, z, weight=w)", lambda s, k: s.residuals[k], SPREAD),
+    Rule("ts_residual(x, y, window=20)", residual_on_y, STD),
+    Rule("ts_delta(x, 3)", of_pair(lambda new, old: new - old, 3), RESULT),
+    Rule("ts_pct_change(x, 3)", of_pair(lambda new, old: new / old - 1, 3), ONE_PLUS_RESULT),
+    Rule("ts_log_return(abs(x), 3)", of_pair(lambda new, old: log(abs(new / old)), 3), ONE_PLUS_RESULT),
+    Rule("ts_cumsum(x)", unless_overflow(lambda s: s.history[1]), RESULT_OF_ABS),
+    Rule("ts_cumprod(x)", unless_overflow(lambda s: s.history[2]), RESULT),
+    *(Rule(f"ts_ema(x, {n})", of_history(lambda s, n=n: ewm_moments(s, n)[0]), RESULT_OF_ABS) for n in (4, 20)),  # type: ignore[misc]
+    *(Rule(f"ts_ewm_std(x, {n})", of_history(lambda s, n=n: ewm_std(s, n)), RESULT) for n in (4, 20)),  # type: ignore[misc]
+    Rule("cs_sum(x)", of_section(total), RESULT_OF_ABS),
+    Rule("cs_mean(x)", of_section(lambda s: s.mean), RESULT_OF_ABS),
+    Rule("cs_demean(x)", of_member(lambda s, member: member - s.mean), LARGEST_DEVIATION),
+    Rule("cs_std(x)", of_section(lambda s: s.std), RESULT),
+    Rule("cs_zscore(x)", of_member(zscore), ONE),
+    Rule("cs_robust_zscore(x)", of_member(robust_zscore), ONE_PLUS_RESULT),
+    Rule("cs_scale(x)", of_member(lambda s, member: member / total(s.absolute)), RESULT),
+    Rule("cs_residual(x, y, z, weight=w)", lambda s, k: s.residuals[k], STD),
 )
 ORDER_ONLY = {
     "ts_argmax": "ts_argmax(x, 20)",
@@ -469,4 +471,4 @@ ORDER_ONLY = {
     "ts_min": "ts_min(x, 20)",
     "ts_rank": "ts_rank(x, 20)",
 }
-"""Operators that give one of their values, a place or a number: nothing is rounded."""
+"""Operators that return an input value, a position or a count: nothing is rounded."""

@@ -1,4 +1,4 @@
-"""Scores computed with pandas alone, and the frames and models on which to compare them."""
+"""Scores computed with pandas alone, and strategies for the frames and models to compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY = datetime.date(2024, 1, 2)
 
 
 def plain_scores(frame: pl.DataFrame, model: ScoreModel) -> pd.DataFrame:
-    """Score and contributions by (date, symbol), written without anything of ours."""
+    """Score and contributions by (date, symbol), without any code of Factorloom."""
     table = pd.DataFrame({name: frame[name].to_numpy() for name in frame.columns if name != "sector"})
     table["sector"] = frame["sector"].to_list() if "sector" in frame.columns else "all"
     days = [plain_day(day.reset_index(drop=True), model) for _, day in table.groupby("date")]
@@ -115,7 +115,7 @@ def models(draw: st.DrawFn) -> ScoreModel:
 
 
 def market(symbols: int = 24, bars: int = 320) -> pl.DataFrame:
-    """Random walks in four sectors; the last symbol is listed too late for a year of history."""
+    """Random walks in four sectors; the last symbol lists too late for a year of history."""
     rng = np.random.default_rng(3)
     days = [datetime.date(2023, 1, 2) + datetime.timedelta(n) for n in range(bars)]
     parts = []

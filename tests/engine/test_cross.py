@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import factorloom as fl
-from factorloom.engine.runtime.jit import _jit
+from factorloom.engine.runtime.jit import compiled
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operators.loop.sort import rank_section
 from tests.oracle import to_array
@@ -25,7 +25,7 @@ from tests.oracle import to_array
 Array = npt.NDArray[np.float64]
 SIZES = [1, 2, 3, 31, 32, 33, 199, 200, 599, 600, 4095, 4096, 5000]
 SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly"]
-rank = _jit(rank_section)
+rank = compiled(rank_section)
 
 
 def values(shape: str, size: int) -> Array:

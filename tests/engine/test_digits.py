@@ -1,6 +1,6 @@
-"""Every digit counts: at any level, after any outlier, wherever a series starts, checked in exact arithmetic.
+"""The accuracy of operators at any level, after any outlier and from any first bar, against exact arithmetic.
 
-The errors are published: `python -m tests.engine.test_digits > docs/precision.md`.
+The measured errors are published: `python -m tests.engine.test_digits > docs/precision.md`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CROSS_RULES = tuple(rule for rule in RULES if rule.is_cross)
 
 @functools.cache
 def series() -> dict[str, tuple[Array, Array]]:
-    """Pairs of series, missing as NaN: everything that costs digits, beside plain noise on either side."""
+    """Pairs of series, with NaN for missing: a difficult one and plain noise, in either order."""
     rng, bar = np.random.default_rng(11), np.arange(BARS)
     noise, other = rng.normal(0, 1, BARS), rng.normal(0, 1, BARS)
     gaps, other_gaps = rng.random(BARS) < 0.3, rng.random(BARS) < 0.1
@@ -65,37 +65,37 @@ def series() -> dict[str, tuple[Array, Array]]:
         "an outlier among gaps": np.where(bar == 47, 1e12, np.where(gaps, np.nan, noise)),
         "a window longer than the series": 1e8 + noise[: WINDOW - 5],
     }
-    there = {name: np.where(other_gaps & ("gaps" in name), np.nan, other)[: x.size] for name, x in hard.items()}
-    beside = {name: (x, there[name]) for name, x in hard.items()}
-    return beside | {f"{name}, as y": (there[name], x) for name, x in hard.items()}
+    others = {name: np.where(other_gaps & ("gaps" in name), np.nan, other)[: x.size] for name, x in hard.items()}
+    as_x = {name: (x, others[name]) for name, x in hard.items()}
+    return as_x | {f"{name}, as y": (others[name], x) for name, x in hard.items()}
 
 
-class Truths(NamedTuple):
-    """What rules give on bars or members, each the sum of two doubles, missing as NaN, and the size of 1 there."""
+class ExactResults(NamedTuple):
+    """Exact results of rules on bars or members, each the sum of two doubles, NaN for missing, and their scales."""
 
     high: Array
     low: Array
     scale: Array
 
     def errors(self, values: Array) -> Array:
-        """The relative errors: infinite where a cell should be missing or should not, or where 0 must be exact."""
-        apart = np.abs((values - self.high) - self.low)
+        """The relative errors: infinite if a cell is wrongly missing or present, or if a 0 is not exact."""
+        difference = np.abs((values - self.high) - self.low)
         with np.errstate(divide="ignore", invalid="ignore"):
-            relative = np.where(apart == 0, 0.0, apart / self.scale)
+            relative = np.where(difference == 0, 0.0, difference / self.scale)
         missing = np.isnan(self.high)
         return np.where(missing & np.isnan(values), 0.0, np.where(missing | np.isnan(values), np.inf, relative))
 
 
-def truths_of(rules: Sequence[Rule], cells: Sequence[tuple[Sample, int]]) -> Truths:
+def exact_results(rules: Sequence[Rule], cells: Sequence[tuple[Sample, int]]) -> ExactResults:
     out = np.full((3, len(rules), len(cells)), np.nan)
     for row, rule in enumerate(rules):
         for column, (s, k) in enumerate(cells):
-            true = rule.truth(s, k)
-            if true is not None:
-                high = float(true)
-                size = SCALES[rule.scale][0](s, k, rule, true)
-                out[:, row, column] = high, float(true - Fraction(high)), float(size)
-    return Truths(*out)
+            exact = rule.exact(s, k)
+            if exact is not None:
+                high = float(exact)
+                scale = SCALES[rule.scale][0](s, k, rule, exact)
+                out[:, row, column] = high, float(exact - Fraction(high)), float(scale)
+    return ExactResults(*out)
 
 
 @functools.cache
@@ -110,13 +110,13 @@ def sections() -> dict[str, Sample]:
 
 
 @functools.cache
-def time_truths() -> dict[str, Truths]:
-    return {name: truths_of(TIME_RULES, [(s, -1) for s in each]) for name, each in windows().items()}
+def time_results() -> dict[str, ExactResults]:
+    return {name: exact_results(TIME_RULES, [(s, -1) for s in each]) for name, each in windows().items()}
 
 
 @functools.cache
-def cross_truths() -> dict[str, Truths]:
-    return {name: truths_of(CROSS_RULES, [(s, k) for k in range(WINDOW)]) for name, s in sections().items()}
+def cross_results() -> dict[str, ExactResults]:
+    return {name: exact_results(CROSS_RULES, [(s, k) for k in range(WINDOW)]) for name, s in sections().items()}
 
 
 def day(number: int) -> date:
@@ -147,17 +147,17 @@ def floats(cells: Iterable[Fraction | None]) -> list[float]:
 
 
 def computed(rules: Sequence[Rule], panel: fl.Panel, by: str, engine: Engine = "numba") -> dict[object, Array]:
-    """What an engine gives for every symbol or date, one row per rule."""
+    """The values of an engine for every symbol or date, one row per rule."""
     factors = {rule.call: rule.factor for rule in rules}
     parts = panel.compute(factors, engine=engine).partition_by(by, as_dict=True)
     return {key: part.select(list(factors)).fill_null(np.nan).to_numpy().T for (key,), part in parts.items()}
 
 
 class Worst(NamedTuple):
-    """The largest error of a rule, and where it was."""
+    """The largest error of a rule, and a description of its cell."""
 
     error: float = 0.0
-    where: str = ""
+    cell: str = ""
 
 
 @functools.cache
@@ -168,21 +168,20 @@ def measured() -> dict[str, Worst]:
     engines: tuple[Engine, ...] = ("numba", "polars")
     for engine in engines:
         for name, values in computed(TIME_RULES, panel_of(series()), "symbol", engine).items():
-            _widen(worst, TIME_RULES, time_truths()[str(name)], values, f"{name} by {engine}")
+            _update(worst, TIME_RULES, time_results()[str(name)], values, f"{name} by {engine}")
         for key, values in computed(CROSS_RULES, panel_of_sections(), "date", engine).items():
             name = dates[key]  # type: ignore[index]
-            _widen(worst, CROSS_RULES, cross_truths()[name], values, f"{name} by {engine}")
+            _update(worst, CROSS_RULES, cross_results()[name], values, f"{name} by {engine}")
     return worst
 
 
-def _widen(worst: dict[str, Worst], rules: Sequence[Rule], truths: Truths, values: Array, name: str) -> None:
-    for row, (rule, errors) in enumerate(zip(rules, truths.errors(values), strict=True)):
-        place = int(np.argmax(errors))
-        if errors[place] > worst[rule.call].error:
-            found, true = values[row, place], truths.high[row, place]
-            size = truths.scale[row, place]
-            where = f"{rule.call} on {name}, place {place}: {found} for {true}, relative to {size:.3g}"
-            worst[rule.call] = Worst(float(errors[place]), where)
+def _update(worst: dict[str, Worst], rules: Sequence[Rule], results: ExactResults, values: Array, name: str) -> None:
+    for row, (rule, errors) in enumerate(zip(rules, results.errors(values), strict=True)):
+        k = int(np.argmax(errors))
+        if errors[k] > worst[rule.call].error:
+            value, exact, scale = values[row, k], results.high[row, k], results.scale[row, k]
+            cell = f"{rule.call} on {name}, position {k}: {value} instead of {exact}, relative to {scale:.3g}"
+            worst[rule.call] = Worst(float(errors[k]), cell)
 
 
 # --- the page ------------------------------------------------------------------------------------------------------
@@ -190,60 +189,62 @@ def _widen(worst: dict[str, Worst], rules: Sequence[Rule], truths: Truths, value
 HEAD = f"""# Precision
 
 Rolling moments, covariances and regressions keep 1e-9 relative accuracy at a price level of 1e8 with unit variance,
-after an outlier of 1e12 has left the window, and whatever bar a series starts from. This page holds what is measured:
-the worst error of every operator that rounds, by the Numba kernels and by the Polars backend, against fractions (roots
-and logarithms have 50 digits).
+after an outlier of 1e12 has left the window, and whatever bar a series starts from. This page gives the worst measured
+error of every operator that rounds, with the Numba kernels and with the Polars backend, against exact fractions (square
+roots and logarithms have 50 digits).
 
-The series have {BARS} bars, the windows {WINDOW}: noise at a level of 1e8, an outlier of 1e12 that comes and goes, or
-stands on the first bar, 1e-8 and 1e8 in turn, small steps at 1e8, a level that jumps, a straight line, constant
-stretches of 0.1 and of 1e8 + 0.1, gaps, and a series shorter than the window. Operators on two inputs have plain noise
-on the other side, in either order. Operators on cross-sections see windows of the same series, one value per symbol.
-A cell is missing exactly where it should be; where nothing but 0 is possible, as for the standard deviation of a
-constant, it is 0 exactly. A series that starts later has the same values once the window is full.
+The series have {BARS} bars and the windows {WINDOW}. They are: noise at a level of 1e8; noise with an outlier of 1e12,
+later or on the first bar; 1e-8 and 1e8 in turn; small steps at 1e8; a level that jumps; a straight line; noise with a
+constant stretch, of 0.1 or of 1e8 + 0.1; series with gaps; and a series shorter than the window. Operators on two
+inputs get plain noise as the other input, in either order. Operators on cross-sections get windows of the same series,
+one value per symbol.
 
-An error is relative to what the second column names; the table below says why. Figures are rounded up to one digit.
-Made by `python -m tests.engine.test_digits > docs/precision.md` in the root of the repository; the tests measure again,
-and fail where an error is above 1e-9 or ten times what stands here.
+A cell is missing exactly where it should be. Where the only possible result is 0, as for the standard deviation of a
+constant, it is exactly 0. A series that starts later has the same values once the window is full.
+
+The second column says what an error is relative to; the reasons are in the next table. Errors are rounded up to one
+digit. The page is generated by `python -m tests.engine.test_digits > docs/precision.md` in the root of the repository.
+The tests measure again, and fail if an error is above 1e-9 or above ten times the figure here.
 
 | operator | relative to | worst error |
 |---|---|---|
 """
-WHY = """
-## What an error is relative to
+REASONS = """
+## What errors are relative to
 
-`x` and `y` stand for the values in the window, `std` for their standard deviation.
+`x` and `y` are the values in the window, and `std` is their standard deviation.
 
-| relative to | why |
+| relative to | reason |
 |---|---|
 """
-ORDER = """
+OTHERS = """
 ## Operators that do not round
 
-They give one of their values, a place or a number, and both engines agree with the definition to the last bit: {names}.
+They return an input value, a position or a count. Both engines agree exactly with the definition: {names}.
 
-## Loops
+## Recursive loops
 
 Averages and stops whose next value depends on the last one are loops, which both engines run. The tests compare them
-with those of TA-Lib or another library, to 1e-9: {loops}.
+with TA-Lib or another library, to 1e-9: {loops}.
 
-## What no arithmetic gives
+## Limits of floating-point arithmetic
 
-- A bin of `ts_entropy` has an edge; a value within rounding of it may fall on either side.
-- `ts_wma` takes weights of any sign, and loses digits as they cancel in their sum. It is measured with positive ones.
-- `ts_ema`, `ts_ewm_std`, `ts_cumsum` and `ts_cumprod` remember: an outlier of 1e12 stays in a sum for good, and in an
-  average for as long as its weight is felt.
+- `ts_entropy` counts values in bins. A value within rounding of the edge of a bin may fall on either side of it.
+- `ts_wma` takes weights of any sign, and loses digits if their sum cancels. It is measured with positive weights.
+- `ts_ema`, `ts_ewm_std`, `ts_cumsum` and `ts_cumprod` have an unbounded lookback. An outlier of 1e12 stays in a sum
+  forever, and in an average for as long as its weight matters.
 """
 
 
 def page(figures: Mapping[str, str]) -> str:
     rows = [f"| `{rule.call}` | {cell(rule.scale)} | {figures[rule.call]} |\n" for rule in RULES]
-    why = [f"| {cell(name)} | {cell(reason)} |\n" for name, (_, reason) in SCALES.items()]
+    reasons = [f"| {cell(name)} | {cell(reason)} |\n" for name, (_, reason) in SCALES.items()]
     loops = (name for name in operators.__all__ if isinstance(getattr(operators, name), Indicator))
-    order = ORDER.format(names=listed(ORDER_ONLY), loops=listed(loops))
-    return HEAD + "".join(rows) + WHY + "".join(why) + order
+    others = OTHERS.format(names=join(ORDER_ONLY), loops=join(loops))
+    return HEAD + "".join(rows) + REASONS + "".join(reasons) + others
 
 
-def listed(names: Iterable[str]) -> str:
+def join(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
@@ -252,7 +253,7 @@ def cell(text: str) -> str:
 
 
 def rounded_up(error: float) -> str:
-    """One digit, `0` for an exact operator."""
+    """An error with one digit, `0` for an exact operator."""
     if not error:
         return "0"
     power = math.floor(math.log10(error))
@@ -270,22 +271,22 @@ every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.call)
 
 
 @every_rule
-def test_an_operator_holds_nine_digits(rule: Rule) -> None:
+def test_an_operator_is_accurate_to_nine_digits(rule: Rule) -> None:
     worst = measured()[rule.call]
-    assert worst.error <= 1e-9, f"{worst.error:.1e}: {worst.where}"
+    assert worst.error <= 1e-9, f"{worst.error:.1e}: {worst.cell}"
 
 
 @every_rule
-def test_an_operator_is_as_exact_as_its_page_says(rule: Rule) -> None:
+def test_an_operator_is_as_accurate_as_the_page_says(rule: Rule) -> None:
     worst = measured()[rule.call]
-    assert worst.error <= max(10 * float(stated()[rule.call]), 1e-15), f"{worst.error:.1e}: {worst.where}"
+    assert worst.error <= max(10 * float(stated()[rule.call]), 1e-15), f"{worst.error:.1e}: {worst.cell}"
 
 
-def test_the_page_is_made_from_the_table() -> None:
+def test_the_page_is_generated() -> None:
     assert PAGE.read_text() == page(stated())
 
 
-def test_no_operator_along_time_is_forgotten() -> None:
+def test_every_operator_along_time_is_listed() -> None:
     along_time = {op.name for op in fl.operators() if op.axis is Axis.TIME and not isinstance(op, Indicator)}
     measured_here = {rule.operator for rule in TIME_RULES}
     assert measured_here.isdisjoint(ORDER_ONLY)
@@ -293,31 +294,31 @@ def test_no_operator_along_time_is_forgotten() -> None:
     assert {text.partition("(")[0] for text in ORDER_ONLY.values()} == set(ORDER_ONLY)
 
 
-def test_no_scale_is_idle() -> None:
+def test_every_scale_is_used() -> None:
     assert {rule.scale for rule in RULES} == set(SCALES)
 
 
 @pytest.mark.parametrize("name", series())
 def test_a_series_may_start_at_any_bar(name: str) -> None:
-    """A full window gives the same from wherever the series is cut."""
+    """Full windows have the same values whichever bar the series starts from."""
     x, y = series()[name]
     rules = [rule for rule in TIME_RULES if not rule.is_unbounded]
     rows = [row for row, rule in enumerate(TIME_RULES) if not rule.is_unbounded]
-    scale = time_truths()[name].scale[rows]
+    scale = time_results()[name].scale[rows]
     cut = {f"{first}": (x[first:], y[first:]) for first in range(x.size)}
-    found = computed(rules, panel_of(cut), "symbol")
-    whole = found["0"]
+    values = computed(rules, panel_of(cut), "symbol")
+    whole = values["0"]
     for first in range(1, x.size):
         full = first + WINDOW  # one bar more, which the autocorrelation reads
-        left, right, size = found[f"{first}"][:, full - first :], whole[:, full:], scale[:, full:]
+        left, right, size = values[f"{first}"][:, full - first :], whole[:, full:], scale[:, full:]
         assert (np.isnan(left) == np.isnan(right)).all(), f"missing cells differ from bar {first} on"
-        there = ~np.isnan(left)
-        assert (np.abs(left - right)[there] <= 1e-9 * size[there]).all(), f"values differ from bar {first} on"
+        present = ~np.isnan(left)
+        assert (np.abs(left - right)[present] <= 1e-9 * size[present]).all(), f"values differ from bar {first} on"
 
 
 @pytest.mark.parametrize("engine", ["numba", "polars"])
 @pytest.mark.parametrize("operator", ORDER_ONLY)
-def test_order_is_exact(operator: str, engine: Engine) -> None:
+def test_operators_that_do_not_round_are_exact(operator: str, engine: Engine) -> None:
     factor, panel = fl.parse(ORDER_ONLY[operator]), panel_of(series())
     values = panel.compute(value=factor, engine=engine)["value"].fill_null(np.nan).to_numpy()
     np.testing.assert_array_equal(values, mean_of(factor, panel))
@@ -336,7 +337,7 @@ CONSTANTS = {
 
 @pytest.mark.parametrize("engine", ["numba", "polars"])
 @pytest.mark.parametrize("level", [0.1, 1e8 / 3, 1e8 + 0.1, 1e-12])
-def test_a_constant_is_a_constant_to_the_last_digit(level: float, engine: Engine) -> None:
+def test_results_on_a_constant_are_exact(level: float, engine: Engine) -> None:
     x, y = np.full(50, level), np.random.default_rng(3).normal(0, 1, 50)
     factors = {text: fl.parse(text) for text in CONSTANTS}
     values = panel_of({"A": (x, y)}).compute(factors, engine=engine)[WINDOW:]

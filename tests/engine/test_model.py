@@ -1,4 +1,4 @@
-"""Models are checked alike wherever they come from, and every fault is told with its path."""
+"""Models from every source are checked by the same rules, and every error starts with a path."""
 
 from __future__ import annotations
 
@@ -20,50 +20,50 @@ from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
 from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError
 from factorloom.expressions.parse import parse
 
-CALM = "ts_std(returns, 20)"
+VOLATILITY = "ts_std(returns, 20)"
 KEYS = ("symbol", "date")
 
 
 def factors(**keys: Any) -> dict[str, Any]:
     """A model of one factor, as plain dicts."""
-    return {"name": "calm", "factors": {"calm": {"expression": CALM, **keys}}}
+    return {"name": "volatility", "factors": {"volatility": {"expression": VOLATILITY, **keys}}}
 
 
 def model(**keys: Any) -> dict[str, Any]:
     return {**factors(), **keys}
 
 
-# --- what a model is ----------------------------------------------------------------------------------------
+# --- fields and defaults ------------------------------------------------------------------------------------
 
 
 def test_the_defaults() -> None:
-    made, part = ScoreModel.from_dict(factors()), ScoreFactor(CALM, 1.0, 1)
-    assert made == ScoreModel("calm", {"calm": part}, Winsorize("mad", 3.0), None, None, "")
-    assert made.raw == {"calm": parse(CALM)}
+    created, part = ScoreModel.from_dict(factors()), ScoreFactor(VOLATILITY, 1.0, 1)
+    assert created == ScoreModel("volatility", {"volatility": part}, Winsorize("mad", 3.0), None, None, "")
+    assert created.raw == {"volatility": parse(VOLATILITY)}
 
 
 def test_factors_may_be_given_short() -> None:
-    short = ScoreModel("calm", {"a": CALM, "b": parse(CALM)})
-    assert short.factors == {"a": ScoreFactor(parse(CALM)), "b": ScoreFactor(CALM)}
+    short = ScoreModel("volatility", {"a": VOLATILITY, "b": parse(VOLATILITY)})
+    assert short.factors == {"a": ScoreFactor(parse(VOLATILITY)), "b": ScoreFactor(VOLATILITY)}
 
 
-def test_half_of_the_factors_are_needed_unless_said_otherwise() -> None:
+def test_half_of_the_factors_are_needed_by_default() -> None:
     needed = [ScoreModel("m", {f"f{n}": "close" for n in range(count)}).needed for count in range(1, 7)]
     assert needed == [1, 1, 2, 2, 3, 3]
     assert ScoreModel("m", {"a": "close", "b": "open"}, min_factors=2).needed == 2
 
 
-def test_numbers_of_numpy_are_numbers() -> None:
-    made = ScoreFactor("close", weight=np.float64(2))  # type: ignore[arg-type,unused-ignore]
-    assert type(made.weight) is float
+def test_numpy_numbers_are_accepted() -> None:
+    created = ScoreFactor("close", weight=np.float64(2))  # type: ignore[arg-type,unused-ignore]
+    assert type(created.weight) is float
     assert ScoreFactor("close", weight=np.int64(2)).weight == 2.0  # type: ignore[arg-type]
 
 
 def test_a_model_keeps_its_own_factors() -> None:
     given_factors = {"a": ScoreFactor("close")}
-    made = ScoreModel("m", given_factors)
+    created = ScoreModel("m", given_factors)
     given_factors["b"] = ScoreFactor("open")
-    assert list(made.factors) == ["a"]
+    assert list(created.factors) == ["a"]
 
 
 def test_equality_and_hash() -> None:
@@ -75,11 +75,11 @@ def test_equality_and_hash() -> None:
     assert len({one, two, ScoreModel.from_dict(factors())}) == 2
 
 
-def test_a_model_travels_between_processes() -> None:
-    made = ScoreModel.from_dict(factors(weight=2))
-    copy = pickle.loads(pickle.dumps(made))
-    assert copy == made
-    assert copy.raw["calm"] is made.raw["calm"]
+def test_a_model_can_be_pickled() -> None:
+    created = ScoreModel.from_dict(factors(weight=2))
+    copy = pickle.loads(pickle.dumps(created))
+    assert copy == created
+    assert copy.raw["volatility"] is created.raw["volatility"]
 
 
 # --- the digest ---------------------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ def test_the_digest_changes_with_what_changes_a_score(change: dict[str, Any]) ->
         {"winsorize": {"method": "mad"}},
     ],
 )
-def test_the_digest_stays_where_a_score_stays(change: dict[str, Any]) -> None:
+def test_the_digest_ignores_what_does_not_change_a_score(change: dict[str, Any]) -> None:
     assert ScoreModel.from_dict({**BASE, **change}).digest == ScoreModel.from_dict(BASE).digest
 
 
@@ -143,13 +143,13 @@ def test_the_digest_is_the_same_in_another_process() -> None:
     assert len(ScoreModel.from_dict(BASE).digest) == 32
 
 
-# --- there and back -----------------------------------------------------------------------------------------
+# --- round trips --------------------------------------------------------------------------------------------
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(lambda name: name not in KEYS)
 positive = st.floats(1e-3, 1e3)
 drawn_factors = st.builds(
     ScoreFactor,
-    st.sampled_from([CALM, "close / open - 1", "col('Größe \"x\"') + 1", "cs_rank(ts_mean(close, 5))"]),
+    st.sampled_from([VOLATILITY, "close / open - 1", "col('Größe \"x\"') + 1", "cs_rank(ts_mean(close, 5))"]),
     positive,
     st.sampled_from([-1, 1]),
 )
@@ -175,54 +175,54 @@ def models(draw: st.DrawFn) -> ScoreModel:
 
 
 @given(models())
-def test_models_come_back_from_every_form(made: ScoreModel) -> None:
-    text = made.to_toml()
+def test_every_form_reads_back_the_same_model(created: ScoreModel) -> None:
+    text = created.to_toml()
     back = [
-        ScoreModel.from_dict(made.to_dict()),
+        ScoreModel.from_dict(created.to_dict()),
         ScoreModel.from_toml(text),
-        ScoreModel.from_json(json.dumps(made.to_dict()).encode()),
-        ScoreModel.from_json(json.dumps(made.to_dict(), ensure_ascii=False)),
+        ScoreModel.from_json(json.dumps(created.to_dict()).encode()),
+        ScoreModel.from_json(json.dumps(created.to_dict(), ensure_ascii=False)),
     ]
-    assert all(other == made and list(other.factors) == list(made.factors) for other in back)
-    assert tomllib.loads(text) == made.to_dict()
+    assert all(other == created and list(other.factors) == list(created.factors) for other in back)
+    assert tomllib.loads(text) == created.to_dict()
 
 
-# --- what is refused ----------------------------------------------------------------------------------------
+# --- errors -------------------------------------------------------------------------------------------------
 
-NAME_RULE = "\n  hint: a name is lower-case letters, digits and _, and starts with a letter"
+NAME_RULE = "\n  hint: use lower-case letters, digits and _, starting with a letter"
 NUMBER = "must be a finite number greater than 0"
 
-FAULTS: list[tuple[Any, str]] = [
+ERRORS: list[tuple[Any, str]] = [
     (model(nmae="x"), "$.nmae: unknown key\n  hint: did you mean 'name'?"),
-    (factors(weigth=2), "$.factors.calm.weigth: unknown key\n  hint: did you mean 'weight'?"),
+    (factors(weigth=2), "$.factors.volatility.weigth: unknown key\n  hint: did you mean 'weight'?"),
     (model(winsorize={"metod": "mad"}), "$.winsorize.metod: unknown key\n  hint: did you mean 'method'?"),
-    ({"factors": {}}, "$.name: missing"),
-    ({"name": "calm"}, "$.factors: missing"),
-    (model(factors={"calm": {}}), "$.factors.calm.expression: missing"),
-    (model(name="Calm"), "$.name: 'Calm' is not a name" + NAME_RULE),
-    (model(name=3), "$.name: 3 is not a name" + NAME_RULE),
-    (model(factors={"a b": {"expression": "close"}}), "$.factors['a b']: 'a b' is not a name" + NAME_RULE),
-    (model(factors={"date": "close"}), "$.factors.date: date is a key of the bars and cannot name a factor"),
+    ({"factors": {}}, "$.name: missing key"),
+    ({"name": "volatility"}, "$.factors: missing key"),
+    (model(factors={"volatility": {}}), "$.factors.volatility.expression: missing key"),
+    (model(name="Volatility"), "$.name: invalid name 'Volatility'" + NAME_RULE),
+    (model(name=3), "$.name: invalid name 3" + NAME_RULE),
+    (model(factors={"a b": {"expression": "close"}}), "$.factors['a b']: invalid name 'a b'" + NAME_RULE),
+    (model(factors={"date": "close"}), "$.factors.date: date is a key column and cannot be the name of a factor"),
     (model(factors={}), "$.factors: must name at least one factor, got {}"),
     (model(factors=["close"]), "$.factors: must name at least one factor, got ['close']"),
-    (model(factors={"calm": 3}), "$.factors.calm: must be a table of keys, got 3"),
+    (model(factors={"volatility": 3}), "$.factors.volatility: must be a table (a mapping), got 3"),
     (
         model(factors={"a": {"expression": "close", "weight": 1e200}, "b": "open"}),
-        "$.factors: weights must lie within a ratio of 1e+100 of each other",
+        "$.factors: the ratio of two weights must be at most 1e+100",
     ),
-    (factors(weight=0), f"$.factors.calm.weight: {NUMBER}, got 0"),
-    (factors(weight=-1.5), f"$.factors.calm.weight: {NUMBER}, got -1.5"),
-    (factors(weight=math.nan), f"$.factors.calm.weight: {NUMBER}, got nan"),
-    (factors(weight=math.inf), f"$.factors.calm.weight: {NUMBER}, got inf"),
-    (factors(weight=True), f"$.factors.calm.weight: {NUMBER}, got True"),
-    (factors(weight="2"), f"$.factors.calm.weight: {NUMBER}, got '2'"),
-    (factors(weight=10**400), "$.factors.calm.weight: too large for Float64"),
-    (factors(direction=0), "$.factors.calm.direction: must be 1 or -1, got 0"),
-    (factors(direction=1.0), "$.factors.calm.direction: must be 1 or -1, got 1.0"),
-    (factors(direction=True), "$.factors.calm.direction: must be 1 or -1, got True"),
-    (factors(direction="up"), "$.factors.calm.direction: must be 1 or -1, got 'up'"),
-    (factors(direction=[1]), "$.factors.calm.direction: must be 1 or -1, got [1]"),
-    (factors(expression=3), "$.factors.calm.expression: must be a factor or its text, got 3"),
+    (factors(weight=0), f"$.factors.volatility.weight: {NUMBER}, got 0"),
+    (factors(weight=-1.5), f"$.factors.volatility.weight: {NUMBER}, got -1.5"),
+    (factors(weight=math.nan), f"$.factors.volatility.weight: {NUMBER}, got nan"),
+    (factors(weight=math.inf), f"$.factors.volatility.weight: {NUMBER}, got inf"),
+    (factors(weight=True), f"$.factors.volatility.weight: {NUMBER}, got True"),
+    (factors(weight="2"), f"$.factors.volatility.weight: {NUMBER}, got '2'"),
+    (factors(weight=10**400), "$.factors.volatility.weight: too large for Float64"),
+    (factors(direction=0), "$.factors.volatility.direction: must be 1 or -1, got 0"),
+    (factors(direction=1.0), "$.factors.volatility.direction: must be 1 or -1, got 1.0"),
+    (factors(direction=True), "$.factors.volatility.direction: must be 1 or -1, got True"),
+    (factors(direction="up"), "$.factors.volatility.direction: must be 1 or -1, got 'up'"),
+    (factors(direction=[1]), "$.factors.volatility.direction: must be 1 or -1, got [1]"),
+    (factors(expression=3), "$.factors.volatility.expression: must be a factor or its text, got 3"),
     (
         model(winsorize={"method": "qantile"}),
         "$.winsorize.method: must be one of mad, std, quantile, got 'qantile'\n  hint: did you mean 'quantile'?",
@@ -230,42 +230,42 @@ FAULTS: list[tuple[Any, str]] = [
     (model(winsorize={"limit": 0}), f"$.winsorize.limit: {NUMBER}, got 0"),
     (
         model(winsorize={"method": "quantile", "limit": 0.5}),
-        "$.winsorize.limit: must be below 0.5 with method 'quantile': it is the share cut from each end,"
+        "$.winsorize.limit: must be below 0.5 with method 'quantile': it is the fraction clipped at each end,"
         " got 0.5\n  hint: for example 0.01",
     ),
-    (model(winsorize=True), "$.winsorize: must be a table of keys, got True"),
+    (model(winsorize=True), "$.winsorize: must be a table (a mapping), got True"),
     (model(neutralize=""), "$.neutralize: must be the name of a column, got ''"),
     (model(neutralize=["sector"]), "$.neutralize: must be the name of a column, got ['sector']"),
-    (model(neutralize="calm"), "$.neutralize: 'calm' is a factor of the model, not a column of categories"),
+    (model(neutralize="volatility"), "$.neutralize: 'volatility' is a factor of the model, not a categorical column"),
     (model(min_factors=0), "$.min_factors: must be a whole number from 1 to 1, got 0"),
     (model(min_factors=2), "$.min_factors: must be a whole number from 1 to 1, got 2"),
     (model(min_factors=1.0), "$.min_factors: must be a whole number from 1 to 1, got 1.0"),
     (model(min_factors=True), "$.min_factors: must be a whole number from 1 to 1, got True"),
     (model(description=3), "$.description: must be text, got 3"),
-    ([], "$: must be a table of keys, got []"),
+    ([], "$: must be a table (a mapping), got []"),
 ]
 
 
-@pytest.mark.parametrize(("data", "message"), FAULTS, ids=[message[:40] for _, message in FAULTS])
-def test_faults_are_told_with_their_path(data: Any, message: str) -> None:
+@pytest.mark.parametrize(("data", "message"), ERRORS, ids=[message[:40] for _, message in ERRORS])
+def test_every_error_starts_with_a_path(data: Any, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         ScoreModel.from_dict(data)
     assert str(caught.value) == message
 
 
-WELL_KEYED = [
-    (data, message) for data, message in FAULTS if {"name", "factors"} <= set(data) <= set(ScoreModel.__struct_fields__)
+VALID_KEYS = [
+    (data, message) for data, message in ERRORS if {"name", "factors"} <= set(data) <= set(ScoreModel.__struct_fields__)
 ]
 
 
-@pytest.mark.parametrize(("data", "message"), WELL_KEYED, ids=[message[:40] for _, message in WELL_KEYED])
-def test_objects_follow_the_same_rules(data: Any, message: str) -> None:
+@pytest.mark.parametrize(("data", "message"), VALID_KEYS, ids=[message[:40] for _, message in VALID_KEYS])
+def test_arguments_follow_the_same_rules(data: Any, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         ScoreModel(**data)
     assert str(caught.value) == message
 
 
-def test_parts_are_checked_alone() -> None:
+def test_factors_and_winsorizing_are_checked_on_their_own() -> None:
     with pytest.raises(ModelError, match=r"^\$\.weight: must be a finite number greater than 0, got -1"):
         ScoreFactor("close", weight=-1)
     with pytest.raises(ModelError, match=r"^\$\.limit: must be below 0.5"):
@@ -276,7 +276,7 @@ def test_an_expression_that_does_not_parse_is_shown_with_a_caret() -> None:
     with pytest.raises(ModelError) as caught:
         ScoreModel.from_dict(factors(expression="ts_mean(close, 0) + 1"))
     assert str(caught.value).splitlines() == [
-        "$.factors.calm.expression: window must be at least 1, got 0",
+        "$.factors.volatility.expression: window must be at least 1, got 0",
         "  in ts_mean(close, 0) + 1",
         "                    ^",
     ]
@@ -284,20 +284,20 @@ def test_an_expression_that_does_not_parse_is_shown_with_a_caret() -> None:
         ScoreFactor("ts_maen(close, 20)")
 
 
-def test_a_factor_that_looks_ahead_is_refused() -> None:
+def test_a_factor_that_looks_ahead_is_rejected() -> None:
     with pytest.raises(LookaheadError) as caught:
         ScoreModel.from_dict(factors(expression="ts_lead(close, 5) / close - 1"))
     assert str(caught.value).splitlines() == [
-        "$.factors.calm.expression: ts_lead looks ahead in ts_lead(close, 5) / close - 1",
-        "  hint: a score may only know the past; look-ahead is for labels",
+        "$.factors.volatility.expression: ts_lead looks ahead in ts_lead(close, 5) / close - 1",
+        "  hint: a score may use only the past; look-ahead is for labels",
     ]
 
 
-# --- files and texts ----------------------------------------------------------------------------------------
+# --- files and text -----------------------------------------------------------------------------------------
 
 
 def test_a_file_is_read_by_path_or_by_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "calm.toml"
+    path = tmp_path / "volatility.toml"
     path.write_text(ScoreModel.from_dict(factors()).to_toml(), encoding="utf-8")
     assert ScoreModel.from_toml(path) == ScoreModel.from_toml(str(path)) == ScoreModel.from_dict(factors())
 
@@ -306,16 +306,16 @@ def test_a_file_is_read_by_path_or_by_its_name(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (
-            "name = 'calm'\nfactors = \n",
+            "name = 'volatility'\nfactors = \n",
             "not TOML: Invalid value (at line 2, column 11)\n  in factors = \n               ^",
         ),
         ("name = 'a'\nname = 'b'\n", "not TOML: Cannot overwrite a value (at line 2, column 11)"),
-        ("name = 'calm'\n[factors.calm]\nweight = 2\n", "$.factors.calm.expression: missing"),
-        ("name = 'calm'\n[factors.a]\nexpression = 'x +'\n", "$.factors.a.expression: not a factor: "),
+        ("name = 'volatility'\n[factors.volatility]\nweight = 2\n", "$.factors.volatility.expression: missing key"),
+        ("name = 'volatility'\n[factors.a]\nexpression = 'x +'\n", "$.factors.a.expression: not a factor: "),
     ],
 )
-def test_faults_of_a_file_name_the_file(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "calm.toml"
+def test_errors_in_a_file_name_the_file(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "volatility.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ModelError) as caught:
         ScoreModel.from_toml(path)
@@ -343,12 +343,12 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     [
         (b"", "$: not JSON: Expecting value: line 1 column 1 (char 0)"),
         (b'{"name": "a"', "$: not JSON: Expecting ',' delimiter"),
-        (b'{"name": "a", "name": "b"}', "$: not JSON: the key 'name' is given twice"),
+        (b'{"name": "a", "name": "b"}', "$: not JSON: duplicate key 'name'"),
         (b"\xff\xfe", "$: not JSON: 'utf-8' codec can't decode"),
         (b"[" * 100_000, "$: nested too deep"),
         (b'{"name": ' + b"9" * 5_000 + b"}", "$: not JSON: Exceeds the limit"),
-        (b"null", "$: must be a table of keys, got None"),
-        (b"[" * 300 + b"]" * 300, "$: must be a table of keys, got [[[...]]]"),
+        (b"null", "$: must be a table (a mapping), got None"),
+        (b"[" * 300 + b"]" * 300, "$: must be a table (a mapping), got [[[...]]]"),
     ],
 )
 def test_text_that_is_not_json(text: bytes, message: str) -> None:
@@ -365,13 +365,13 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(ScoreModel.__struct_fields__), json_values), json_values)
-def test_any_data_gives_a_model_or_one_of_our_errors(data: dict[str, Any], part: Any) -> None:
+def test_any_data_gives_a_model_or_a_factorloom_error(data: dict[str, Any], part: Any) -> None:
     for candidate in (data, model(**data), factors(weight=part), model(factors={"a": part})):
-        assert fault_of(candidate).startswith("$")
+        assert error_or_digest(candidate).startswith("$")
 
 
-def fault_of(data: Any) -> str:
-    """What is said against a model, or its digest with a $ where nothing is."""
+def error_or_digest(data: Any) -> str:
+    """The error message of a model, or `$` and its digest if it is valid."""
     try:
         return "$" + ScoreModel.from_dict(data).digest
     except FactorloomError as error:

@@ -1,4 +1,4 @@
-"""A score is checked against a plain pandas computation, and against what must not change it."""
+"""Scores are compared with a plain pandas computation, and must not depend on row order, names or units."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.engine.plain_score import DAY, agree, frames, market, models, plain_s
 MODELS = sorted((Path(__file__).parents[2] / "examples" / "models").glob("*.toml"))
 ENGINES: tuple[Engine, ...] = ("numba", "polars")
 
-slow_first_run = settings(
+compiles_first = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
@@ -53,10 +53,10 @@ def by_symbol(frame: pl.DataFrame, column: str) -> dict[str, Any]:
     return dict(zip(frame["symbol"], frame[column], strict=True))
 
 
-# --- agreement and laws -------------------------------------------------------------------------------------
+# --- agreement and properties -------------------------------------------------------------------------------
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models())
 def test_scores_agree_with_a_plain_computation(frame: pl.DataFrame, model: ScoreModel) -> None:
     expected = plain_scores(frame, model)
@@ -64,7 +64,7 @@ def test_scores_agree_with_a_plain_computation(frame: pl.DataFrame, model: Score
         agree(score_frame(frame, model, engine=engine), expected)
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models())
 def test_rank_percentile_and_order_follow_the_score(frame: pl.DataFrame, model: ScoreModel) -> None:
     result = score_frame(frame, model)
@@ -79,7 +79,7 @@ def test_rank_percentile_and_order_follow_the_score(frame: pl.DataFrame, model: 
     assert (result["score"].is_null() == result["reason"].is_not_null()).all()
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models())
 def test_contributions_add_up_to_the_score(frame: pl.DataFrame, model: ScoreModel) -> None:
     result = score_frame(frame, model)
@@ -91,16 +91,16 @@ def test_contributions_add_up_to_the_score(frame: pl.DataFrame, model: ScoreMode
     assert parts.filter(~scored).null_count().sum_horizontal().item() == (~scored).sum() * parts.width
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models(), st.randoms(use_true_random=False))
-def test_the_order_of_rows_and_columns_is_free(frame: pl.DataFrame, model: ScoreModel, random: Any) -> None:
+def test_the_order_of_rows_and_columns_does_not_matter(frame: pl.DataFrame, model: ScoreModel, random: Any) -> None:
     columns = list(frame.columns)
     random.shuffle(columns)
     shuffled = frame.select(columns).sample(fraction=1, shuffle=True, seed=random.randrange(1000))
     assert_frame_equal(score_frame(frame, model), score_frame(shuffled, model))
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models())
 def test_the_names_of_symbols_do_not_matter(frame: pl.DataFrame, model: ScoreModel) -> None:
     number = 99 - pl.col("symbol").str.slice(1).cast(pl.Int64)
@@ -110,7 +110,7 @@ def test_the_names_of_symbols_do_not_matter(frame: pl.DataFrame, model: ScoreMod
     assert_frame_equal(score_frame(frame, model), other, check_row_order=False, rel_tol=1e-9)
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models(), st.sampled_from([1e-6, 0.3, 4.0, 1e9]))
 def test_only_the_ratios_of_weights_matter(frame: pl.DataFrame, model: ScoreModel, factor: float) -> None:
     scaled = {
@@ -124,13 +124,13 @@ def test_only_the_ratios_of_weights_matter(frame: pl.DataFrame, model: ScoreMode
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models())
-def test_turning_a_direction_negates_its_contribution(frame: pl.DataFrame, model: ScoreModel) -> None:
+def test_reversing_a_direction_negates_its_contribution(frame: pl.DataFrame, model: ScoreModel) -> None:
     name, part = next(iter(model.factors.items()))
-    other_way: Literal[-1, 1] = 1 if part.direction < 0 else -1
-    turned = {**model.factors, name: ScoreFactor(part.expression, part.weight, other_way)}
-    other = ScoreModel("turned", turned, model.winsorize, model.neutralize, model.min_factors)
+    opposite: Literal[-1, 1] = 1 if part.direction < 0 else -1
+    reversed_ = {**model.factors, name: ScoreFactor(part.expression, part.weight, opposite)}
+    other = ScoreModel("reversed", reversed_, model.winsorize, model.neutralize, model.min_factors)
     ours, theirs = score_frame(frame, model), score_frame(frame, other)
     for each in model.factors:
         sign = -1 if each == name else 1
@@ -142,22 +142,22 @@ def by_key(frame: pl.DataFrame, column: str) -> np.ndarray:
     return frame.sort("date", "symbol")[column].to_numpy()
 
 
-@slow_first_run
+@compiles_first
 @given(frames(), models())
 def test_a_score_is_the_same_alone_and_in_a_longer_panel(frame: pl.DataFrame, model: ScoreModel) -> None:
     panel = fl.Panel.from_frame(frame)
-    whole = panel.compute(composite(model))
-    alone = score(panel, model, date=panel.dates[-1]).select(whole.columns).sort("symbol")
-    last = whole.filter(whole["date"] == panel.dates[-1])
+    history = panel.compute(composite(model))
+    alone = score(panel, model, date=panel.dates[-1]).select(history.columns).sort("symbol")
+    last = history.filter(history["date"] == panel.dates[-1])
     assert_frame_equal(alone, last, abs_tol=0, rel_tol=0)
 
 
-# --- worked by hand -----------------------------------------------------------------------------------------
+# --- calculated by hand -------------------------------------------------------------------------------------
 
 
 def test_a_score_by_hand(engine: Engine) -> None:
-    frame = day_of(cheap=[1.0, 2.0, 3.0, 4.0, 5.0], calm=[5.0, None, 3.0, 4.0, 1.0])
-    model = ScoreModel("hand", {"cheap": ScoreFactor("cheap", 3), "calm": ScoreFactor("calm", 1, -1)})
+    frame = day_of(growth=[1.0, 2.0, 3.0, 4.0, 5.0], risk=[5.0, None, 3.0, 4.0, 1.0])
+    model = ScoreModel("hand", {"growth": ScoreFactor("growth", 3), "risk": ScoreFactor("risk", 1, -1)})
     result = score_frame(frame, model, engine=engine)
     unit = 1 / 1.482602218505602
     assert by_symbol(result, "score") == pytest.approx(
@@ -169,8 +169,8 @@ def test_a_score_by_hand(engine: Engine) -> None:
             "E": (3 * 2 * unit - (1 - 3.5) * unit) / 4,
         }
     )
-    assert by_symbol(result, "contribution_calm")["B"] is None
-    assert by_symbol(result, "contribution_cheap")["B"] == pytest.approx(-unit)
+    assert by_symbol(result, "contribution_risk")["B"] is None
+    assert by_symbol(result, "contribution_growth")["B"] == pytest.approx(-unit)
     assert result["symbol"].to_list() == ["E", "D", "C", "B", "A"]
     assert result["rank"].to_list() == [1, 2, 3, 4, 5]
     assert result["percentile"].to_list() == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
@@ -195,24 +195,24 @@ def test_ties_share_the_smaller_rank_and_the_mean_percentile() -> None:
     assert by_symbol(result, "percentile") == {"D": 1.0, "E": 0.8, "B": 0.5, "C": 0.5, "A": 0.2}
 
 
-def test_a_wild_value_is_held_in(engine: Engine) -> None:
+def test_an_outlier_is_clipped(engine: Engine) -> None:
     frame = day_of(a=[1.0, 2.0, 3.0, 4.0, 1e9])
     assert score_frame(frame, model_of("a"), engine=engine)["score"].max() == pytest.approx(3.0)
-    wild = score_frame(frame, model_of("a", winsorize=None), engine=engine)["score"].max()
-    assert isinstance(wild, float)
-    assert wild > 1e8
+    unclipped = score_frame(frame, model_of("a", winsorize=None), engine=engine)["score"].max()
+    assert isinstance(unclipped, float)
+    assert unclipped > 1e8
 
 
-def test_zero_has_no_sign() -> None:
+def test_zero_is_never_negative() -> None:
     model = ScoreModel("low", {"a": ScoreFactor("a", direction=-1)})
     middle = score_frame(day_of(a=[1.0, 2.0, 3.0]), model).row(1, named=True)
     assert math.copysign(1, middle["score"]) == math.copysign(1, middle["contribution_a"]) == 1
 
 
-# --- no score, and why --------------------------------------------------------------------------------------
+# --- reasons for a missing score ----------------------------------------------------------------------------
 
 
-def test_too_few_factors_give_no_score_but_a_reason(engine: Engine) -> None:
+def test_too_few_factors_give_a_reason_instead_of_a_score(engine: Engine) -> None:
     frame = day_of(a=[1.0, 2.0, 3.0, 4.0], b=[None, 2.0, 1.0, 3.0], c=[None, 1.0, None, 4.0], d=[7.0, 7.0, 7.0, 7.0])
     result = score_frame(frame, model_of("a", "b", "c", "d", min_factors=2), engine=engine)
     assert by_symbol(result, "reason") == {
@@ -254,7 +254,7 @@ def test_no_rows_give_no_rows() -> None:
 # --- one date of a panel ------------------------------------------------------------------------------------
 
 
-def test_the_last_date_unless_another_is_asked_for() -> None:
+def test_the_last_date_is_the_default() -> None:
     panel, model = fl.example(), ScoreModel("cheap", {"price": ScoreFactor("close", direction=-1)})
     assert score(panel, model)["date"].unique().to_list() == [datetime.date(2024, 1, 4)]
     for date in ("2024-01-02", datetime.date(2024, 1, 2), datetime.datetime(2024, 1, 2)):
@@ -275,7 +275,7 @@ def test_dates_with_a_time(zone: str | None) -> None:
         score(panel, model, date="2024-01-03")
 
 
-def test_other_names_of_the_keys() -> None:
+def test_key_columns_may_have_other_names() -> None:
     frame = fl.example().frame.rename({"symbol": "ticker", "date": "day"})
     model = ScoreModel("m", {"price": ScoreFactor("close")}, neutralize="sector")
     result = score(fl.Panel.from_frame(frame, "ticker", "day"), model)
@@ -291,13 +291,13 @@ def test_other_names_of_the_keys() -> None:
         ("yesterday", "not a date: 'yesterday'\n  hint: write it as 2024-01-31"),
     ],
 )
-def test_a_date_that_is_not_there(date: str, message: str) -> None:
+def test_a_date_without_bars(date: str, message: str) -> None:
     with pytest.raises(ParameterError) as caught:
         score(fl.example(), model_of("close"), date=date)
     assert message in str(caught.value)
 
 
-def test_what_cannot_be_scored() -> None:
+def test_unknown_columns_and_unusable_bars_are_errors() -> None:
     panel = fl.example()
     with pytest.raises(UnknownColumnError, match="did you mean 'sector'"):
         score(panel, model_of("close", neutralize="secto"))

@@ -78,7 +78,7 @@ def test_factors_are_immutable_and_have_no_truth_value() -> None:
         fl.close.lookback = 3
     with pytest.raises(ArgumentError, match="no truth value"):
         bool(fl.close > 1)
-    with pytest.raises(ArgumentError, match="not made by hand"):
+    with pytest.raises(ArgumentError, match="not created directly"):
         Factor()
     assert len({fl.close, fl.col("close"), fl.open_}) == 2
 

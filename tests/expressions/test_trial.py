@@ -61,8 +61,8 @@ def adding(x: Array, out: Array) -> None:
 
 
 FAULTS = [
-    (unwritten, IndicatorError, r"does not write out\[0\]"),
-    (adding, IndicatorError, r"does not write out\[0\]"),
+    (unwritten, IndicatorError, r"uses out\[0\] before it is written, or never writes it"),
+    (adding, IndicatorError, r"uses out\[0\] before it is written, or never writes it"),
     (peeking, LookaheadError, r"looks ahead: out\[0\] is \S+ when bar 0 is the last one"),
     (wrapping, LookaheadError, r"looks ahead: out\[0\]"),
     (demeaned, LookaheadError, "looks ahead"),

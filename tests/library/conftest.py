@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from factorloom.bench.market import Market, make
+from factorloom.bench.workload import Workload, make_bars
 from factorloom.expressions.library import styles
 from factorloom.storage.market import simulate
 
@@ -78,7 +78,7 @@ def talib() -> Any:
 @pytest.fixture(scope="session")
 def plain_bars() -> pl.DataFrame:
     """A ragged simulated market: symbols list late, end early, miss dates and are halted."""
-    return complete(make(Market(symbols=20, bars=800)).drop(*CLASSES, *DAILY, "cap"))
+    return complete(make_bars(Workload(symbols=20, bars=800)).drop(*CLASSES, *DAILY, "cap"))
 
 
 @pytest.fixture(scope="session")

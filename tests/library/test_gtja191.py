@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import factorloom as fl
-from factorloom.bench.market import Market, make
+from factorloom.bench.workload import Workload, make_bars
 from factorloom.expressions.library.gtja191 import NOTES, gtja191
 from factorloom.expressions.parse import parse
 from tests.library.plain_gtja191 import GTJA191, Bars
@@ -79,7 +79,7 @@ def test_no_formula_looks_ahead_and_every_text_parses_back() -> None:
 def ragged() -> pl.DataFrame:
     """A simulated market with more dirt: prints that are missing, bars without trade, prices that often repeat."""
     rng = np.random.default_rng(11)
-    bars = make(Market(symbols=25, bars=420))
+    bars = make_bars(Workload(symbols=25, bars=420))
     coarse = pl.col("symbol").rank("dense") % 3 == 0
 
     def spoilt(name: str) -> pl.Expr:

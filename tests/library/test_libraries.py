@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 
@@ -42,6 +43,21 @@ def test_a_library_is_an_ordered_mapping_of_factors(make: Make) -> None:
     assert library.select("*").keys() == library.keys()
     assert repr(library) == f"<Library {library.name}: {len(library)} factors>"
     assert library.name in LIBRARIES and library.title and library.source and library.about
+
+
+DIGESTS = {
+    "alpha101": "1bfa3ed186c125d9",
+    "alpha158": "8dca98799809a130",
+    "alpha360": "33afa1ff524a0fe8",
+    "gtja191": "9e5e0dac62abb58c",
+}
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_the_digests_of_published_sets_never_change(name: str) -> None:
+    """They are the keys of what users have cached: an operator whose values change gets another `version`."""
+    digests = "".join(factor.digest for factor in LIBRARIES[name]().values())
+    assert hashlib.blake2b(digests.encode(), digest_size=8).hexdigest() == DIGESTS[name]
 
 
 def test_one_name_is_one_factor_in_all_libraries() -> None:

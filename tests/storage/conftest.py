@@ -1,4 +1,4 @@
-"""What the tests of the store share: a store on a fresh path, and small bars."""
+"""Fixtures of the store tests: a store in a new file, and a small market."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from factorloom.storage.store import Store, open_store
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a store may be."""
+    """A path for a store."""
     return tmp_path / "market.duckdb"
 
 

@@ -1,4 +1,4 @@
-"""Keys, names and numbers of bars as they come from users."""
+"""Conversion of source tables to bars: column names, keys, numbers, duplicates."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factorloom.expressions.errors import BarsError, ParameterError, UnknownColumnError
-from factorloom.storage.bars import Bars, conform
-from factorloom.storage.reading import Table
+from factorloom.storage.bars import CheckedBars, conform
+from factorloom.storage.reading import SourceTable
 
 DAY = dt.date(2024, 1, 2)
 
 
-def bars(frame: pl.DataFrame | dict[str, Any], *, textual: bool = False, **options: Any) -> Bars:
-    return conform(Table(pl.DataFrame(frame), textual, "bars.csv"), **options)
+def bars(frame: pl.DataFrame | dict[str, Any], *, textual: bool = False, **options: Any) -> CheckedBars:
+    return conform(SourceTable(pl.DataFrame(frame), textual, "bars.csv"), **options)
 
 
-def closes(dates: Any, **options: Any) -> Bars:
+def closes(dates: Any, **options: Any) -> CheckedBars:
     count = len(dates)
     return bars({"symbol": ["A"] * count, "date": dates, "close": [float(i) for i in range(count)]}, **options)
 
 
-def test_usual_names_are_recognised() -> None:
+def test_standard_names_are_recognised() -> None:
     result = bars({"Date": [DAY], " Symbol": ["A"], "HIGH": [2], "Close": [1], "Adj Close": [3], "PE": [4.0]})
     assert result.frame.columns == ["symbol", "date", "high", "close", "Adj Close", "PE"]
     assert result.notes == ()
 
 
-def test_mapping_wins_and_says_so() -> None:
+def test_a_mapping_overrides_other_columns_with_a_note() -> None:
     frame = {"Ticker": ["A"], "Date": [DAY], "Close": [1.0], "Adj Close": [0.5]}
     result = bars(frame, symbol="ticker", columns={"close": "Adj Close"})
     assert result.frame.to_dicts() == [{"symbol": "A", "date": DAY, "close": 0.5}]
-    assert result.notes == ("column 'Close' left out: another column was given its name",)
+    assert result.notes == ("column 'Close' dropped: another column was renamed to it",)
 
 
 def test_another_column_can_be_the_key() -> None:
     frame = {"symbol": ["old"], "ticker": ["A"], "date": [DAY], "close": [1.0]}
     result = bars(frame, symbol="ticker")
     assert result.frame["symbol"].to_list() == ["A"]
-    assert "'symbol' left out" in result.notes[0]
+    assert "'symbol' dropped" in result.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_unknown_columns(options: dict[str, Any], named: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("pe", "PE"), ("open", "OPEN", "Open"), ("", "x"), ("a\0b", "x"), ("a\n", "x")])
-def test_names_that_cannot_be_kept_apart_or_written(names: tuple[str, ...]) -> None:
+def test_ambiguous_and_unprintable_names_are_refused(names: tuple[str, ...]) -> None:
     frame = {"symbol": ["A"], "date": [DAY], "close": [1.0], **{name: [1.0] for name in names}}
     with pytest.raises(BarsError, match="columns="):
         bars(frame)
@@ -95,7 +95,7 @@ def test_numbers_become_finite_doubles() -> None:
     assert result.infinite == {"ratio": 2}
 
 
-def test_other_types_are_left_out_and_named() -> None:
+def test_other_types_are_dropped_with_a_note() -> None:
     frame = {"symbol": ["A"], "date": [DAY], "close": [1.0], "report": [DAY], "tags": [["x"]]}
     result = bars(frame)
     assert result.frame.columns == ["symbol", "date", "close"]
@@ -108,7 +108,7 @@ def test_text_in_a_price_column_names_the_first_bad_values() -> None:
         "date": ["2024-01-02", "2024-01-03", "2024-01-04"],
         "close": ["1", "1,5", "n/a"],
     }
-    with pytest.raises(BarsError, match=r"2 values that are no numbers: '1,5' in row 2, 'n/a' in row 3"):
+    with pytest.raises(BarsError, match=r"2 values that are not numbers: '1,5' in row 2, 'n/a' in row 3"):
         bars(frame)
 
 
@@ -135,7 +135,7 @@ def test_the_stored_type_decides() -> None:
     assert bars(frame, textual=True, stored=text).frame["code"].to_list() == ["001"]
     assert bars(frame, stored=number).frame["code"].to_list() == [1.0]
     assert bars({**frame, "code": [None]}, stored=text).frame.schema["code"] == pl.String
-    with pytest.raises(BarsError, match="numbers here and text in the store"):
+    with pytest.raises(BarsError, match="numbers here but text in the store"):
         bars({**frame, "code": [1.0]}, stored=text)
     with pytest.raises(BarsError, match="'x' in row 1"):
         bars({**frame, "code": ["x"]}, stored=number)
@@ -161,17 +161,17 @@ def test_iso_dates(written: str, read: dt.date) -> None:
 
 @pytest.mark.parametrize("bad", ["02/01/2024", "2024-02-30", "yesterday", "2024-01-02T25:00", "2024", "NaT"])
 def test_unreadable_dates_name_value_and_row(bad: str) -> None:
-    with pytest.raises(BarsError, match=r"1 dates cannot be read: .* in row 2") as caught:
+    with pytest.raises(BarsError, match=r"1 dates cannot be parsed: .* in row 2") as caught:
         closes(["2024-01-02", bad])
     assert repr(bad) in str(caught.value)
 
 
-def test_days_and_moments_together_are_moments() -> None:
+def test_dates_and_datetimes_together_are_datetimes() -> None:
     result = closes(["2024-01-02", "2024-01-02T09:30"])
     assert result.frame.schema["date"] == pl.Datetime("us")
 
 
-def test_time_zones_keep_the_local_clock() -> None:
+def test_time_zones_are_removed_and_the_local_time_kept() -> None:
     dates = pl.Series([dt.datetime(2024, 1, 2, 5), dt.datetime(2024, 7, 2, 4)]).dt.replace_time_zone("UTC")
     result = closes(dates.dt.convert_time_zone("America/New_York"))
     assert result.frame["date"].to_list() == [DAY, dt.date(2024, 7, 2)]
@@ -179,19 +179,19 @@ def test_time_zones_keep_the_local_clock() -> None:
 
 
 @pytest.mark.parametrize("symbols", [[1, 2], pl.Series([1, 2], dtype=pl.UInt8)])
-def test_whole_numbers_are_symbols(symbols: Any) -> None:
+def test_integers_are_valid_symbols(symbols: Any) -> None:
     result = bars({"symbol": symbols, "date": [DAY] * 2, "close": [1.0, 2.0]})
     assert result.frame["symbol"].to_list() == ["1", "2"]
 
 
 @pytest.mark.parametrize("symbols", [[1.0, 2.0], [True, False], [DAY, DAY], [["A"], ["B"]]])
-def test_other_things_are_no_symbols(symbols: list[object]) -> None:
+def test_other_types_are_not_symbols(symbols: list[object]) -> None:
     with pytest.raises(BarsError, match="symbols must be text"):
         bars({"symbol": symbols, "date": [DAY] * 2, "close": [1.0, 2.0]})
 
 
 @pytest.mark.parametrize("dates", [[20240102], [1.5], [dt.time(9)], [True]])
-def test_other_things_are_no_dates(dates: list[object]) -> None:
+def test_other_types_are_not_dates(dates: list[object]) -> None:
     with pytest.raises(BarsError, match="dates must be"):
         closes(dates)
 
@@ -207,7 +207,7 @@ def test_missing_keys_are_counted_and_shown(key: str, value: str | None) -> None
 def test_nothing_to_load() -> None:
     with pytest.raises(BarsError, match="no bars to load"):
         bars({"symbol": [], "date": [], "close": []})
-    with pytest.raises(BarsError, match="no column besides"):
+    with pytest.raises(BarsError, match="no column other than"):
         bars({"symbol": ["A"], "date": [DAY]})
 
 
@@ -233,11 +233,11 @@ def test_first_and_last_agree_with_a_dict(rows: list[tuple[str, int, float | Non
         }
     )
     for duplicates, order in (("last", rows), ("first", rows[::-1])):
-        wanted = {(symbol, day): value for symbol, day, value in order}
+        expected = {(symbol, day): value for symbol, day, value in order}
         result = bars(frame, duplicates=duplicates)
         found = {(symbol, date.day): value for symbol, date, value in result.frame.iter_rows()}
         finite = {
-            key: value if value is not None and abs(value) < float("inf") else None for key, value in wanted.items()
+            key: value if value is not None and abs(value) < float("inf") else None for key, value in expected.items()
         }
         assert found == finite
         assert list(found) == sorted(found)

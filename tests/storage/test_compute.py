@@ -1,4 +1,4 @@
-"""Factor values out of a store: the same as out of a panel, computed once."""
+"""Factor values from a store equal those of a panel, and are computed once."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ OTHER = parse("high / low")
 
 
 def plain(store: Store, factors: dict[str, Factor] = FACTORS) -> pl.DataFrame:
-    """The same without a cache."""
+    """The values computed without a cache."""
     return store.panel("demo").compute(factors)
 
 
-def test_values_are_those_of_the_panel_and_served_from_the_cache(loaded: Store) -> None:
-    wanted = plain(loaded)
+def test_values_equal_those_of_the_panel_and_are_cached(loaded: Store) -> None:
+    expected = plain(loaded)
     first = loaded.compute("demo", FACTORS)
-    assert first.equals(wanted)
+    assert first.equals(expected)
     assert loaded.counters.misses == 4
     assert loaded.counters.kernel_runs > 0
     counters = loaded.counters
     second = loaded.compute("demo", FACTORS)
-    assert second.equals(wanted)
+    assert second.equals(expected)
     assert loaded.counters == Counters(4, 4, counters.kernel_runs)
 
 
 def test_the_cache_outlives_the_store_object(path: Path, bars: pl.DataFrame) -> None:
     with open_store(path) as store:
         store.load("demo", bars)
-        wanted = store.compute("demo", FACTORS)
+        expected = store.compute("demo", FACTORS)
     for read_only in (True, False):
         with open_store(path, read_only=read_only) as store:
-            assert store.compute("demo", FACTORS).equals(wanted)
+            assert store.compute("demo", FACTORS).equals(expected)
             assert store.counters == Counters(hits=4)
 
 
@@ -68,10 +68,10 @@ def test_the_cache_outlives_the_store_object(path: Path, bars: pl.DataFrame) -> 
     ],
 )
 @pytest.mark.parametrize("split", [False, True])
-def test_a_part_is_a_part_of_the_whole(loaded: Store, options: dict[str, Any], split: bool) -> None:
+def test_a_selection_equals_the_selected_values(loaded: Store, options: dict[str, Any], split: bool) -> None:
     first = loaded.panel("demo").symbols[0]
     given: dict[str, Any] = {name: [first] if name == "symbols" and value else value for name, value in options.items()}
-    whole = plain(loaded)
+    values = plain(loaded)
     if split:
         for name, factor in FACTORS.items():
             loaded.compute("demo", {name: factor})
@@ -82,7 +82,7 @@ def test_a_part_is_a_part_of_the_whole(loaded: Store, options: dict[str, Any], s
         keep &= pl.col("date") <= pl.lit(dt.date.fromisoformat(str(given["end"])))
     if "symbols" in given:
         keep &= pl.col("symbol").is_in(given["symbols"])
-    assert loaded.compute("demo", FACTORS, **given).equals(whole.filter(keep))
+    assert loaded.compute("demo", FACTORS, **given).equals(values.filter(keep))
 
 
 def test_only_what_is_missing_is_computed(loaded: Store) -> None:
@@ -121,13 +121,13 @@ def test_the_view_shows_every_name(loaded: Store) -> None:
         loaded.compute("demo", {name: factor})
     view = loaded.sql("SELECT * FROM factors.demo")
     assert sorted(view.columns[2:]) == sorted(["close / open", 'say "x"; --', "mean"])
-    wanted = plain(loaded, named)
-    assert view.equals(wanted.select(view.columns))
+    expected = plain(loaded, named)
+    assert view.equals(expected.select(view.columns))
     one = loaded.sql("SELECT symbol, mean FROM factors.demo WHERE date = ? ORDER BY symbol", ["2025-06-02"])
-    assert one.equals(wanted.filter(pl.col("date") == dt.date(2025, 6, 2)).select("symbol", "mean"))
+    assert one.equals(expected.filter(pl.col("date") == dt.date(2025, 6, 2)).select("symbol", "mean"))
 
 
-def test_the_catalog_tells_what_is_cached(loaded: Store, bars: pl.DataFrame) -> None:
+def test_the_catalog_lists_cached_factors(loaded: Store, bars: pl.DataFrame) -> None:
     loaded.compute("demo", FACTORS)
     lines = loaded.sql("SELECT * FROM catalog.factors ORDER BY name")
     assert lines["name"].to_list() == sorted(FACTORS)
@@ -176,9 +176,9 @@ def test_a_reader_computes_without_writing(path: Path, bars: pl.DataFrame) -> No
         store.compute("demo", {"gap": FACTORS["gap"], "rank": FACTORS["rank"]})
     with open_store(path, read_only=True) as store:
         day = dt.date(2025, 6, 2)
-        wanted = plain(store)
-        assert store.compute("demo", FACTORS).equals(wanted)
-        assert store.compute("demo", FACTORS, start=day, end=day).equals(wanted.filter(pl.col("date") == day))
+        expected = plain(store)
+        assert store.compute("demo", FACTORS).equals(expected)
+        assert store.compute("demo", FACTORS, start=day, end=day).equals(expected.filter(pl.col("date") == day))
         assert store.counters.hits == 4
         assert store.counters.misses == 4
         assert store.sql("SELECT * FROM catalog.factors").height == 2
@@ -190,11 +190,11 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ({"x": "close + 1"}, {}, ArgumentError, "fl.parse"),
     ({}, {}, ArgumentError, "mapping of names"),
     (OTHER, {}, ArgumentError, "mapping of names"),
-    ({"symbol": OTHER}, {}, ParameterError, "cannot name a factor"),
-    ({"Date": OTHER}, {}, ParameterError, "cannot name a factor"),
-    ({"": OTHER}, {}, ParameterError, "cannot name a factor"),
-    ({"a\0": OTHER}, {}, ParameterError, "cannot name a factor"),
-    ({1: OTHER}, {}, ParameterError, "cannot name a factor"),
+    ({"symbol": OTHER}, {}, ParameterError, "not a valid factor name"),
+    ({"Date": OTHER}, {}, ParameterError, "not a valid factor name"),
+    ({"": OTHER}, {}, ParameterError, "not a valid factor name"),
+    ({"a\0": OTHER}, {}, ParameterError, "not a valid factor name"),
+    ({1: OTHER}, {}, ParameterError, "not a valid factor name"),
     ({"x": OTHER}, {"engine": "gpu"}, FactorloomError, "engine"),
     ({"x": OTHER}, {"symbols": ["NOPE"]}, ParameterError, "no symbol 'NOPE'"),
     ({"x": OTHER}, {"start": "soon"}, ParameterError, "start must be"),
@@ -224,10 +224,13 @@ def test_runs_are_recorded(loaded: Store, bars: pl.DataFrame) -> None:
 
 
 def test_the_record_of_many_reads_does_not_fill_the_memory(loaded: Store) -> None:
-    for _ in range(2 * journal.MANY + 5):
+    for _ in range(2 * journal.MAX_PENDING + 5):
         loaded.compute("demo", FACTORS, start="2025-12-31")
-    assert len(loaded._journal._waiting) < journal.MANY
-    assert loaded.sql("SELECT count(*) AS n FROM catalog.runs WHERE verb = 'compute'")["n"][0] == 2 * journal.MANY + 5
+    assert len(loaded._journal._pending) < journal.MAX_PENDING
+    assert (
+        loaded.sql("SELECT count(*) AS n FROM catalog.runs WHERE verb = 'compute'")["n"][0]
+        == 2 * journal.MAX_PENDING + 5
+    )
 
 
 def test_runs_are_written_when_the_store_closes(path: Path, bars: pl.DataFrame) -> None:
@@ -242,7 +245,7 @@ def test_runs_are_written_when_the_store_closes(path: Path, bars: pl.DataFrame) 
 
 
 def together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """The results of as many threads, all let go at once."""
+    """The results of `count` threads that start at once."""
     gate = threading.Barrier(count)
 
     def run(number: int) -> Any:
@@ -254,17 +257,17 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 def test_the_same_factors_from_many_threads_are_computed_once(loaded: Store) -> None:
-    wanted = plain(loaded)
+    expected = plain(loaded)
     results = together(8, lambda _: loaded.compute("demo", FACTORS))
-    assert all(result.equals(wanted) for result in results)
+    assert all(result.equals(expected) for result in results)
     assert loaded.counters.misses == 4
     assert loaded.counters.hits == 28
 
 
 def test_different_factors_from_many_threads(loaded: Store) -> None:
     factors = [{"x": parse(f"ts_mean(close, {window})"), "gap": FACTORS["gap"]} for window in range(2, 10)]
-    wanted = [plain(loaded, part) for part in factors]
-    for found, right in zip(together(8, lambda n: loaded.compute("demo", factors[n])), wanted, strict=True):
+    expected = [plain(loaded, part) for part in factors]
+    for found, right in zip(together(8, lambda n: loaded.compute("demo", factors[n])), expected, strict=True):
         assert found.equals(right)
     assert loaded.counters.misses == 9
 
@@ -276,8 +279,8 @@ def test_two_stores_of_one_file_compute_once(path: Path, bars: pl.DataFrame) -> 
         assert one.counters.misses + other.counters.misses == 4
 
 
-def test_readers_see_whole_versions_while_a_writer_loads(store: Store) -> None:
-    """Every bar of version n closes at n, so that a mixture would show."""
+def test_readers_see_one_version_while_a_writer_loads(store: Store) -> None:
+    """Every bar of version n closes at n, so that a mixture of versions is detected."""
     size = 500
     days = [dt.date(2020, 1, 1) + dt.timedelta(day) for day in range(size)]
 

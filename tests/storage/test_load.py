@@ -1,4 +1,4 @@
-"""Loads as a whole: versions, attributes, atomicity, and bad input that changes nothing."""
+"""Loads: versions, attributes, atomicity, and invalid input, which changes nothing."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ BARS = pl.DataFrame({"symbol": ["A", "A", "B"], "date": [*DAYS, DAYS[0]], "close
 SECTORS = pl.DataFrame({"Symbol": ["A", "B"], "GICS Sector": ["Energy", "Utilities"], "Founded": [1900, 1950]})
 
 
-def everything(store: Store) -> dict[str, list[Any]]:
-    """All that the tables of a store hold."""
+def all_rows(store: Store) -> dict[str, list[Any]]:
+    """The rows of all tables of a store."""
     names = store.sql(
         """SELECT table_schema, table_name FROM information_schema.tables
         WHERE table_type = 'BASE TABLE' ORDER BY ALL"""
@@ -48,14 +48,14 @@ def test_bars_come_back_sorted(store: Store) -> None:
     assert line["columns"] == ["close"]
 
 
-def test_the_same_again_is_no_new_version(store: Store) -> None:
+def test_loading_the_same_bars_again_keeps_the_version(store: Store) -> None:
     store.load("demo", BARS)
     report = store.load("demo", BARS.sample(fraction=1, shuffle=True, seed=1))
     assert (report.unchanged, report.version, report.changed) == (3, 1, False)
     assert store.version("demo") == 1
 
 
-def test_rows_and_columns_are_laid_over(store: Store) -> None:
+def test_rows_and_columns_are_merged(store: Store) -> None:
     store.load("demo", BARS)
     new = pl.DataFrame({"symbol": ["A", "C"], "date": [DAYS[1]] * 2, "close": [2.5, 4.0], "volume": [10, 20]})
     report = store.load("demo", new)
@@ -108,7 +108,7 @@ def test_attributes_can_come_later_and_change_the_version(store: Store) -> None:
 @pytest.mark.parametrize(
     ("attributes", "options", "message"),
     [
-        (pl.concat([SECTORS, SECTORS]), {}, "attributes repeat symbols: 'A'"),
+        (pl.concat([SECTORS, SECTORS]), {}, "duplicate symbols in the attributes: 'A'"),
         (SECTORS.with_columns(Symbol=pl.lit(None)), {}, "2 bars have no symbol"),
         (SECTORS.select("Symbol"), {}, "no text column"),
         (SECTORS.select("Symbol", "Founded"), {}, "no text column"),
@@ -122,26 +122,26 @@ def test_bad_attributes(store: Store, attributes: pl.DataFrame, options: dict[st
     assert store.datasets().is_empty()
 
 
-def test_keys_may_be_mapped_like_any_column(store: Store) -> None:
+def test_keys_can_be_mapped_like_any_column(store: Store) -> None:
     renamed = BARS.rename({"symbol": "Ticker", "date": "Day"})
     store.load("demo", renamed, columns={"symbol": "Ticker", "date": "Day"})
     assert store.panel("demo").frame.equals(BARS)
 
 
-def test_bars_may_not_take_the_name_of_an_attribute(store: Store) -> None:
+def test_bars_and_attributes_cannot_share_a_column(store: Store) -> None:
     store.load("demo", BARS, attributes=SECTORS, columns={"sector": "GICS Sector"})
     with pytest.raises(BarsError, match="both have a column 'sector'"):
         store.load("demo", BARS.with_columns(sector=pl.lit("x")))
 
 
-def test_days_and_moments(store: Store) -> None:
-    moments = BARS.with_columns(pl.col("date").cast(pl.Datetime("us")) + pl.duration(hours=9))
+def test_dates_and_datetimes(store: Store) -> None:
+    datetimes = BARS.with_columns(pl.col("date").cast(pl.Datetime("us")) + pl.duration(hours=9))
     store.load("days", BARS)
     with pytest.raises(BarsError, match="time of day"):
-        store.load("days", moments)
-    store.load("moments", moments)
-    assert store.load("moments", BARS).inserted == 3
-    assert store.panel("moments").frame.schema["date"] == pl.Datetime("us")
+        store.load("days", datetimes)
+    store.load("datetimes", datetimes)
+    assert store.load("datetimes", BARS).inserted == 3
+    assert store.panel("datetimes").frame.schema["date"] == pl.Datetime("us")
     assert store.load("days", BARS.with_columns(pl.col("date").cast(pl.Datetime("ns")))).changed is False
 
 
@@ -166,17 +166,17 @@ BAD: list[tuple[Any, dict[str, Any]]] = [
 def test_bad_input_changes_nothing(store: Store, number: int) -> None:
     source, options = BAD[number]
     store.load("demo", BARS.with_columns(close=pl.lit(7.0)))
-    before = everything(store)
+    before = all_rows(store)
     with pytest.raises(FactorloomError):
         store.load("demo", source, **options)
     with pytest.raises(FactorloomError):
         store.load("other", source, **options)
-    assert everything(store) == before
+    assert all_rows(store) == before
 
 
-def test_an_error_at_the_very_end_undoes_it_all(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_at_the_end_rolls_back_the_load(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.load("demo", BARS)
-    before = everything(store)
+    before = all_rows(store)
 
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
@@ -184,7 +184,7 @@ def test_an_error_at_the_very_end_undoes_it_all(store: Store, monkeypatch: pytes
     monkeypatch.setattr(cache, "clear", fail)
     with pytest.raises(KeyboardInterrupt):
         store.load("demo", BARS.with_columns(close=pl.lit(9.0)), attributes=SECTORS)
-    assert everything(store) == before
+    assert all_rows(store) == before
     assert store.panel("demo").frame.equals(BARS)
 
 
@@ -192,20 +192,20 @@ def test_an_error_at_the_very_end_undoes_it_all(store: Store, monkeypatch: pytes
     "name",
     ["", "Demo", "1st", "a-b", "a b", "a;b", 'x"; DROP TABLE bars.demo; --', "é", "a\n", "x" * 64, None, 3],
 )
-def test_names_that_no_dataset_may_have(store: Store, name: Any) -> None:
+def test_invalid_dataset_names(store: Store, name: Any) -> None:
     for call in (lambda: store.load(name, BARS), lambda: store.panel(name), lambda: store.version(name)):
-        with pytest.raises(DatasetError, match="cannot name a dataset"):
+        with pytest.raises(DatasetError, match="not a valid dataset name"):
             call()
 
 
 @pytest.mark.parametrize("name", ["select", "main", "x" * 63, "a_1"])
-def test_names_that_are_odd_but_fine(store: Store, name: str) -> None:
+def test_unusual_valid_dataset_names(store: Store, name: str) -> None:
     store.load(name, BARS)
     assert store.panel(name).rows == 3
     assert store.sql(f'SELECT * FROM bars."{name}"').height == 3
 
 
-def test_a_dataset_that_is_not_there(loaded: Store) -> None:
+def test_an_unknown_dataset(loaded: Store) -> None:
     with pytest.raises(DatasetError, match="did you mean 'demo'"):
         loaded.panel("dmeo")
     with pytest.raises(KeyError):
@@ -230,7 +230,7 @@ def test_long_and_odd_text(store: Store) -> None:
     assert store.panel("demo", symbols=["O'Neil; --"]).rows == 1
 
 
-# --- the part of a dataset that is asked for -------------------------------------------
+# --- selections -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_selections(store: Store, options: dict[str, Any], rows: int) -> None:
     assert store.panel("demo", **options).rows == rows
 
 
-def test_a_last_day_is_whole(store: Store) -> None:
+def test_the_end_includes_the_whole_day(store: Store) -> None:
     store.load("ticks", BARS.with_columns(pl.col("date").cast(pl.Datetime("us")) + pl.duration(hours=16)))
     assert store.panel("ticks", end="2024-01-02").rows == 2
     assert store.panel("ticks", start="2024-01-03", end="2024-01-03").rows == 1
@@ -268,7 +268,7 @@ def test_a_last_day_is_whole(store: Store) -> None:
         ({"start": dt.datetime(2024, 1, 2, tzinfo=dt.UTC)}, ParameterError, "time zone"),
         ({"symbols": 7}, ArgumentError, "symbols must be names"),
         ({"symbols": ["AA"]}, ParameterError, "did you mean 'A'"),
-        ({"start": "2030-01-01"}, StoreError, "it runs from 2024-01-02 to 2024-01-03"),
+        ({"start": "2030-01-01"}, StoreError, "its bars are from 2024-01-02 to 2024-01-03"),
         ({"symbols": []}, StoreError, "no bars"),
     ],
 )
@@ -278,7 +278,7 @@ def test_bad_selections(store: Store, options: dict[str, Any], error: type[Excep
         store.panel("demo", **options)
 
 
-def test_whole_panels_are_kept_by_version(loaded: Store, bars: pl.DataFrame) -> None:
+def test_panels_are_cached_by_version(loaded: Store, bars: pl.DataFrame) -> None:
     first = loaded.panel("demo")
     assert loaded.panel("demo") is first
     loaded.load("demo", bars.with_columns(pl.col("close") + 1))
@@ -300,17 +300,17 @@ def test_whole_panels_are_kept_by_version(loaded: Store, bars: pl.DataFrame) -> 
 def test_loads_one_after_another_agree_with_a_dict(
     loads: list[dict[tuple[str, dt.date], float | None]],
 ) -> None:
-    held: dict[tuple[str, dt.date], float | None] = {}
+    expected: dict[tuple[str, dt.date], float | None] = {}
     version = 0
     with open_store(":memory:") as store:
         for load in loads:
-            before = dict(held)
-            held.update(load)
-            version += held != before
+            before = dict(expected)
+            expected.update(load)
+            version += expected != before
             frame = pl.DataFrame([(*key, value) for key, value in load.items()], SCHEMA, orient="row")
             assert store.load("demo", frame).version == version
             panel: Panel = store.panel("demo")
-            assert panel.frame.rows() == [(*key, value) for key, value in sorted(held.items())]
+            assert panel.frame.rows() == [(*key, value) for key, value in sorted(expected.items())]
 
 
 SCHEMA = {"symbol": pl.String, "date": pl.Date, "close": pl.Float64}

@@ -1,4 +1,4 @@
-"""The simulated market: the same every time, consistent, and realistically dirty."""
+"""The simulated market is reproducible, consistent, and has realistic defects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def market() -> pl.DataFrame:
     return simulate()
 
 
-def test_the_same_every_time(market: pl.DataFrame) -> None:
+def test_it_is_reproducible(market: pl.DataFrame) -> None:
     assert simulate().equals(market)
     assert not simulate(seed=8).equals(market)
 
@@ -35,7 +35,7 @@ def test_size(market: pl.DataFrame) -> None:
     assert market["symbol"].str.contains("^[A-Z]{4}$").all()
 
 
-def test_the_report_finds_what_was_put_in(store: Store, market: pl.DataFrame) -> None:
+def test_the_report_finds_the_simulated_defects(store: Store, market: pl.DataFrame) -> None:
     report = store.load("demo", market)
     assert report.late_listings == 40
     assert report.early_endings == 15
@@ -45,7 +45,7 @@ def test_the_report_finds_what_was_put_in(store: Store, market: pl.DataFrame) ->
     assert report.notes == ()
 
 
-def test_columns_agree_with_each_other(market: pl.DataFrame) -> None:
+def test_columns_are_consistent(market: pl.DataFrame) -> None:
     assert market.filter(~pl.col("vwap").is_between("low", "high")).is_empty()
     assert market.filter((pl.col("market_cap") - pl.col("close") * pl.col("shares_outstanding")).abs() > 1).is_empty()
     assert market.group_by("symbol").agg(pl.col("sector").n_unique())["sector"].max() == 1
@@ -54,7 +54,7 @@ def test_columns_agree_with_each_other(market: pl.DataFrame) -> None:
     assert market.select(implied.abs().max()).item() < 1e-3
 
 
-def test_returns_look_like_returns(market: pl.DataFrame) -> None:
+def test_returns_have_stylised_facts(market: pl.DataFrame) -> None:
     change = market.select("date", change=pl.col("close").pct_change().over("symbol")).drop_nulls()
     day = change.group_by("date").agg(pl.col("change").mean()).sort("date")["change"]
     yearly = pl.col("change").std() * 252**0.5
@@ -74,5 +74,5 @@ def test_other_sizes(symbols: int, years: int) -> None:
     [{"symbols": 0}, {"symbols": 10**6}, {"symbols": 1.5}, {"symbols": True}, {"years": 0}, {"years": 101}],
 )
 def test_sizes_out_of_range(options: dict[str, Any]) -> None:
-    with pytest.raises(ParameterError, match="must be a whole number"):
+    with pytest.raises(ParameterError, match="must be an integer"):
         simulate(**options)

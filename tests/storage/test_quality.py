@@ -1,13 +1,16 @@
-"""The counts of the report, against plain loops and against the dirt known in real data."""
+"""The counts of the quality report, against plain loops and against known defects of real data."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +71,7 @@ def test_counts_agree_with_plain_loops(table: dict[tuple[str, int], Any], known:
     bars = frame(table)
     plain = bars.to_dicts()
     attributes = pl.DataFrame({"symbol": sorted(known)}, schema={"symbol": pl.String})
-    wanted = {
+    expected = {
         "rows": len(plain),
         "symbols": len({row["symbol"] for row in plain}),
         "start": min(row["date"] for row in plain),
@@ -83,19 +86,56 @@ def test_counts_agree_with_plain_loops(table: dict[tuple[str, int], Any], known:
         **count_listing(plain),
     }
     found = check(bars, attributes)
-    assert {name: found[name] for name in wanted} == wanted
+    assert {name: found[name] for name in expected} == expected
     for name, cases in found["examples"].items():
         assert 1 <= len(cases) <= found[name]
 
 
-def test_columns_that_are_not_there_are_not_checked() -> None:
+STANDARD_COLUMNS = ["open", "high", "low", "close", "volume", "vwap", "amount"]
+SUBSETS = [list(part) for size in range(1, 8) for part in combinations(STANDARD_COLUMNS, size)]
+
+
+@pytest.fixture(scope="module")
+def many() -> pl.DataFrame:
+    """Sixty thousand bars; every column has missing, zero and negative values."""
+    random = np.random.default_rng(3)
+    values = {name: random.integers(-1, 60, 60_000).astype(float) for name in STANDARD_COLUMNS}
+    frame = pl.DataFrame(values).with_columns(pl.when(pl.col(STANDARD_COLUMNS) < 59).then(pl.col(STANDARD_COLUMNS)))
+    dates = pl.date_range(START, START + dt.timedelta(599), eager=True)
+    symbols = np.repeat([f"S{number:02}" for number in range(100)], 600)
+    return frame.with_columns(symbol=symbols, date=pl.concat([dates] * 100)).select("symbol", "date", *STANDARD_COLUMNS)
+
+
+def test_bars_with_any_of_the_standard_columns_are_checked(many: pl.DataFrame) -> None:
+    assert len(SUBSETS) == 127
+    plain = {name: many[name].to_numpy() for name in STANDARD_COLUMNS}  # missing is NaN, and compares as false
+    for subset in SUBSETS:
+        found = check(many.select("symbol", "date", *subset), None)
+        prices = [plain[name] for name in PRICES if name in subset]
+        above = [("open", "high"), ("close", "high"), ("low", "high"), ("low", "open"), ("low", "close")]
+        pairs = [plain[less] > plain[more] for less, more in above if {less, more} <= set(subset)]
+        assert found["nonpositive_prices"] == np.sum(np.any([price <= 0 for price in prices], axis=0)), subset
+        assert found["high_low_violations"] == np.sum(np.any(pairs, axis=0)), subset
+        assert found["missing"].keys() == set(subset)
+        assert found.get("zero_volume", 0) == np.sum(plain["volume"] == 0) * ("volume" in subset)
+
+
+@pytest.mark.parametrize("subset", [["close"], ["volume"], ["vwap", "amount"], ["open", "low"], ["high", "volume"]])
+def test_many_bars_with_few_columns_are_loaded(subset: list[str], many: pl.DataFrame, store: Store) -> None:
+    for frame in (many, many.with_columns(pl.col(STANDARD_COLUMNS) + 1)):
+        report = store.load("few", frame.select("symbol", "date", *subset))
+        assert report.rows == 60_000
+    assert store.panel("few").frame.columns == ["symbol", "date", *subset]
+
+
+def test_missing_columns_are_not_checked() -> None:
     found = check(frame({("A", 1): {"close": -1.0}}).select("symbol", "date", "close"), None)
     assert found["nonpositive_prices"] == 1
     assert "zero_volume" not in found
     assert "without_attributes" not in found
 
 
-def test_the_report_reads_and_serialises(loaded: Store, bars: pl.DataFrame) -> None:
+def test_the_report_as_text_and_json(loaded: Store, bars: pl.DataFrame) -> None:
     report = loaded.load("demo", bars)
     assert str(report) == report.render() == repr(report)
     first, second, *_ = report.render().splitlines()
@@ -120,7 +160,7 @@ def test_html_is_escaped(store: Store) -> None:
     assert "<b>" not in report._repr_html_()
 
 
-def test_known_dirt_of_the_sp500(store: Store, data_folder: Path) -> None:
+def test_known_defects_of_the_sp500(store: Store, data_folder: Path) -> None:
     report = store.load(
         "sp500",
         data_folder / "prices" / "sp500_2013_2018.parquet",

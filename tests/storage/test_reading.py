@@ -1,4 +1,4 @@
-"""Every kind of file and frame comes in as the same bars."""
+"""Every kind of file and table gives the same bars."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_frames(convert: Callable[[pl.DataFrame], object]) -> None:
 
 
 @pytest.mark.parametrize("source", [None, 3, [1, 2], {"close": [1.0]}, pd.Series([1.0]), object()])
-def test_no_table(source: object) -> None:
-    with pytest.raises(ArgumentError, match="is no table of bars"):
+def test_objects_that_are_not_tables(source: object) -> None:
+    with pytest.raises(ArgumentError, match="is not a table of bars"):
         read(source)
 
 
@@ -93,10 +93,10 @@ def test_unreadable_files(name: str, content: bytes, tmp_path: Path) -> None:
         read(tmp_path / name)
 
 
-def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(BarsError, match="there is no file"):
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(BarsError, match="no file"):
         read(tmp_path / "bars.csv")
-    with pytest.raises(BarsError, match="there is no file"):
+    with pytest.raises(BarsError, match="no file"):
         read(tmp_path)
 
 

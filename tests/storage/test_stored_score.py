@@ -1,4 +1,4 @@
-"""Scores through the store: the engine's scores, and the same again in SQL."""
+"""The scores of a store equal those of the engine, also in SQL."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ MODEL = ScoreModel(
     },
     neutralize="sector",
 )
-WHOLE = ScoreModel(MODEL.name, MODEL.factors)
+UNNEUTRALISED = ScoreModel(MODEL.name, MODEL.factors)
 FRIDAY = dt.date(2025, 6, 6)
 
 
 def stored(store: Store) -> pl.DataFrame:
-    """The table of scores in the shape of a scoring."""
+    """The stored scores in the form that `score` returns."""
     contributions = ", ".join(f"contributions['{name}'] AS contribution_{name}" for name in MODEL.factors)
     return store.sql(f"SELECT symbol, date, score, rank, percentile, reason, {contributions} FROM scores.demo")
 
 
-@pytest.mark.parametrize("model", [MODEL, WHOLE])
+@pytest.mark.parametrize("model", [MODEL, UNNEUTRALISED])
 @pytest.mark.parametrize("date", [None, FRIDAY, "2025-06-06"])
-def test_scores_are_those_of_the_engine_and_stored(loaded: Store, model: ScoreModel, date: Any) -> None:
+def test_scores_equal_those_of_the_engine_and_are_stored(loaded: Store, model: ScoreModel, date: Any) -> None:
     scores = loaded.score("demo", model, date=date)
     assert scores.equals(fl.score(loaded.panel("demo"), model, date=date))
     assert scores["date"].unique().to_list() == [FRIDAY if date else dt.date(2025, 12, 31)]
@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_engine_and_stored(loaded: Store, model: ScoreMo
     assert labels.row(0) == ("calm", model.digest, 1)
 
 
-def test_the_table_is_there_before_the_first_score(loaded: Store) -> None:
+def test_the_table_exists_before_the_first_score(loaded: Store) -> None:
     assert loaded.sql("SELECT * FROM scores.demo").columns == [
         *("model", "model_digest", "version", "date", "symbol", "score", "rank", "percentile", "reason"),
         "contributions",
@@ -57,7 +57,7 @@ def test_scoring_again_replaces_only_itself(loaded: Store, bars: pl.DataFrame) -
     loaded.score("demo", MODEL)
     assert loaded.sql("SELECT * FROM scores.demo").height == size
     loaded.score("demo", MODEL, date=FRIDAY)
-    loaded.score("demo", WHOLE)
+    loaded.score("demo", UNNEUTRALISED)
     loaded.score("demo", ScoreModel("other", MODEL.factors, neutralize="sector"))
     loaded.load("demo", bars.with_columns(pl.col("close") * 1.5))
     loaded.score("demo", MODEL)
@@ -87,15 +87,15 @@ def test_a_group_of_the_attributes(store: Store, bars: pl.DataFrame) -> None:
 def test_a_reader_scores_without_writing(path: Path, bars: pl.DataFrame) -> None:
     with open_store(path) as store:
         store.load("demo", bars)
-        wanted = fl.score(store.panel("demo"), MODEL)
+        expected = fl.score(store.panel("demo"), MODEL)
     with open_store(path, read_only=True) as store:
-        assert store.score("demo", MODEL).equals(wanted)
+        assert store.score("demo", MODEL).equals(expected)
         assert store.sql("SELECT * FROM scores.demo").is_empty()
 
 
-def test_moments_are_scored_one_by_one(store: Store, bars: pl.DataFrame) -> None:
-    moments = bars.with_columns(pl.col("date").cast(pl.Datetime("us")) + pl.duration(hours=16))
-    store.load("demo", pl.concat([moments, moments.with_columns(pl.col("date") + pl.duration(hours=1))]))
+def test_datetimes_are_scored_separately(store: Store, bars: pl.DataFrame) -> None:
+    datetimes = bars.with_columns(pl.col("date").cast(pl.Datetime("us")) + pl.duration(hours=16))
+    store.load("demo", pl.concat([datetimes, datetimes.with_columns(pl.col("date") + pl.duration(hours=1))]))
     scores = store.score("demo", MODEL)
     assert scores["date"].unique().to_list() == [dt.datetime(2025, 12, 31, 17)]
     with pytest.raises(ParameterError, match="2025-12-30 17:00"):
@@ -105,8 +105,8 @@ def test_moments_are_scored_one_by_one(store: Store, bars: pl.DataFrame) -> None
 @pytest.mark.parametrize(
     ("date", "message"),
     [
-        ("2025-06-07", "nearest date before it is 2025-06-06"),
-        ("2030-01-01", "nearest date before it is 2025-12-31"),
+        ("2025-06-07", "nearest earlier date is 2025-06-06"),
+        ("2030-01-01", "nearest earlier date is 2025-12-31"),
         ("1990-01-01", "the first date is 2025-01-01"),
         ("soon", "date must be a date"),
         (7, "date must be a date"),
@@ -123,7 +123,7 @@ def test_bad_models(loaded: Store) -> None:
         loaded.score("demo", ScoreModel("x", MODEL.factors, neutralize="sektor"))
     with pytest.raises(UnknownColumnError, match="did you mean 'close'"):
         loaded.score("demo", ScoreModel("x", {"x": ScoreFactor(parse("clsoe"))}))
-    with pytest.raises(ArgumentError, match="a model is a ScoreModel"):
+    with pytest.raises(ArgumentError, match="a model must be a ScoreModel"):
         loaded.score("demo", {"momentum": parse("close")})  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="did you mean 'demo'"):
         loaded.score("dmeo", MODEL)

@@ -1,4 +1,4 @@
-"""Laying rows over rows, against a dictionary."""
+"""Merging rows, compared with a dictionary."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def frame(columns: list[str], rows: Rows) -> pl.DataFrame:
 @given(tables(), tables())
 def test_agrees_with_a_dictionary(old: tuple[list[str], Rows], new: tuple[list[str], Rows]) -> None:
     columns = list(dict.fromkeys(old[0] + new[0]))
-    wanted = {key: {**dict.fromkeys(columns), **row} for key, row in old[1].items()}
-    before = dict(wanted)
+    expected = {key: {**dict.fromkeys(columns), **row} for key, row in old[1].items()}
+    before = dict(expected)
     for key, row in new[1].items():
-        wanted[key] = {**wanted.get(key, dict.fromkeys(columns)), **row}
+        expected[key] = {**expected.get(key, dict.fromkeys(columns)), **row}
 
     result = upsert(frame(*old).sort(KEYS), frame(*new), KEYS)
 
     assert result.frame.columns == [*KEYS, *columns]
-    assert [(s, d) for s, d, *_ in result.frame.iter_rows()] == sorted(wanted)
-    assert {(s, d): dict(zip(columns, row, strict=True)) for s, d, *row in result.frame.iter_rows()} == wanted
+    assert [(s, d) for s, d, *_ in result.frame.iter_rows()] == sorted(expected)
+    assert {(s, d): dict(zip(columns, row, strict=True)) for s, d, *row in result.frame.iter_rows()} == expected
     assert result.inserted == len(set(new[1]) - set(old[1]))
-    assert result.updated == sum(wanted[key] != before[key] for key in new[1] if key in before)
+    assert result.updated == sum(expected[key] != before[key] for key in new[1] if key in before)
     assert result.inserted + result.updated + result.unchanged == len(new[1])
-    assert result.changed == (wanted != before or len(columns) > len(old[0]))
+    assert result.changed == (expected != before or len(columns) > len(old[0]))
 
 
 @given(tables())
-def test_the_same_again_changes_nothing(table: tuple[list[str], Rows]) -> None:
+def test_merging_the_same_rows_again_changes_nothing(table: tuple[list[str], Rows]) -> None:
     stored = upsert(None, frame(*table), KEYS)
     assert stored.changed
     again = upsert(stored.frame, frame(*table), KEYS)
@@ -63,5 +63,5 @@ def test_the_same_again_changes_nothing(table: tuple[list[str], Rows]) -> None:
 
 def test_another_case_is_refused() -> None:
     old, new = frame(["pe"], {("A", 1): {"pe": 1.0}}), frame(["PE"], {("A", 1): {"PE": 1.0}})
-    with pytest.raises(BarsError, match="'PE' stands in the store as 'pe'"):
+    with pytest.raises(BarsError, match="'PE' is stored as 'pe'"):
         upsert(old, new, KEYS)

@@ -6,12 +6,14 @@ address of every array; `slots` says at which places, and `numbers` are the driv
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from types import FunctionType
+from typing import Any, TypeAlias
 
 import numpy as np
-from numba import njit, types
+import numpy.typing as npt
+from numba import types
 from numba.core.cgutils import if_unlikely
 from numba.core.errors import RequireLiteralValue
 from numba.core.typing.templates import Signature
@@ -19,23 +21,53 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array, populate_array
 
 from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.runtime.jit import COUNTS, NUMBERS, compile_source, compiled, loop
+from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["FIRST_SLOT", "NUMBER", "ROWS", "SIGNATURE", "START", "address", "call_all", "view"]
+__all__ = ["FIRST_SLOT", "NUMBER", "ROWS", "START", "Driver", "call_all", "view"]
+
+Flag: TypeAlias = npt.NDArray[np.uint8]
 
 ROWS, START, NUMBER, FIRST_SLOT = range(4)
 """Places in the environment: how many rows the tile has, its first row, its number, and the first array."""
 
-INDEX = types.Array(types.int64, 1, "C", readonly=True)
-NUMBERS = types.Array(types.float64, 1, "C", readonly=True)
-SIGNATURE = types.void(INDEX, INDEX, NUMBERS, INDEX, types.int64, types.int64)
+SIGNATURE = types.void(COUNTS, COUNTS, NUMBERS, COUNTS, types.int64, types.int64)
 """`driver(environment, slots, numbers, offsets, first_run, last_run)`."""
 
 
-@functools.cache
-def address(compiled: Any) -> int:
-    """Where the code of a driver lies, as long as the driver lives."""
-    result = compiled.overloads[SIGNATURE.args]
-    return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
+SOURCE = """
+def {name}(env, slots, numbers, offsets, first, last):
+    kernel(env, slots, numbers, offsets, first, last)
+"""
+
+
+class Driver:
+    """A loop with the signature of drivers, compiled when its address is first needed."""
+
+    def __init__(self, function: Callable[..., None]) -> None:
+        assert isinstance(function, FunctionType)
+        self._name = f"{function.__name__}_{fingerprint(function)}"
+        self._source = SOURCE.format(name=self._name)
+        self._kernel: FunctionType | np.ufunc = function
+
+    @classmethod
+    def of(cls, name: str, source: str, kernel: FunctionType | np.ufunc) -> Driver:
+        """The driver of that name which a source defines, and which calls `kernel`."""
+        made = cls.__new__(cls)
+        made._name, made._source, made._kernel = name, source, kernel
+        return made
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The function as Numba compiled it, or as it was loaded from disk."""
+        kernel = compiled(self._kernel) if isinstance(self._kernel, FunctionType) else self._kernel
+        return compile_source(self._name, self._source, {"view": view, "kernel": kernel}, (SIGNATURE,), python=False)
+
+    @cached_property
+    def address(self) -> int:
+        """The address of its code, valid as long as the driver exists."""
+        result = self.compiled.overloads[SIGNATURE.args]
+        return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
 
 
 def _view(typing: Any, place: Any, size: Any, kind: Any) -> tuple[Signature, Callable[..., Any]]:
@@ -86,7 +118,11 @@ def _call(
 call: Any = intrinsic(_call)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+FLAG = types.Array(types.uint8, 1, "C", readonly=True)
+CALLS = types.void(*[COUNTS] * 3, NUMBERS, *[COUNTS] * 6, types.int64, types.int64, FLAG)
+
+
+@loop(CALLS)
 def call_all(
     codes: Index,
     slots: Index,
@@ -100,8 +136,9 @@ def call_all(
     cuts: Index,
     first: int,
     last: int,
+    stop: Flag,
 ) -> None:
-    """Call one driver after another, each with its slots and numbers, on each of some tiles.
+    """Call one driver after another, each with its slots and numbers, on each of some tiles, until `stop` is set.
 
     A tile has the rows from one of `bounds` to the next, and the runs from one of `cuts` to the next. An address in its
     environment is that for row 0 and `steps` times its first row.
@@ -112,6 +149,8 @@ def call_all(
         env[ROWS], env[START], env[NUMBER] = bounds[tile + 1] - bounds[tile], bounds[tile], tile
         a = b = 0
         for k in range(codes.size):
+            if stop[0]:
+                return
             c, d = slot_ends[k], number_ends[k]
             call(codes[k], env, slots[a:c], numbers[b:d], offsets, cuts[tile], cuts[tile + 1])
             a, b = c, d

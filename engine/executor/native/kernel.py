@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numba.core.errors import NumbaError
 
+from factorloom.engine.executor.native.call import Driver
 from factorloom.engine.plan.plan import Plan, Run, SharedStatistic, Step
-from factorloom.engine.runtime.jit import compile_driver
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import Factor
@@ -64,7 +64,7 @@ ARITHMETIC = {
 class Launch:
     """How a step runs: its driver takes these values, then those that it writes, and these numbers."""
 
-    driver: Any
+    driver: Driver
     reads: tuple[Read, ...]
     numbers: tuple[float | int, ...]
 
@@ -93,7 +93,7 @@ class _Shape:
         return self.outputs != ("out",)
 
 
-_READY: dict[_Shape, Any] = {}
+_READY: dict[_Shape, Driver] = {}
 _LOCK = threading.RLock()
 
 
@@ -172,14 +172,14 @@ def _shape(step: Step, arguments: Sequence[tuple[str, list[Any]]]) -> _Shape:
     return _Shape(function, step.operator.name, kinds, ("out",), step.operator.variadic)
 
 
-def _compiled(shape: _Shape) -> Any:
+def _compiled(shape: _Shape) -> Driver:
     if shape not in _READY:
         with _LOCK:
             _READY[shape] = _compile(shape)
     return _READY[shape]
 
 
-def _compile(shape: _Shape) -> Any:
+def _compile(shape: _Shape) -> Driver:
     arrays = [
         x for place, (_, kind) in enumerate(shape.arguments) if isinstance(kind, int) for x in _arrays(place, kind)
     ]
@@ -192,7 +192,9 @@ def _compile(shape: _Shape) -> Any:
     name = "_".join([shape.name, *map(_worded, shape.arguments), fingerprint(shape.function)])
     source = source.format(name=name, views="\n    ".join(views), pieces=", ".join(pieces))
     try:
-        return compile_driver(name, source, shape.function)
+        driver = Driver.of(name, source, shape.function)
+        _ = driver.address
+        return driver
     except NumbaError as error:
         reasons = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
         raise IndicatorError(

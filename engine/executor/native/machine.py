@@ -12,7 +12,7 @@ import numpy as np
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.executor.native.kernel import prepare
 from factorloom.engine.executor.native.result import Values
-from factorloom.engine.executor.native.run import run_stage
+from factorloom.engine.executor.native.stage import run_stage
 from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan

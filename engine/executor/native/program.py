@@ -18,7 +18,7 @@ import numpy.typing as npt
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
-from factorloom.engine.executor.native.call import FIRST_SLOT, address, call_all
+from factorloom.engine.executor.native.call import FIRST_SLOT, Driver, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
 from factorloom.engine.executor.native.result import Column
 from factorloom.engine.executor.native.tile import Tiles
@@ -35,7 +35,7 @@ __all__ = ["Program", "Scratch"]
 class _Call:
     """A driver with the slots and numbers that it takes; it walks over the groups of a category, if one is given."""
 
-    driver: Any
+    driver: Driver
     slots: tuple[int, ...]
     numbers: tuple[float, ...] = ()
     column: str | None = None
@@ -201,7 +201,7 @@ class Program:
                     _compute(part.node, takes, gives)
                 else:
                     where = (scratch.addresses, self._steps, self._tiles.bounds, *self._tiles.runs(part.column))
-                    call_all(*part.calls, *where, tile, tile + step)
+                    call_all(*part.calls, *where, tile, tile + step, observer.stop)
 
     def _array(self, slot: int, rows: slice, scratch: Scratch) -> Array:
         if slot in scratch.arrays:
@@ -244,7 +244,7 @@ class Program:
         return self._whole(self._tiles.groups[_column(key)].runs.places)
 
     def _call(
-        self, driver: Any, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
+        self, driver: Driver, slots: tuple[int, ...], numbers: tuple[float, ...] = (), key: Factor | None = None
     ) -> None:
         self._calls.append(_Call(driver, slots, numbers, None if key is None else _column(key)))
 
@@ -264,7 +264,7 @@ def _shared(touched: Sequence[Sequence[int]]) -> dict[int, int]:
 
 
 def _joined(calls: Sequence[_Call]) -> _Calls:
-    codes = np.array([address(call.driver) for call in calls], np.int64)
+    codes = np.array([call.driver.address for call in calls], np.int64)
     slots = np.array([slot for call in calls for slot in call.slots], np.int64)
     slot_ends = np.cumsum([len(call.slots) for call in calls], dtype=np.int64)
     numbers = np.array([number for call in calls for number in call.numbers], np.float64)

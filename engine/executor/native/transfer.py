@@ -6,22 +6,20 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import types
 
 from factorloom.engine.bars.layout import Array, Index
-from factorloom.engine.executor.native.call import NUMBER, ROWS, START, view
-from factorloom.engine.runtime.jit import driver
+from factorloom.engine.executor.native.call import NUMBER, ROWS, START, Driver, view
+from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = [
     "Bits",
     "clean",
     "collect",
-    "cursor",
     "cuts_of",
     "load_by_date",
     "move",
     "narrow",
-    "places_of",
     "seal",
     "seal_edges",
     "spread",
@@ -30,11 +28,14 @@ __all__ = [
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
 
+VALUES = types.Array(types.float64, 1, "C")
+HALVES = types.Array(types.float32, 1, "C")
+BITS = types.Array(types.uint8, 1, "C")
+
 
 # --- drivers -----------------------------------------------------------------------------------------------------
 
 
-@njit(nogil=True, error_model="numpy")
 def _byte(x: Array) -> int:
     """A bit for each of up to eight values that is present."""
     mark = 0
@@ -43,7 +44,6 @@ def _byte(x: Array) -> int:
     return mark
 
 
-@njit(nogil=True, error_model="numpy")
 def _seal(x: Array, start: int, bits: Bits) -> int:
     """Set the bit of every present value, the first one at bit `start`, and count the missing ones.
 
@@ -71,7 +71,7 @@ def _seal(x: Array, start: int, bits: Bits) -> int:
     return missing
 
 
-@driver
+@Driver
 def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = source[places[i]]`; takes source, places, out."""
     size = offsets[last] - offsets[first]
@@ -84,7 +84,7 @@ def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first
         out[i] = source[np.uint64(places[i])]
 
 
-@driver
+@Driver
 def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`target[places[i]] = x[i]`; takes x, places, target."""
     size = offsets[last] - offsets[first]
@@ -97,7 +97,7 @@ def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, firs
         target[np.uint64(places[i])] = x[i]
 
 
-@driver
+@Driver
 def collect(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """The values of a tile group by group; takes x, the rows of all groups, out."""
     size = offsets[last] - offsets[first]
@@ -107,7 +107,7 @@ def collect(env: Index, slots: Index, numbers: Array, offsets: Index, first: int
         out[i] = x[rows[i] - env[START]]
 
 
-@driver
+@Driver
 def spread(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """Bring values back from their groups, missing for rows in none; takes x, the rows of all groups, out."""
     size = offsets[last] - offsets[first]
@@ -118,14 +118,14 @@ def spread(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
         out[rows[i] - env[START]] = x[i]
 
 
-@driver
+@Driver
 def move(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = x[i]`; takes x, out."""
     size = env[ROWS]
     view(env[slots[1]], size, "write")[:] = view(env[slots[0]], size, "read")
 
 
-@driver
+@Driver
 def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = x[i]` with an `out` of Float32; takes x, out."""
     x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
@@ -133,7 +133,7 @@ def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
         out[i] = np.float32(x[i])
 
 
-@driver
+@Driver
 def seal(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """Set the bits of present values and count the missing; takes x, bits, counts by tile, and the row of bit 0."""
     x, start = view(env[slots[0]], env[ROWS], "read"), env[START] - int(numbers[0])
@@ -144,14 +144,14 @@ def seal(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, l
 # --- functions ---------------------------------------------------------------------------------------------------
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@loop(types.void(VALUES))
 def clean(x: Array) -> None:
     """Make what is not finite missing."""
     for i in range(x.size):
         x[i] = x[i] if np.isfinite(x[i]) else np.nan
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@loop(types.void(VALUES, COUNTS, BITS), types.void(HALVES, COUNTS, BITS))
 def seal_edges(x: Array, starts: Index, bits: Bits) -> None:
     """Set the bytes in which a stretch of rows starts or the last one ends; `x` holds all rows."""
     for start in starts:
@@ -160,30 +160,7 @@ def seal_edges(x: Array, starts: Index, bits: Bits) -> None:
             bits[byte] = _byte(x[8 * byte : 8 * byte + 8])
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
-    """The place of every value among the known ones, both ascending, run by run."""
-    for run in range(offsets.size - 1):
-        a, b = offsets[run], offsets[run + 1]
-        if a == b:
-            continue
-        place = np.searchsorted(known, values[a])
-        for i in range(a, b):
-            while known[place] < values[i]:
-                place += 1
-            codes[i] = place
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
-def places_of(codes: Index, offsets: Index, places: Index) -> None:
-    """Where every row goes when rows are laid out by code, rows of one code in their own order."""
-    after = offsets.copy()
-    for i in range(codes.size):
-        places[i] = after[codes[i]]
-        after[codes[i]] += 1
-
-
-@njit(nogil=True, cache=True, error_model="numpy")
+@loop(types.Array(types.int64, 1, "C")(COUNTS, types.int64))
 def cuts_of(offsets: Index, rows: int) -> Index:
     """Where tiles of up to so many rows start and end, counted in runs: never through a run, at least one in each."""
     cuts, count = np.zeros(offsets.size, np.int64), 1

@@ -1,12 +1,11 @@
-"""Technical indicators under TA-Lib's names, with its defaults; and some that chart programs have besides.
+"""Technical indicators under TA-Lib's names, with its defaults; and some from charting programs.
 
 Each is a function of prices and windows, `fl.library.ta.rsi(fl.close, window=7)`, that gives a factor, or a tuple of
-them. `technical()` is the set of all with their defaults.
+factors. `technical()` is the set of all with their defaults.
 
-Every one that TA-Lib has is compared with TA-Lib; a note says where the definition differs. An average starts from the
-mean of its first window, as there. What TA-Lib gives as 0 or 50 where nothing is defined, a ratio of 0 to 0, is missing
-here. A bar that is missing is skipped by averages without end, and makes windows that hold it missing. Nothing is
-annualised.
+All that TA-Lib has are tested against it; a note says where the definition differs. An average starts from the mean of
+its first window, as in TA-Lib. Where a ratio is 0 / 0, TA-Lib gives 0 or 50, and the value is missing here. A missing
+bar is skipped by exponential averages, and makes the windows that contain it missing. Nothing is annualised.
 """
 
 from factorloom.expressions.library.library import Library

@@ -51,11 +51,11 @@ def bbands(x: Factor = close, window: int = 20, deviations: float = 2.0) -> tupl
 def accbands(
     high: Factor = high, low: Factor = low, close: Factor = close, window: int = 20
 ) -> tuple[Factor, Factor, Factor]:
-    """Acceleration bands: means of the high and the low, each farther out by four times the bar's relative range.
+    """Acceleration bands: means of the high and the low, each widened by four times the relative range of the bar.
 
     Source: P. Headley, Big Trends in Trading, Wiley, 2002.
 
-    Note: Missing where high and low add up to 0; TA-Lib leaves them where they are.
+    Note: Missing where high and low add up to 0; TA-Lib leaves them unchanged.
     """
     width = 4 * (high - low) / (high + low)
     return sma(high * (1 + width), window), sma(close, window), sma(low * (1 - width), window)
@@ -63,7 +63,7 @@ def accbands(
 
 @technical("ENVELOPE_UPPER", "ENVELOPE_MIDDLE", "ENVELOPE_LOWER")
 def envelope(x: Factor = close, window: int = 20, percent: float = 2.5) -> tuple[Factor, Factor, Factor]:
-    """Moving average envelope: so many percent around the mean.
+    """Moving average envelope: `percent` percent around the mean.
 
     Source: J. Murphy, Technical Analysis of the Financial Markets, 1999.
     """
@@ -108,11 +108,12 @@ def starc(
 def ichimoku(
     high: Factor = high, low: Factor = low, tenkan: int = 9, kijun: int = 26, senkou: int = 52
 ) -> tuple[Factor, Factor, Factor, Factor]:
-    """Ichimoku cloud: midprices of three windows, and the two edges of the cloud that is drawn over this bar.
+    """Ichimoku cloud: midprices of three windows, and the two edges of the cloud at this bar.
 
     Source: G. Hosoda, Ichimoku Kinko Hyo, 1969.
 
-    Note: The cloud is drawn `kijun` bars ahead, so its edges here are known that long. The chikou span is left out.
+    Note: The cloud is drawn `kijun` bars ahead, so its edges are values of `kijun` bars ago. The chikou span is left
+    out.
     """
     quick, slow = midprice(high, low, tenkan), midprice(high, low, kijun)
     return quick, slow, ts_delay((quick + slow) / 2, kijun), ts_delay(midprice(high, low, senkou), kijun)
@@ -132,7 +133,7 @@ def chandelier(
 
 @technical("SAR")
 def sar(high: Factor = high, low: Factor = low, acceleration: float = 0.02, maximum: float = 0.2) -> Factor:
-    """Parabolic stop and reverse: a stop that closes in on the price the faster the longer a trend lasts.
+    """Parabolic stop and reverse: a stop that approaches the price faster the longer a trend lasts.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
     """
@@ -143,7 +144,7 @@ def sar(high: Factor = high, low: Factor = low, acceleration: float = 0.02, maxi
 def supertrend(
     high: Factor = high, low: Factor = low, close: Factor = close, window: int = 10, deviations: float = 3.0
 ) -> tuple[Factor, Factor]:
-    """SuperTrend: average true ranges from the median price, a stop that trails the trend; and its direction, 1 or -1.
+    """SuperTrend: a trailing stop at average true ranges from the median price; and its direction, 1 or -1.
 
     Source: O. Seban, Tout le monde mérite d'être riche, 2008.
     """
@@ -167,11 +168,11 @@ def atr_stop(
 def volatility_stop(
     high: Factor = high, low: Factor = low, close: Factor = close, window: int = 7, deviations: float = 3.0
 ) -> Factor:
-    """Wilder's volatility system: average true ranges from the best close of a trend, which turns where it is crossed.
+    """Wilder's volatility system: a stop at average true ranges from the best close of a trend, which reverses it.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: Missing until it has first been crossed, for the trend is a guess until then.
+    Note: Missing until the stop is first crossed, because the trend is a guess until then.
     """
     return ts_volatility_stop(close, deviations * atr(high, low, close, window))
 

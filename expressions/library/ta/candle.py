@@ -1,8 +1,8 @@
 """Patterns of one candle, and the measures that all candlestick patterns share.
 
-A pattern is 100 or -100 where it is there, with the sign that each tells of, and 0 where it is not; missing where a
-price that it looks at is. A candle is white where it closes at its open or above it, otherwise black. Long and short
-are meant beside the bars before the candle, by TA-Lib's default settings. No pattern asks for a trend before it.
+A pattern is 100 or -100 where it occurs, with the sign given for each, and 0 where it does not; missing where a price
+that it reads is. A candle is white where it closes at or above its open, otherwise black. Long and short are relative
+to the bars before the candle, by TA-Lib's default settings. No pattern requires a trend before it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class Size(NamedTuple):
-    """A share of a part of a candle: of its mean over a window of bars before, or of the candle's own without one."""
+    """A share of a part of a candle: of its mean over a window of bars before, or for window 0 of the candle itself."""
 
     part: Literal["body", "span", "shadows"]
     window: int
@@ -55,12 +55,12 @@ SIZES = {
     "Far": Size("span", 5, 0.6),
     "Equal": Size("span", 5, 0.05),
 }
-"""TA-Lib's default candle settings. There a short shadow is one half of the mean of both."""
+"""TA-Lib's default candle settings, in which a short shadow is one half of the mean of both."""
 
 
 @dataclass(frozen=True)
 class Candle:
-    """The prices of a bar, and what can be said of it by itself and beside the bars before it."""
+    """The prices of a bar, and its properties by itself and relative to the bars before it."""
 
     open: Factor
     high: Factor
@@ -109,7 +109,7 @@ class Candle:
         return where(self.white, 1, -1)
 
     def size(self, name: str) -> Factor:
-        """How large what TA-Lib calls so is on this bar."""
+        """The value of a TA-Lib candle setting on this bar."""
         part, window, share = SIZES[name]
         measure: Factor = getattr(self, part)
         return share * (ts_delay(ts_mean(measure, window), 1) if window else measure)
@@ -145,7 +145,7 @@ def last(bars: int, *prices: Factor) -> list[Candle]:
 def signal(value: Factor | float, *conditions: Factor) -> Factor:
     """The value where all conditions hold, 0 where one does not, and missing where one is missing.
 
-    A product and not `&`, which knows that something false and something missing do not both hold.
+    A product and not `&`, which is false where one condition is false and another missing.
     """
     return where(reduce(operator.mul, conditions), value, 0)
 
@@ -162,7 +162,7 @@ def cdldoji(open_: Factor = open_, high: Factor = high, low: Factor = low, close
 
 @technical("CDLDRAGONFLYDOJI")
 def cdldragonflydoji(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Dragonfly doji: a doji with a lower shadow and no upper one; 100, a low that was refused.
+    """Dragonfly doji: a doji with a lower shadow and no upper one; 100, a rejected low.
 
     Source: TA-Lib, CDLDRAGONFLYDOJI; S. Nison, Japanese Candlestick Charting Techniques, 1991.
     """
@@ -266,7 +266,7 @@ def cdlshortline(open_: Factor = open_, high: Factor = high, low: Factor = low, 
 
 @technical("CDLTAKURI")
 def cdltakuri(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Takuri line: a doji with no upper shadow and a very long lower one; 100, a low that was refused.
+    """Takuri line: a doji with no upper shadow and a very long lower one; 100, a rejected low.
 
     Source: TA-Lib, CDLTAKURI.
     """

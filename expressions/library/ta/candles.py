@@ -34,11 +34,11 @@ __all__ = [
 
 @technical("CDLHAMMER")
 def cdlhammer(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Hammer: a short body over a long shadow, near the low before or below it; 100, a fall that ends.
+    """Hammer: a short body over a long shadow, near or below the low before; 100, a fall that ends.
 
     Source: TA-Lib, CDLHAMMER; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value comes one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(100, *_hammer(bar), bar.bottom <= before.low + before.size("Near"))
@@ -46,11 +46,11 @@ def cdlhammer(open_: Factor = open_, high: Factor = high, low: Factor = low, clo
 
 @technical("CDLHANGINGMAN")
 def cdlhangingman(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Hanging man: the shape of a hammer near the high before or above; -100, a rise that ends.
+    """Hanging man: the shape of a hammer near or above the high before; -100, a rise that ends.
 
     Source: TA-Lib, CDLHANGINGMAN; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value comes one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(-100, *_hammer(bar), bar.bottom >= before.high - before.size("Near"))
@@ -62,7 +62,7 @@ def cdlinvertedhammer(open_: Factor = open_, high: Factor = high, low: Factor = 
 
     Source: TA-Lib, CDLINVERTEDHAMMER; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value comes one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(100, *_inverted_hammer(bar), bar.top < before.bottom)
@@ -74,7 +74,7 @@ def cdlshootingstar(open_: Factor = open_, high: Factor = high, low: Factor = lo
 
     Source: TA-Lib, CDLSHOOTINGSTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value comes one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(-100, *_inverted_hammer(bar), bar.bottom > before.top)
@@ -82,11 +82,11 @@ def cdlshootingstar(open_: Factor = open_, high: Factor = high, low: Factor = lo
 
 @technical("CDLENGULFING")
 def cdlengulfing(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Engulfing: a body that holds the one before, of the other colour; the sign is its own colour.
+    """Engulfing: a body that contains the one before, of the other colour; the sign is its own colour.
 
     Source: TA-Lib, CDLENGULFING; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib, whose first value comes one bar later.
+    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib, whose first value is one bar later.
     """
     before, bar = last(2, open_, high, low, close)
     wider = (bar.top > before.top) | (bar.bottom < before.bottom)
@@ -144,25 +144,25 @@ def cdldarkcloudcover(
 
 @technical("CDLDOJISTAR")
 def cdldojistar(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Doji star: a doji beyond a long body, on the side where that closed; the sign is against its colour.
+    """Doji star: a doji beyond a long body, on the side of its close; the sign is against its colour.
 
     Source: TA-Lib, CDLDOJISTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
     """
     before, bar = last(2, open_, high, low, close)
-    apart = where(before.white, bar.bottom > before.top, bar.top < before.bottom)
-    return signal(-100 * before.colour, before.long, bar.doji, apart)
+    gap = where(before.white, bar.bottom > before.top, bar.top < before.bottom)
+    return signal(-100 * before.colour, before.long, bar.doji, gap)
 
 
 @technical("CDLMATCHINGLOW")
 def cdlmatchinglow(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Matching low: two black candles that close alike; 100, a fall that ends.
+    """Matching low: two black candles with nearly equal closes; 100, a fall that ends.
 
     Source: TA-Lib, CDLMATCHINGLOW; G. L. Morris, Candlestick Charting Explained, 1995.
     """
     before, bar = last(2, open_, high, low, close)
     near = before.size("Equal")
-    alike = (bar.close <= before.close + near) * (bar.close >= before.close - near)
-    return signal(100, before.black, bar.black, alike)
+    equal = (bar.close <= before.close + near) * (bar.close >= before.close - near)
+    return signal(100, before.black, bar.black, equal)
 
 
 @technical("CDLKICKING")
@@ -244,7 +244,7 @@ def cdl3blackcrows(open_: Factor = open_, high: Factor = high, low: Factor = low
 
     Source: TA-Lib, CDL3BLACKCROWS; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value comes one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's.
     """
     before, first, second, third = last(4, open_, high, low, close)
     crows = [condition for bar in (first, second, third) for condition in (bar.black, bar.shaven_bottom)]
@@ -272,7 +272,7 @@ def cdl3outside(open_: Factor = open_, high: Factor = high, low: Factor = low, c
 
     Source: TA-Lib, CDL3OUTSIDE; G. L. Morris, Candlestick Charting Explained, 1995.
 
-    Note: The first value comes one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's.
     """
     first, second, third = last(3, open_, high, low, close)
     outside = (second.top > first.top) * (second.bottom < first.bottom)
@@ -293,7 +293,7 @@ def _engulfs(outer: Candle, inner: Candle) -> tuple[Factor, ...]:
 
 
 def _grade(outer: Candle, inner: Candle) -> Factor:
-    """100 where a body holds another with room at both ends, otherwise 80."""
+    """100 where a body contains another without sharing an end, otherwise 80."""
     return where((outer.top > inner.top) * (outer.bottom < inner.bottom), 100, 80)
 
 

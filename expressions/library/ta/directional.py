@@ -1,4 +1,4 @@
-"""Whether there is a trend, and which way it goes."""
+"""Trends: their strength and their direction."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def plus_di(high: Factor = high, low: Factor = low, close: Factor = close, windo
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: Agrees with TA-Lib after 300 bars, as PLUS_DM. Missing before there is a true range; TA-Lib gives 0.
+    Note: Agrees with TA-Lib after 300 bars, as PLUS_DM. Missing while the true range is 0; TA-Lib gives 0.
     """
     return 100 * plus_dm(high, low, window) / (window * atr(high, low, close, window))
 
@@ -83,19 +83,19 @@ def minus_di(high: Factor = high, low: Factor = low, close: Factor = close, wind
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: Agrees with TA-Lib after 300 bars, as PLUS_DM. Missing before there is a true range; TA-Lib gives 0.
+    Note: Agrees with TA-Lib after 300 bars, as PLUS_DM. Missing while the true range is 0; TA-Lib gives 0.
     """
     return 100 * minus_dm(high, low, window) / (window * atr(high, low, close, window))
 
 
 @technical("DX")
 def dx(high: Factor = high, low: Factor = low, window: int = 14) -> Factor:
-    """Directional movement index: how far plus and minus movements are apart as a share of both, from 0 to 100.
+    """Directional movement index: the difference of plus and minus movements as a share of both, from 0 to 100.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: The true range of both indicators cancels. Agrees with TA-Lib after 300 bars, as PLUS_DM. Missing before there
-    is a movement; TA-Lib gives 0.
+    Note: The true range of both indicators cancels. Agrees with TA-Lib after 300 bars, as PLUS_DM. Missing before the
+    first movement; TA-Lib gives 0.
     """
     plus, minus = plus_dm(high, low, window), minus_dm(high, low, window)
     return 100 * abs(plus - minus) / (plus + minus)
@@ -107,7 +107,7 @@ def adx(high: Factor = high, low: Factor = low, window: int = 14) -> Factor:
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: Agrees with TA-Lib after 300 bars, as PLUS_DM. It takes in nothing before there is a movement.
+    Note: Agrees with TA-Lib after 300 bars, as PLUS_DM. Bars before the first movement are skipped.
     """
     return rma(where(is_missing(high - low), missing, dx(high, low, window)), window)
 
@@ -126,7 +126,7 @@ def adxr(high: Factor = high, low: Factor = low, window: int = 14) -> Factor:
 
 @technical("AROON_DOWN", "AROON_UP")
 def aroon(high: Factor = high, low: Factor = low, window: int = 14) -> tuple[Factor, Factor]:
-    """Aroon: how new the lowest low, and the highest high, of `window + 1` bars is, 100 for the current bar.
+    """Aroon: the age of the lowest low, and of the highest high, of `window + 1` bars, from 100 (now) to 0.
 
     Source: T. Chande, A time price oscillator, Technical Analysis of Stocks & Commodities 13, 1995.
     """
@@ -136,7 +136,7 @@ def aroon(high: Factor = high, low: Factor = low, window: int = 14) -> tuple[Fac
 
 @technical("AROONOSC")
 def aroonosc(high: Factor = high, low: Factor = low, window: int = 14) -> Factor:
-    """Aroon oscillator: Aroon up less Aroon down.
+    """Aroon oscillator: Aroon up minus Aroon down.
 
     Source: T. Chande, A time price oscillator, Technical Analysis of Stocks & Commodities 13, 1995.
     """
@@ -146,7 +146,7 @@ def aroonosc(high: Factor = high, low: Factor = low, window: int = 14) -> Factor
 
 @technical("VORTEX_PLUS", "VORTEX_MINUS")
 def vortex(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 14) -> tuple[Factor, Factor]:
-    """Vortex indicator: from the last low up to the high, and from the last high down to the low, per true range.
+    """Vortex indicator: the distance from the last low to the high, and from the last high to the low, per true range.
 
     Source: E. Botes and D. Siepman, The vortex indicator, Technical Analysis of Stocks & Commodities 28, 2010.
 
@@ -159,33 +159,33 @@ def vortex(high: Factor = high, low: Factor = low, close: Factor = close, window
 
 @technical("ER")
 def er(x: Factor = close, window: int = 10) -> Factor:
-    """Efficiency ratio: the change over the window as a share of all moves in it, from 0 to 1.
+    """Efficiency ratio: the absolute change over the window as a share of all changes in it, from 0 to 1.
 
     Source: P. Kaufman, Trading Systems and Methods, Wiley, 1998.
 
-    Note: Missing where nothing moved; TA-Lib gives 1.
+    Note: Missing where nothing changed; TA-Lib gives 1.
     """
     return abs(ts_delta(x, window)) / ts_sum(abs(ts_delta(x, 1)), window)
 
 
 @technical("VHF")
 def vhf(x: Factor = close, window: int = 28) -> Factor:
-    """Vertical horizontal filter: the range of the window as a share of all moves in it.
+    """Vertical horizontal filter: the range of the window as a share of all changes in it.
 
     Source: A. White, The vertical horizontal filter, Futures 20, 1991.
 
-    Note: Missing where nothing moved; TA-Lib gives 0.
+    Note: Missing where nothing changed; TA-Lib gives 0.
     """
     return (ts_max(x, window) - ts_min(x, window)) / ts_sum(abs(ts_delta(x, 1)), window)
 
 
 @technical("WAD")
 def wad(high: Factor = high, low: Factor = low, close: Factor = close) -> Factor:
-    """Williams' accumulation/distribution: rises from the true low and falls from the true high, added up.
+    """Williams' accumulation/distribution: the sum of rises from the true low and falls from the true high.
 
     Source: L. Williams, How I Made One Million Dollars, 1973.
 
-    Note: It begins with 0 on the first bar. A missing bar is skipped.
+    Note: It starts with 0 on the first bar. A missing bar is skipped.
     """
     last = ts_delay(ts_fill_forward(close), 1)
     rise, fall = close - smaller(low, last), close - larger(high, last)
@@ -195,17 +195,17 @@ def wad(high: Factor = high, low: Factor = low, close: Factor = close) -> Factor
 
 @technical("FRACTAL_HIGH", "FRACTAL_LOW")
 def fractal(high: Factor = high, low: Factor = low, left: int = 2, right: int = 2) -> tuple[Factor, Factor]:
-    """Williams' fractals: 1 where the bar `right` bars ago is now known to be above, or below, all bars around it.
+    """Williams' fractals: 1 where the bar `right` bars ago is higher, or lower, than the bars on both sides of it.
 
     Source: B. Williams, Trading Chaos, Wiley, 1995.
 
-    Note: On the bar that confirms it, not on the fractal itself, and so without look-ahead; TA-Lib gives 100 for 1.
+    Note: Given on the bar that confirms it, not on the fractal itself, so without look-ahead; TA-Lib gives 100 for 1.
     """
     return _is_peak(high, left, right), _is_peak(-low, left, right)
 
 
 def _moves(high: Factor, low: Factor) -> tuple[Factor, Factor]:
-    """How far the high rose, and the low fell."""
+    """The rise of the high, and the fall of the low."""
     return ts_delta(high, 1), -ts_delta(low, 1)
 
 

@@ -1,4 +1,4 @@
-"""How far and how fast the price has gone: changes, and differences of averages."""
+"""Momentum: changes of the price, and differences of averages."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def rocp(x: Factor = close, window: int = 10) -> Factor:
 
 @technical("ROCR")
 def rocr(x: Factor = close, window: int = 10) -> Factor:
-    """Rate of change ratio: the value over that of `window` bars ago.
+    """Rate of change ratio: the value divided by that of `window` bars ago.
 
     Source: TA-Lib, ROCR.
     """
@@ -78,7 +78,7 @@ def rocr100(x: Factor = close, window: int = 10) -> Factor:
 
 @technical("COPPOCK")
 def coppock(x: Factor = close, window: int = 10, fast: int = 11, slow: int = 14) -> Factor:
-    """Coppock curve: the weighted average of two rates of change added up.
+    """Coppock curve: the weighted average of the sum of two rates of change.
 
     Source: E. Coppock, in Barron's, 1962, where bars are months.
     """
@@ -87,18 +87,18 @@ def coppock(x: Factor = close, window: int = 10, fast: int = 11, slow: int = 14)
 
 @technical("DPO")
 def dpo(x: Factor = close, window: int = 20) -> Factor:
-    """Detrended price oscillator: the price of half a window ago less the mean of the window.
+    """Detrended price oscillator: the price of half a window ago minus the mean of the window.
 
     Source: S. Achelis, Technical Analysis from A to Z, 1995.
 
-    Note: The older price is set against the mean of today, which knows no later bar; charts draw it half a window back.
+    Note: The older price is compared with the current mean, so there is no look-ahead; charts shift it back.
     """
     return ts_delay(x, window // 2 + 1) - sma(x, window)
 
 
 @technical("AO")
 def ao(high: Factor = high, low: Factor = low, fast: int = 5, slow: int = 34) -> Factor:
-    """Awesome oscillator: a fast less a slow mean of the median price.
+    """Awesome oscillator: a fast minus a slow mean of the median price.
 
     Source: B. Williams, New Trading Dimensions, Wiley, 1998.
     """
@@ -108,7 +108,7 @@ def ao(high: Factor = high, low: Factor = low, fast: int = 5, slow: int = 34) ->
 
 @technical("AC")
 def ac(high: Factor = high, low: Factor = low, fast: int = 5, slow: int = 34, signal: int = 5) -> Factor:
-    """Accelerator oscillator: the awesome oscillator less its own mean.
+    """Accelerator oscillator: the awesome oscillator minus its own mean.
 
     Source: B. Williams, New Trading Dimensions, Wiley, 1998.
     """
@@ -118,7 +118,7 @@ def ac(high: Factor = high, low: Factor = low, fast: int = 5, slow: int = 34, si
 
 @technical("APO")
 def apo(x: Factor = close, fast: int = 12, slow: int = 26) -> Factor:
-    """Absolute price oscillator: a fast less a slow exponential average.
+    """Absolute price oscillator: a fast minus a slow exponential average.
 
     Source: TA-Lib, APO.
     """
@@ -127,7 +127,7 @@ def apo(x: Factor = close, fast: int = 12, slow: int = 26) -> Factor:
 
 @technical("PPO")
 def ppo(x: Factor = close, fast: int = 12, slow: int = 26) -> Factor:
-    """Percentage price oscillator: how far, in percent, a fast exponential average is above a slow one.
+    """Percentage price oscillator: a fast exponential average relative to a slow one, in percent.
 
     Source: TA-Lib, PPO.
     """
@@ -149,19 +149,19 @@ def pmo(x: Factor = close, slow: int = 35, fast: int = 20, signal: int = 10) -> 
 
 @technical("MACD", "MACD_SIGNAL", "MACD_HIST")
 def macd(x: Factor = close, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Factor, Factor, Factor]:
-    """Moving average convergence/divergence: a fast less a slow exponential average; its average; their difference.
+    """Moving average convergence/divergence: a fast minus a slow exponential average; its average; their difference.
 
     Source: G. Appel, The Moving Average Convergence-Divergence Method, 1979.
 
     Note: The fast average starts from the first values; TA-Lib starts it where the slow one does, so that both agree
-    after 150 bars. The line is there before its average is.
+    after 150 bars. The line has a longer history than its average.
     """
     return _lines(x, apo(x, fast, slow), signal)
 
 
 @technical("TRIX")
 def trix(x: Factor = close, window: int = 30) -> Factor:
-    """TRIX: the change, in percent, of an exponential average taken three times.
+    """TRIX: the change, in percent, of a triple exponential average.
 
     Source: J. Hutson, Good TRIX, Technical Analysis of Stocks & Commodities 1, 1983.
     """
@@ -179,7 +179,7 @@ def qstick(open_: Factor = open_, close: Factor = close, window: int = 10) -> Fa
 
 @technical("ERI_BULL", "ERI_BEAR")
 def eri(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 13) -> tuple[Factor, Factor]:
-    """Elder's ray: how far the high, and the low, is above the exponential average of the close.
+    """Elder's ray: the high, and the low, minus the exponential average of the close.
 
     Source: A. Elder, Trading for a Living, Wiley, 1993.
     """
@@ -189,7 +189,7 @@ def eri(high: Factor = high, low: Factor = low, close: Factor = close, window: i
 
 @technical("FOSC")
 def fosc(x: Factor = close, window: int = 5) -> Factor:
-    """Forecast oscillator: how far, in percent of it, the price is above what the line of the window before foretold.
+    """Forecast oscillator: the price minus its forecast from the window before, in percent of the price.
 
     Source: T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
     """
@@ -197,7 +197,7 @@ def fosc(x: Factor = close, window: int = 5) -> Factor:
 
 
 def _again(x: Factor, average: Factor, window: int) -> Factor:
-    """The average of an average of `x`: it takes in nothing where `x` is missing."""
+    """The average of an average of `x`, which skips the bars where `x` is missing."""
     return ema(where(is_missing(x), missing, average), window)
 
 

@@ -1,4 +1,4 @@
-"""Shares and places within a range, which stay between two bounds or return to 0."""
+"""Oscillators: shares and positions in a range, which are bounded or return to 0."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ __all__ = [
 
 @technical("RSI")
 def rsi(x: Factor = close, window: int = 14) -> Factor:
-    """Relative strength index: Wilder's average of rises as a share of that of all moves, from 0 to 100.
+    """Relative strength index: Wilder's average of rises as a share of that of all changes, from 0 to 100.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
-    Note: Missing before the first move; TA-Lib gives 0.
+    Note: Missing before the first change; TA-Lib gives 0.
     """
     change = ts_delta(x, 1)
     return 100 * rma(larger(change, 0), window) / rma(abs(change), window)
@@ -61,11 +61,11 @@ def rsi(x: Factor = close, window: int = 14) -> Factor:
 
 @technical("CMO")
 def cmo(x: Factor = close, window: int = 14) -> Factor:
-    """Chande's momentum oscillator with Wilder's averages: changes as a share of moves, from -100 to 100.
+    """Chande's momentum oscillator with Wilder's averages: changes as a share of absolute changes, from -100 to 100.
 
     Source: TA-Lib, CMO, after T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
 
-    Note: Missing before the first move; TA-Lib gives 0.
+    Note: Missing before the first change; TA-Lib gives 0.
     """
     change = ts_delta(x, 1)
     return 100 * rma(change, window) / rma(abs(change), window)
@@ -73,11 +73,11 @@ def cmo(x: Factor = close, window: int = 14) -> Factor:
 
 @technical("CMOU")
 def cmou(x: Factor = close, window: int = 14) -> Factor:
-    """Chande's momentum oscillator: the change over the window as a share of all moves in it, from -100 to 100.
+    """Chande's momentum oscillator: the change over the window as a share of all changes in it, from -100 to 100.
 
     Source: T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
 
-    Note: Missing where nothing moved; TA-Lib gives 0.
+    Note: Missing where nothing changed; TA-Lib gives 0.
     """
     return 100 * ts_delta(x, window) / ts_sum(abs(ts_delta(x, 1)), window)
 
@@ -93,7 +93,7 @@ def crsi(x: Factor = close, window: int = 3, streak_window: int = 2, rank_window
 
 @technical("FISHER", "FISHER_TRIGGER")
 def fisher(high: Factor = high, low: Factor = low, window: int = 9) -> tuple[Factor, Factor]:
-    """Fisher's transform of where the median price is in its range of the window; and its last value.
+    """Fisher's transform of the position of the median price in the range of the window; and its last value.
 
     Source: J. Ehlers, Using the Fisher transform, Technical Analysis of Stocks & Commodities 20, 2002.
 
@@ -105,26 +105,26 @@ def fisher(high: Factor = high, low: Factor = low, window: int = 9) -> tuple[Fac
 
 @technical("TSI")
 def tsi(x: Factor = close, slow: int = 25, fast: int = 13) -> Factor:
-    """True strength index: twice smoothed changes as a share of twice smoothed moves, from -100 to 100.
+    """True strength index: twice smoothed changes as a share of twice smoothed absolute changes, from -100 to 100.
 
     Source: W. Blau, True strength index, Technical Analysis of Stocks & Commodities 9, 1991.
 
-    Note: Missing before the first move; TA-Lib gives 0.
+    Note: Missing before the first change; TA-Lib gives 0.
     """
     change = ts_delta(x, 1)
-    up, way = (_twice(change, move, slow, fast) for move in (change, abs(change)))
-    return 100 * up / way
+    signed, absolute = (_twice(change, part, slow, fast) for part in (change, abs(change)))
+    return 100 * signed / absolute
 
 
 @technical("STOCHF_FASTK", "STOCHF_FASTD")
 def stochf(
     high: Factor = high, low: Factor = low, close: Factor = close, window: int = 5, signal: int = 3
 ) -> tuple[Factor, Factor]:
-    """Fast stochastics: where the close is between the low and the high of the window, 0 to 100; and its mean.
+    """Fast stochastics: the position of the close between the low and the high of the window, 0 to 100; and its mean.
 
     Source: G. Lane, Lane's stochastics, Technical Analysis of Stocks & Commodities 2, 1984.
 
-    Note: Missing where the window has no range; TA-Lib gives 0. The first is there before its mean is.
+    Note: Missing where the window has no range; TA-Lib gives 0. The first has a longer history than its mean.
     """
     bottom, top = ts_min(low, window), ts_max(high, window)
     fast = 100 * (close - bottom) / (top - bottom)
@@ -135,11 +135,11 @@ def stochf(
 def stoch(
     high: Factor = high, low: Factor = low, close: Factor = close, window: int = 5, slowing: int = 3, signal: int = 3
 ) -> tuple[Factor, Factor]:
-    """Slow stochastics: the mean of the fast ones, from 0 to 100; and the mean of that.
+    """Slow stochastics: the mean of the fast ones, from 0 to 100; and its mean.
 
     Source: G. Lane, Lane's stochastics, Technical Analysis of Stocks & Commodities 2, 1984.
 
-    Note: Missing where a window has no range; TA-Lib gives 0. The first is there before its mean is.
+    Note: Missing where a window has no range; TA-Lib gives 0. The first has a longer history than its mean.
     """
     _, slow = stochf(high, low, close, window, slowing)
     return slow, sma(slow, signal)
@@ -151,7 +151,7 @@ def stochrsi(x: Factor = close, rsi_window: int = 14, window: int = 5, signal: i
 
     Source: T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
 
-    Note: Missing where the index did not move; TA-Lib gives 0. The first is there before its mean is.
+    Note: Missing where the index did not change; TA-Lib gives 0. The first has a longer history than its mean.
     """
     fast = 100 * ts_scale(rsi(x, rsi_window), window)
     return fast, sma(fast, signal)
@@ -161,11 +161,11 @@ def stochrsi(x: Factor = close, rsi_window: int = 14, window: int = 5, signal: i
 def kdj(
     high: Factor = high, low: Factor = low, close: Factor = close, window: int = 9, slowing: int = 3, signal: int = 3
 ) -> tuple[Factor, Factor, Factor]:
-    """Stochastics with Wilder's averages: K, its average D, and J, which is three times K less twice D.
+    """Stochastics with Wilder's averages: K, its average D, and J, which is `3 * K - 2 * D`.
 
     Source: TA-Lib, KDJ.
 
-    Note: Bars where the window has no range are skipped; TA-Lib takes them as 0. K is there before D is.
+    Note: Bars where the window has no range are skipped; TA-Lib takes them as 0. K has a longer history than D.
     """
     fast, _ = stochf(high, low, close, window)
     k = where(is_missing(fast), missing, rma(fast, slowing))
@@ -183,22 +183,22 @@ def smi(
     slow: int = 25,
     signal: int = 9,
 ) -> tuple[Factor, Factor]:
-    """Stochastic momentum index: how far the close is from the middle of the range, -100 to 100; and its average.
+    """Stochastic momentum index: the close relative to the middle of the range, -100 to 100; and its average.
 
     Source: W. Blau, Stochastic momentum, Technical Analysis of Stocks & Commodities 11, 1993.
 
-    Note: Missing before there is a range; TA-Lib gives 0. The first is there before its average is.
+    Note: Missing while the range is 0; TA-Lib gives 0. The first has a longer history than its average.
     """
     bottom, top = ts_min(low, window), ts_max(high, window)
-    apart = close - (top + bottom) / 2
-    away, reach = (_twice(apart, part, slow, fast) for part in (apart, (top - bottom) / 2))
-    line = 100 * away / reach
-    return line, ema(where(is_missing(apart), missing, line), signal)
+    distance = close - (top + bottom) / 2
+    smoothed, half = (_twice(distance, part, slow, fast) for part in (distance, (top - bottom) / 2))
+    line = 100 * smoothed / half
+    return line, ema(where(is_missing(distance), missing, line), signal)
 
 
 @technical("WILLR")
 def willr(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 14) -> Factor:
-    """Williams' %R: where the close is between the low and the high of the window, from -100 to 0.
+    """Williams' %R: the position of the close between the high and the low of the window, from -100 to 0.
 
     Source: L. Williams, How I Made One Million Dollars, 1973.
 
@@ -210,11 +210,11 @@ def willr(high: Factor = high, low: Factor = low, close: Factor = close, window:
 
 @technical("CCI")
 def cci(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 14) -> Factor:
-    """Commodity channel index: how far the typical price is from its mean, in 0.015 of its mean deviation.
+    """Commodity channel index: the typical price minus its mean, in units of 0.015 of its mean deviation.
 
     Source: D. Lambert, Commodity channel index, Commodities 9, 1980.
 
-    Note: Missing where the typical price did not move in the window; TA-Lib gives 0.
+    Note: Missing where the typical price did not change in the window; TA-Lib gives 0.
     """
     price = typprice(high, low, close)
     return (price - sma(price, window)) / (0.015 * avgdev(price, window))
@@ -239,12 +239,12 @@ def ultosc(
 def mfi(
     high: Factor = high, low: Factor = low, close: Factor = close, volume: Factor = volume, window: int = 14
 ) -> Factor:
-    """Money flow index: what was traded while the typical price rose as a share of that while it moved, 0 to 100.
+    """Money flow index: the money traded while the typical price rose, as a share of that while it changed, 0 to 100.
 
     Source: G. Quong and A. Soudack, Volume-weighted RSI: money flow, Technical Analysis of Stocks &
     Commodities 7, 1989.
 
-    Note: A typical price that differs by rounding did not move. Missing where none moved; TA-Lib gives 0.
+    Note: Changes by rounding are ignored. Missing where the typical price did not change; TA-Lib gives 0.
     """
     price = typprice(high, low, close)
     way, flow = _direction(price, ts_delay(price, 1)), price * volume
@@ -253,11 +253,11 @@ def mfi(
 
 @technical("IMI")
 def imi(open_: Factor = open_, close: Factor = close, window: int = 14) -> Factor:
-    """Intraday momentum index: rises from open to close as a share of all such moves in the window, from 0 to 100.
+    """Intraday momentum index: rises from open to close as a share of all such changes in the window, from 0 to 100.
 
     Source: T. Chande and S. Kroll, The New Technical Trader, Wiley, 1994.
 
-    Note: Missing where no close left its open; TA-Lib gives 50.
+    Note: Missing where every close equals its open; TA-Lib gives 50.
     """
     move = close - open_
     return 100 * ts_sum(larger(move, 0), window) / ts_sum(abs(move), window)
@@ -275,11 +275,11 @@ def bop(open_: Factor = open_, high: Factor = high, low: Factor = low, close: Fa
 
 
 def _direction(x: Factor, last: Factor) -> Factor:
-    """1 where `x` is above the last value, -1 where it is below: what only rounding sets apart did not move."""
+    """1 where `x` is above the last value, -1 where it is below, 0 where they differ only by rounding."""
     change = x - last
     return sign(change) * (abs(change) > 1e-13 * (abs(x) + abs(last)))
 
 
 def _twice(x: Factor, part: Factor, slow: int, fast: int) -> Factor:
-    """The average of the average of a part of `x`: it takes in nothing where `x` is missing."""
+    """The average of the average of a part of `x`, which skips the bars where `x` is missing."""
     return ema(where(is_missing(x), missing, ema(part, slow)), fast)

@@ -1,6 +1,6 @@
-"""Averages that are drawn over the price; bands and stops are in `band.py`.
+"""Moving averages; bands and stops are in `band.py`.
 
-An average of averages takes in nothing on a bar that is missing, as the first one does.
+An average of averages skips missing bars, as the first one does.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def ema(x: Factor = close, window: int = 30) -> Factor:
 
 @technical("RMA")
 def rma(x: Factor = close, window: int = 30) -> Factor:
-    """Wilder's moving average, or smoothed one: exponential with smoothing `1 / window`.
+    """Wilder's moving average, also called smoothed: exponential with smoothing `1 / window`.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
     """
@@ -90,7 +90,7 @@ def vwma(x: Factor = close, volume: Factor = volume, window: int = 30) -> Factor
 
     Source: TA-Lib, VWMA.
 
-    Note: Missing where nothing was traded in the whole window.
+    Note: Missing where the whole window has no volume.
     """
     return ts_wma(x, volume, window)
 
@@ -106,15 +106,15 @@ def trima(x: Factor = close, window: int = 30) -> Factor:
 
 def _averages(x: Factor, window: int, count: int) -> list[Factor]:
     """The exponential average, the average of that, and so on."""
-    found = [x]
+    averages = [x]
     for _ in range(count):
-        found.append(where(is_missing(x), missing, ema(found[-1], window)))
-    return found[1:]
+        averages.append(where(is_missing(x), missing, ema(averages[-1], window)))
+    return averages[1:]
 
 
 @technical("DEMA")
 def dema(x: Factor = close, window: int = 30) -> Factor:
-    """Double exponential moving average: the average, and how far it is above its own average.
+    """Double exponential moving average: the average plus its difference from its own average.
 
     Source: P. Mulloy, Smoothing data with faster moving averages, Technical Analysis of Stocks & Commodities 12, 1994.
     """
@@ -134,7 +134,7 @@ def tema(x: Factor = close, window: int = 30) -> Factor:
 
 @technical("T3")
 def t3(x: Factor = close, window: int = 5, factor: float = 0.7) -> Factor:
-    """Tillson's T3: `DEMA` three times over, with `factor` between the plain average (0) and `DEMA` (1).
+    """Tillson's T3: `DEMA` applied three times, with `factor` between the plain average (0) and `DEMA` (1).
 
     Source: T. Tillson, Better moving averages, Technical Analysis of Stocks & Commodities 16, 1998.
     """
@@ -150,7 +150,7 @@ def t3(x: Factor = close, window: int = 5, factor: float = 0.7) -> Factor:
 
 @technical("ZLEMA")
 def zlema(x: Factor = close, window: int = 30) -> Factor:
-    """Zero lag exponential moving average: of `x` and how far it has gone in half a window.
+    """Zero lag exponential moving average: that of `x` plus its change over half a window.
 
     Source: J. Ehlers and R. Way, Zero lag (well, almost), Technical Analysis of Stocks & Commodities 28, 2010.
     """
@@ -159,7 +159,7 @@ def zlema(x: Factor = close, window: int = 30) -> Factor:
 
 @technical("HMA")
 def hma(x: Factor = close, window: int = 20) -> Factor:
-    """Hull moving average: weighted averages of a window and of its half, which weighs twice, averaged once more.
+    """Hull moving average: the average of twice the weighted average of half a window minus that of the window.
 
     Source: A. Hull, How to reduce lag in a moving average, 2005.
     """
@@ -168,7 +168,7 @@ def hma(x: Factor = close, window: int = 20) -> Factor:
 
 @technical("KAMA")
 def kama(x: Factor = close, window: int = 30, fast: int = 2, slow: int = 30) -> Factor:
-    """Kaufman's adaptive moving average: quick where the price goes straight, slow where it goes to and fro.
+    """Kaufman's adaptive moving average: fast while the price trends, slow while it moves sideways.
 
     Source: P. Kaufman, Trading Systems and Methods, Wiley, 1998.
     """
@@ -177,7 +177,7 @@ def kama(x: Factor = close, window: int = 30, fast: int = 2, slow: int = 30) -> 
 
 @technical("ALMA")
 def alma(x: Factor = close, window: int = 9, offset: float = 0.85, sigma: float = 6.0) -> Factor:
-    """Arnaud Legoux moving average: weights like a bell around a place in the window, 0 the oldest and 1 the newest.
+    """Arnaud Legoux moving average: Gaussian weights around a point of the window, 0 the oldest bar and 1 the newest.
 
     Source: A. Legoux and D. Kouzis-Loukas, Arnaud Legoux moving average, 2009.
     """
@@ -196,7 +196,7 @@ def mcginley(x: Factor = close, window: int = 10, k: float = 0.6) -> Factor:
 
     Source: J. R. McGinley, The McGinley dynamic, Journal of Technical Analysis 48, 1997.
 
-    Note: It never moves beyond the price, as the formula by itself would after a fall to 59 percent of the average.
+    Note: It never overshoots the price, as the formula would after a fall to 59 percent of the average.
     """
     return ts_mcginley(x, window, k)
 
@@ -225,6 +225,6 @@ def alligator(x: Factor = MEDIAN, jaw: int = 13, teeth: int = 8, lips: int = 5) 
 
     Source: B. Williams, Trading Chaos, Wiley, 1995.
 
-    Note: What is drawn over a bar, so the averages of 8, 5 and 3 bars before.
+    Note: The values that charts show at a bar, which are the averages of 8, 5 and 3 bars before.
     """
     return ts_delay(rma(x, jaw), 8), ts_delay(rma(x, teeth), 5), ts_delay(rma(x, lips), 3)

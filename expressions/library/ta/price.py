@@ -1,4 +1,4 @@
-"""Prices of a bar that are made of its other prices."""
+"""Prices computed from the other prices of a bar."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def ha(
 
     Source: D. Valcu, Using the Heikin-Ashi technique, Technical Analysis of Stocks & Commodities 22, 2004.
 
-    Note: The first open is the middle between open and close, as in TA-Lib. An open that is half the last open and half
-    the last close is an exponential average of closes with smoothing 1/2. A missing bar is skipped.
+    Note: The first open is the middle between open and close, as in TA-Lib. The mean of the last open and the last
+    close is an exponential average of closes with smoothing 1/2. A missing bar is skipped.
     """
     ha_close = avgprice(open_, high, low, close)
     first = (open_ + close) / 2

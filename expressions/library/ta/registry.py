@@ -1,4 +1,4 @@
-"""How a technical indicator is declared, and the set of all of them."""
+"""The declaration of technical indicators, and the set of all of them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ R = TypeVar("R", Factor, tuple[Factor, ...])
 _DECLARED: dict[tuple[str, ...], Callable[..., Factor | tuple[Factor, ...]]] = {}
 
 REFUSED = {
-    "ICHIMOKU_CHIKOU": "looks ahead: the close of 26 bars later, drawn over this one",
-    "MACDFIX": "MACD with smoothings of 0.15 and 0.075, which no whole window has",
-    "ZIGZAG": "repaints: its last leg moves as later bars come",
+    "ICHIMOKU_CHIKOU": "looks ahead: the close of 26 bars later",
+    "MACDFIX": "MACD with smoothings of 0.15 and 0.075, which no whole number of bars has",
+    "ZIGZAG": "repaints: its last leg changes with later bars",
 }
 """Indicators that are left out on purpose, and why."""
 
@@ -45,12 +45,12 @@ class _Paragraphs(TypedDict, total=False):
 
 def entries() -> dict[str, Entry]:
     """Every declared indicator with its default parameters."""
-    found: dict[str, Entry] = {}
+    listed: dict[str, Entry] = {}
     for names, function in _DECLARED.items():
         made: Any = function()
         about = Entry(close, family=function.__module__.rpartition(".")[2], **_paragraphs(function))
-        found |= {name: replace(about, factor=factor) for name, factor in zip(names, _many(made), strict=True)}
-    return found
+        listed |= {name: replace(about, factor=factor) for name, factor in zip(names, _many(made), strict=True)}
+    return listed
 
 
 def _many(made: Factor | tuple[Factor, ...]) -> tuple[Factor, ...]:
@@ -61,11 +61,11 @@ def _paragraphs(function: Callable[..., object]) -> _Paragraphs:
     """Meaning, source and note from the docstring."""
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(function.__doc__ or ""))
     first, *rest = (" ".join(paragraph.split()).rstrip(".") for paragraph in paragraphs)
-    told: _Paragraphs = {"meaning": first}
+    paragraph_of: _Paragraphs = {"meaning": first}
     for paragraph in rest:
         label, _, text = paragraph.partition(": ")
         if label == "Source":
-            told["source"] = text
+            paragraph_of["source"] = text
         if label == "Note":
-            told["note"] = text
-    return told
+            paragraph_of["note"] = text
+    return paragraph_of

@@ -1,4 +1,4 @@
-"""Statistics of the last bars, as chart programs define them."""
+"""Statistics of the last bars, as charting programs define them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def beta(x: Factor = high, y: Factor = low, window: int = 5) -> Factor:
 
     Source: TA-Lib, BETA.
 
-    Note: Missing where `x` changed by the same share on every bar; TA-Lib gives 0.
+    Note: Missing where `x` changed by the same percentage on every bar; TA-Lib gives 0.
     """
     return ts_beta(ts_pct_change(y, 1), ts_pct_change(x, 1), window)
 
@@ -58,7 +58,7 @@ def correl(x: Factor = high, y: Factor = low, window: int = 30) -> Factor:
 
 @technical("LINEARREG")
 def linearreg(x: Factor = close, window: int = 14) -> Factor:
-    """Linear regression: where the line through the window ends, also called the end point moving average.
+    """Linear regression: the end point of the line through the window, also called the end point moving average.
 
     Source: TA-Lib, LINEARREG.
     """
@@ -76,7 +76,7 @@ def linearreg_angle(x: Factor = close, window: int = 14) -> Factor:
 
 @technical("LINEARREG_INTERCEPT")
 def linearreg_intercept(x: Factor = close, window: int = 14) -> Factor:
-    """Linear regression intercept: where the line through the window begins.
+    """Linear regression intercept: the start of the line through the window.
 
     Source: TA-Lib, LINEARREG_INTERCEPT.
     """
@@ -85,7 +85,7 @@ def linearreg_intercept(x: Factor = close, window: int = 14) -> Factor:
 
 @technical("LINEARREG_SLOPE")
 def linearreg_slope(x: Factor = close, window: int = 14) -> Factor:
-    """Linear regression slope: how much the line through the window rises from bar to bar.
+    """Linear regression slope: the rise of the line through the window per bar.
 
     Source: TA-Lib, LINEARREG_SLOPE.
     """
@@ -94,7 +94,7 @@ def linearreg_slope(x: Factor = close, window: int = 14) -> Factor:
 
 @technical("PERCENTILE")
 def percentile(x: Factor = close, window: int = 30, percent: float = 50.0) -> Factor:
-    """Percentile: the smallest value of the window that so many percent of its values do not exceed.
+    """Percentile: the smallest value of the window that `percent` percent of its values do not exceed.
 
     Source: TA-Lib, PERCENTILE.
 
@@ -106,7 +106,7 @@ def percentile(x: Factor = close, window: int = 30, percent: float = 50.0) -> Fa
 
 @technical("PERCENTRANK")
 def percentrank(x: Factor = close, window: int = 100) -> Factor:
-    """Percent rank: how many percent of the values before the current one are below it.
+    """Percent rank: the percentage of the values before the current one that are below it.
 
     Source: TA-Lib, PERCENTRANK.
     """
@@ -124,7 +124,7 @@ def stddev(x: Factor = close, window: int = 5, deviations: float = 1.0) -> Facto
 
 @technical("TSF")
 def tsf(x: Factor = close, window: int = 14) -> Factor:
-    """Time series forecast: the line through the window, one bar on.
+    """Time series forecast: the line through the window, one bar ahead.
 
     Source: TA-Lib, TSF.
     """

@@ -1,4 +1,4 @@
-"""How far prices swing, in the units of the price or in percent, per bar: nothing here is annualised."""
+"""Volatility, in the units of the price or in percent, per bar and not annualised."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def atr(high: Factor = high, low: Factor = low, close: Factor = close, window: i
 
 @technical("NATR")
 def natr(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 14) -> Factor:
-    """Normalised average true range: as percent of the close.
+    """Normalised average true range: in percent of the close.
 
     Source: J. Forman, Cross-market evaluations with normalized average true range, Technical Analysis of Stocks &
     Commodities 24, 2006.
@@ -61,7 +61,7 @@ def natr(high: Factor = high, low: Factor = low, close: Factor = close, window: 
 
 @technical("ADR")
 def adr(high: Factor = high, low: Factor = low, window: int = 14) -> Factor:
-    """Average daily range: the mean of high less low.
+    """Average daily range: the mean of high minus low.
 
     Source: TA-Lib, ADR.
     """
@@ -70,22 +70,22 @@ def adr(high: Factor = high, low: Factor = low, window: int = 14) -> Factor:
 
 @technical("CVI")
 def cvi(high: Factor = high, low: Factor = low, window: int = 10, periods: int = 10) -> Factor:
-    """Chaikin's volatility: the change, in percent, of the exponential average of high less low.
+    """Chaikin's volatility: the change, in percent, of the exponential average of high minus low.
 
     Source: M. Chaikin, in S. Achelis, Technical Analysis from A to Z, 1995.
 
-    Note: Missing where there was no range; TA-Lib gives 0.
+    Note: Missing where the earlier average is 0; TA-Lib gives 0.
     """
     return 100 * ts_pct_change(ema(high - low, window), periods)
 
 
 @technical("MASSI")
 def massi(high: Factor = high, low: Factor = low, fast: int = 9, slow: int = 25) -> Factor:
-    """Mass index: the sum of the average of high less low over the average of that average, near `slow` when calm.
+    """Mass index: the sum of the average of high minus low divided by its own average, near `slow` in calm markets.
 
     Source: D. Dorsey, The mass index, Technical Analysis of Stocks & Commodities 10, 1992.
 
-    Note: Missing before there is a range; TA-Lib takes the ratio as 1.
+    Note: Missing while the range is 0; TA-Lib takes the ratio as 1.
     """
     spread = high - low
     average = where(is_missing(spread), missing, ema(spread, fast))
@@ -98,7 +98,7 @@ def rvi(x: Factor = close, window: int = 14, deviation_window: int = 10) -> Fact
 
     Source: D. Dorsey, The relative volatility index, Technical Analysis of Stocks & Commodities 11, 1993.
 
-    Note: Missing before the first bar on which the price moved; TA-Lib gives 50.
+    Note: Missing before the first change of the price; TA-Lib gives 50.
     """
     change, deviation = ts_delta(x, 1), stddev(x, deviation_window)
     rising = rma(deviation * (change > 0), window)
@@ -107,19 +107,19 @@ def rvi(x: Factor = close, window: int = 14, deviation_window: int = 10) -> Fact
 
 @technical("CHOP")
 def chop(high: Factor = high, low: Factor = low, close: Factor = close, window: int = 14) -> Factor:
-    """Choppiness index: how far the price went to and fro within its range, 100 for most and 0 for a straight way.
+    """Choppiness index: the path of the price relative to its range, 100 for sideways, 0 for a straight line.
 
     Source: E. W. Dreiss, in Futures magazine, 1993.
 
-    Note: Missing where the high never left the low in the window.
+    Note: Missing where the window has no range.
     """
-    reach = ts_max(high, window) - ts_min(low, window)
-    return 100 / math.log(window) * log(ts_sum(trange(high, low, close), window) / reach)
+    spread = ts_max(high, window) - ts_min(low, window)
+    return 100 / math.log(window) * log(ts_sum(trange(high, low, close), window) / spread)
 
 
 @technical("ULCER")
 def ulcer(x: Factor = close, window: int = 14) -> Factor:
-    """Ulcer index: the root mean square of how far, in percent, the price is below the highest of the window.
+    """Ulcer index: the root mean square of the drawdown, in percent, from the highest price of the window.
 
     Source: P. Martin and B. McCann, The Investor's Guide to Fidelity Funds, Wiley, 1989.
     """

@@ -1,7 +1,7 @@
-"""Prices weighed by what was traded: money flows, and sums of volume that went up or down with the price.
+"""Prices weighted by volume: money flows, and sums of volume with the sign of the price change.
 
-Sums over the whole history begin with the first bar of the symbol in the panel. A missing bar is skipped: the next one
-is compared with the last that was there.
+Sums over the whole history start with the first bar of the symbol in the panel. A missing bar is skipped: the next one
+is compared with the last present one.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["ad", "adosc", "cmf", "efi", "kvo", "marketfi", "nvi", "obv", "pvi", 
 
 @technical("AD")
 def ad(high: Factor = high, low: Factor = low, close: Factor = close, volume: Factor = volume) -> Factor:
-    """Chaikin's accumulation/distribution line: volume added up, each as far as the close is above the middle.
+    """Chaikin's accumulation/distribution line: the sum of volume times the position of the close in the range.
 
     Source: M. Chaikin, in S. Achelis, Technical Analysis from A to Z, 1995.
 
@@ -50,7 +50,7 @@ def adosc(
     fast: int = 3,
     slow: int = 10,
 ) -> Factor:
-    """Chaikin's oscillator: a fast less a slow average of the accumulation/distribution line.
+    """Chaikin's oscillator: a fast minus a slow average of the accumulation/distribution line.
 
     Note: Both averages start from the first value of the line.
 
@@ -64,11 +64,11 @@ def adosc(
 def cmf(
     high: Factor = high, low: Factor = low, close: Factor = close, volume: Factor = volume, window: int = 20
 ) -> Factor:
-    """Chaikin's money flow: the part of the volume of a window that closed above the middle less the rest, -1 to 1.
+    """Chaikin's money flow: volume times the position of the close in the range, as a share of the volume, -1 to 1.
 
     Source: M. Chaikin, in S. Achelis, Technical Analysis from A to Z, 1995.
 
-    Note: A bar without range adds nothing. Missing where nothing was traded; TA-Lib gives 0.
+    Note: A bar without range adds nothing. Missing without volume; TA-Lib gives 0.
     """
     return ts_sum(_money_flow(high, low, close, volume), window) / ts_sum(volume, window)
 
@@ -88,14 +88,14 @@ def marketfi(high: Factor = high, low: Factor = low, volume: Factor = volume) ->
 
     Source: B. Williams, Trading Chaos, Wiley, 1995.
 
-    Note: Missing where nothing was traded; TA-Lib gives 0.
+    Note: Missing without volume; TA-Lib gives 0.
     """
     return (high - low) / volume
 
 
 @technical("NVI")
 def nvi(close: Factor = close, volume: Factor = volume) -> Factor:
-    """Negative volume index: 1000 grown by the returns of bars with less volume than the bar before.
+    """Negative volume index: 1000 compounded by the returns of bars with less volume than the bar before.
 
     Source: N. Fosback, Stock Market Logic, 1976.
     """
@@ -104,7 +104,7 @@ def nvi(close: Factor = close, volume: Factor = volume) -> Factor:
 
 @technical("PVI")
 def pvi(close: Factor = close, volume: Factor = volume) -> Factor:
-    """Positive volume index: 1000 grown by the returns of bars with more volume than the bar before.
+    """Positive volume index: 1000 compounded by the returns of bars with more volume than the bar before.
 
     Source: N. Fosback, Stock Market Logic, 1976.
     """
@@ -113,11 +113,11 @@ def pvi(close: Factor = close, volume: Factor = volume) -> Factor:
 
 @technical("OBV")
 def obv(close: Factor = close, volume: Factor = volume) -> Factor:
-    """On-balance volume: volume added up where the price rose, and taken off where it fell.
+    """On-balance volume: volume added where the price rose, and subtracted where it fell.
 
     Source: J. Granville, Granville's New Key to Stock Market Profits, 1963.
 
-    Note: It begins with the first volume, as in TA-Lib.
+    Note: It starts with the first volume, as in TA-Lib.
     """
     last = _last(close)
     return ts_cumsum(where(is_missing(last), volume, volume * sign(close - last)))
@@ -134,7 +134,7 @@ def pvt(close: Factor = close, volume: Factor = volume) -> Factor:
 
 @technical("PVO")
 def pvo(volume: Factor = volume, fast: int = 12, slow: int = 26) -> Factor:
-    """Percentage volume oscillator: how far, in percent, a fast average of the volume is above a slow one.
+    """Percentage volume oscillator: a fast average of the volume relative to a slow one, in percent.
 
     Source: TA-Lib, PVO.
     """
@@ -143,7 +143,7 @@ def pvo(volume: Factor = volume, fast: int = 12, slow: int = 26) -> Factor:
 
 @technical("RVOL")
 def rvol(volume: Factor = volume, window: int = 20) -> Factor:
-    """Relative volume: the volume over the mean of the `window` volumes before.
+    """Relative volume: the volume divided by the mean of the `window` volumes before.
 
     Source: TA-Lib, RVOL.
     """
@@ -156,7 +156,7 @@ def vwap(high: Factor = high, low: Factor = low, close: Factor = close, volume: 
 
     Source: TA-Lib, VWAP.
 
-    Note: Missing until something was traded. The average within one bar is the column `vwap`.
+    Note: Missing until there is volume. The average within one bar is the column `vwap`.
     """
     traded = typprice(high, low, close) * volume
     return ts_cumsum(traded) / ts_cumsum(where(is_missing(traded), missing, volume))
@@ -172,7 +172,7 @@ def kvo(
     slow: int = 55,
     signal: int = 13,
 ) -> tuple[Factor, Factor]:
-    """Klinger's volume oscillator: a fast less a slow average of the volume force; and the average of that.
+    """Klinger's volume oscillator: a fast minus a slow average of the volume force; and its average.
 
     Source: S. Klinger, Identifying trends with volume analysis, Technical Analysis of Stocks & Commodities 15, 1997.
 
@@ -189,15 +189,15 @@ def _last(x: Factor) -> Factor:
 
 
 def _since_last(x: Factor) -> Factor:
-    """The value over the last one before: 1 on the first bar."""
+    """The value divided by the last one before: 1 on the first bar."""
     return x / fill(_last(x), x)
 
 
 def _growth(close: Factor, counts: Factor) -> Factor:
-    """What the price grew by on the bars that count, 1 on others."""
+    """The growth of the price on bars where `counts` is true, 1 on others."""
     return where(is_missing(close), missing, where(fill(counts, 0), _since_last(close), 1))
 
 
 def _money_flow(high: Factor, low: Factor, close: Factor, volume: Factor) -> Factor:
-    """Volume, from its negative for a close at the low to itself for a close at the high."""
+    """Volume times the position of the close in the range: -1 at the low, 1 at the high."""
     return where(high > low, (2 * close - high - low) / (high - low), 0) * volume

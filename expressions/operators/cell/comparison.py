@@ -25,9 +25,9 @@ def truth(value: npt.NDArray[np.bool_], *inputs: Array) -> Array:
     return out
 
 
-def mark(holds: bool, x: float, y: float) -> float:
-    """The same in a kernel."""
-    return np.nan if np.isnan(x) | np.isnan(y) else 1.0 if holds else 0.0
+def mark(is_true: bool, x: float, y: float) -> float:
+    """1 or 0 for one comparison, missing where either side is missing: `truth` in a kernel."""
+    return np.nan if np.isnan(x) | np.isnan(y) else 1.0 if is_true else 0.0
 
 
 @operator(Axis.CELL)

@@ -1,4 +1,4 @@
-"""Functions of one value of a bar: logarithms, powers, and curves that hold a value in bounds.
+"""Functions of one value of a bar: logarithms, powers, and curves that bound a value.
 
 A result that is not finite becomes missing.
 """
@@ -172,7 +172,8 @@ def _(x: pl.Expr) -> pl.Expr:
 def signed_power(x: Input, exponent: Input) -> Factor:
     """A power that keeps the sign: `sign(x) * abs(x) ** exponent`, so that `exponent=0.5` is a signed root.
 
-    Shorthand: the text of a factor shows the formula. Missing where either is, and where 0 meets a negative exponent.
+    Shorthand: the text of a factor shows the formula. Missing where either is, and where 0 has a negative
+    exponent.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.signed_power(fl.close - 11, 0.5)))
@@ -186,7 +187,7 @@ def signed_power(x: Input, exponent: Input) -> Factor:
 
 @operator(Axis.CELL)
 def tanh(x: Input) -> Factor:
-    """The hyperbolic tangent: it bends any value into (-1, 1), and leaves small ones nearly as they are.
+    """The hyperbolic tangent: it maps any value into (-1, 1), and leaves small ones nearly unchanged.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.tanh(fl.returns * 10)))
@@ -207,9 +208,9 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @operator(Axis.CELL)
 def sigmoid(x: Input) -> Factor:
-    """The logistic function, `1 / (1 + exp(-x))`: it bends any value into (0, 1), and 0 to 0.5.
+    """The logistic function, `1 / (1 + exp(-x))`: it maps any value into (0, 1), and 0 to 0.5.
 
-    Nothing overflows: it is 0 far below, 1 far above.
+    It does not overflow: it is 0 for very low values and 1 for very high ones.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.sigmoid(fl.returns * 10)))
@@ -232,7 +233,7 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @operator(Axis.CELL)
 def arctan(x: Input) -> Factor:
-    """The angle whose tangent is `x`, in radians: it bends any value into (-pi/2, pi/2).
+    """The angle whose tangent is `x`, in radians: it maps any value into (-pi/2, pi/2).
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.arctan(fl.returns * 10)))

@@ -1,6 +1,6 @@
 """Truth and choice among the values of one bar.
 
-Truth values are 1, 0 and missing; any number but 0 counts as true. What is missing is unknown, as in Kleene's logic.
+Truth values are 1, 0 and missing; any number but 0 counts as true. A missing value is unknown, as in Kleene's logic.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 Array: TypeAlias = npt.NDArray[np.float64]
 
 
-# --- logic of Kleene: what is missing is unknown -----------------------------------------------------------------
+# --- Kleene's logic: a missing value is unknown ------------------------------------------------------------------
 
 
 @operator(Axis.CELL)
@@ -129,7 +129,7 @@ def _(x: Array, out: Array) -> None:
 def where(condition: Input, x: Input, y: Input = np.nan) -> Factor:
     """`x` where the condition is true (not 0), `y` where it is 0, missing where it is missing.
 
-    `where(member, x)` restricts a factor to a universe: what is not a member is missing.
+    `where(member, x)` restricts a factor to a universe: it is missing for other symbols.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.where(fl.close > 10, fl.close)))
@@ -153,8 +153,8 @@ def _(condition: pl.Expr, x: pl.Expr, y: pl.Expr) -> pl.Expr:
 @where.kernel
 def _(condition: Array, x: Array, y: Array, out: Array) -> None:
     for i in range(out.size):
-        here, there = x[i], y[i]  # read before one is chosen: that is what lets compiled code choose many at once
-        chosen = here if condition[i] != 0 else there
+        a, b = x[i], y[i]  # both are read before one is chosen: compiled code can then choose several at once
+        chosen = a if condition[i] != 0 else b
         out[i] = np.nan if np.isnan(condition[i]) else chosen
 
 
@@ -169,7 +169,7 @@ def is_missing(x: Input) -> Factor:
     2024-01-03   0.0  0.0  1.0
     2024-01-04   0.0  0.0  0.0
 
-    Symbol C has no bar on the first date: where there is no bar there is no value.
+    Symbol C has no bar on the first date, and so no value.
     """
 
 

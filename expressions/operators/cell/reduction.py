@@ -1,6 +1,6 @@
-"""Several factors of one bar in one number, whichever of them have a value.
+"""Several factors of one bar reduced to one number.
 
-Missing inputs are ignored, and a result is missing only where all of them are. Where every input must be there, write
+Missing inputs are ignored, and a result is missing only where all of them are. Where every input must be present, write
 `x + y`, or `max(x, y)` and `min(x, y)` of `arithmetic.py`.
 """
 
@@ -24,9 +24,9 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 @operator(Axis.CELL)
 def count_of(*inputs: Input) -> Factor:
-    """How many of the inputs have a value: 0 where none has, never missing.
+    """How many of the inputs are present: never missing.
 
-    `where(count_of(x, y, z) >= 2, mean_of(x, y, z))` asks for two of three.
+    `where(count_of(x, y, z) >= 2, mean_of(x, y, z))` needs two of three.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.count_of(fl.close, fl.returns)))
@@ -58,7 +58,7 @@ def _(inputs: tuple[Array, ...], out: Array) -> None:
 
 @operator(Axis.CELL)
 def sum_of(*inputs: Input) -> Factor:
-    """The sum of the inputs that have a value; missing only where none has.
+    """The sum of the present inputs; missing only where all are.
 
     `x + y` is missing where either is.
 
@@ -91,10 +91,10 @@ def _(inputs: tuple[Array, ...], out: Array) -> None:
 
 @operator(Axis.CELL)
 def mean_of(*inputs: Input) -> Factor:
-    """The mean of the inputs that have a value; missing only where none has.
+    """The mean of the present inputs; missing only where all are.
 
-    A composite of several factors, which one missing part does not make missing. Exact for whole numbers, and where all
-    inputs are equal.
+    For composites: one missing factor does not make the result missing. Exact for whole numbers, and where all inputs
+    are equal.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.mean_of(fl.cs_rank(fl.close), fl.cs_rank(fl.returns))))
@@ -134,7 +134,7 @@ def _(inputs: tuple[Array, ...], out: Array) -> None:
 
 @operator(Axis.CELL)
 def max_of(*inputs: Input) -> Factor:
-    """The largest of the inputs that have a value; missing only where none has.
+    """The largest of the present inputs; missing only where all are.
 
     `max(x, y)` is missing where either is.
 
@@ -167,7 +167,7 @@ def _(inputs: tuple[Array, ...], out: Array) -> None:
 
 @operator(Axis.CELL)
 def min_of(*inputs: Input) -> Factor:
-    """The smallest of the inputs that have a value; missing only where none has.
+    """The smallest of the present inputs; missing only where all are.
 
     `min(x, y)` is missing where either is.
 

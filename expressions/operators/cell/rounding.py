@@ -1,4 +1,4 @@
-"""Rounding, and holding a value within limits."""
+"""Rounding and clipping."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Column = TypeVar("Column", Array, pl.Expr)
 Digits: TypeAlias = Annotated[int, Whole(-15, 15)]
 
 WHOLE = 2.0**52
-"""From here on every Float64 is a whole number."""
+"""From this size on every Float64 is a whole number."""
 
 
 class _Upper(Real):
@@ -38,10 +38,10 @@ class _Upper(Real):
 
 @operator(Axis.CELL)
 def round(x: Input, *, digits: Digits = 0) -> Factor:
-    """`x` rounded to so many digits after the point, or before it where `digits` is negative.
+    """`x` rounded to `digits` digits after the point, or before it where `digits` is negative.
 
-    Halves go to the even neighbour, as in Python and NumPy: 0.5 to 0, 1.5 to 2. With digits, what is rounded is the
-    Float64 `x * 10 ** digits`, as NumPy does.
+    Halves go to the even neighbour, as in Python and NumPy: 0.5 to 0, 1.5 to 2. With digits, the
+    Float64 `x * 10 ** digits` is rounded, as NumPy does.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.round(fl.close / 4, digits=1)))
@@ -116,7 +116,7 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @operator(Axis.CELL)
 def clip(x: Input, lower: Annotated[float, Real()], upper: Annotated[float, _Upper()]) -> Factor:
-    """`x` held between `lower` and `upper`.
+    """`x` clipped to the range from `lower` to `upper`.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.clip(fl.close, 10, 20)))
@@ -144,5 +144,5 @@ def _(x: Array, lower: float, upper: float, out: Array) -> None:
 
 
 def _scaled(x: Column, digits: int) -> Column:
-    """Powers of ten below 1 are not exact: divide by their inverse."""
+    """`x` times a power of ten. Powers below 1 are not exact, so it is divided by their inverse."""
     return x * 10.0**digits if digits >= 0 else x / 10.0**-digits

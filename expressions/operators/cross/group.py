@@ -1,6 +1,6 @@
-"""The operators of `cross.py`, `ranking.py` and `robust.py` within each category of a date: a sector, an industry.
+"""The operators of `moment.py`, `ranking.py` and `robust.py` within each category of a date: a sector, an industry.
 
-Where the category is missing the value is missing.
+Missing where the category is.
 """
 
 from __future__ import annotations

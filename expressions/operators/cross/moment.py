@@ -1,6 +1,6 @@
 """Sums, means and deviations across the symbols of one date.
 
-Missing members are ignored, and stay missing. The meaning and the kernel see one cross-section; within groups
+Missing values are ignored, and stay missing. The meaning and the kernel see one cross-section; within groups
 (`group.py`) they see one category of one date. Most kernels read `section_moments` (see `section.py`).
 """
 
@@ -47,7 +47,7 @@ Total: TypeAlias = Annotated[float, Real(above=0)]
 
 @operator(Axis.CROSS)
 def cs_count(x: Input) -> Factor:
-    """The number of symbols of the date that have a value, for those that have one.
+    """The number of symbols of the date that have a value; missing where the symbol has none.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_count(fl.returns)))
@@ -77,7 +77,9 @@ def _(x: Array, count: Array, out: Array) -> None:
 
 @operator(Axis.CROSS)
 def cs_sum(x: Input) -> Factor:
-    """The sum over the symbols of the date, for those that have a value: `cs_sum(amount)` is the market's turnover.
+    """The sum over the symbols of the date; missing where `x` is.
+
+    `cs_sum(amount)` is the turnover of the market.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_sum(fl.close)))
@@ -107,8 +109,9 @@ def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
 
 @operator(Axis.CROSS)
 def cs_mean(x: Input) -> Factor:
-    """The mean over the symbols of the date, for those that have a value: `cs_mean(returns)` is an equal-weighted
-    market return.
+    """The mean over the symbols of the date; missing where `x` is.
+
+    `cs_mean(returns)` is an equal-weighted market return.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_mean(fl.close)))
@@ -138,7 +141,7 @@ def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
 
 @operator(Axis.CROSS)
 def cs_min(x: Input) -> Factor:
-    """The smallest value among the symbols of the date, for those that have a value.
+    """The smallest value among the symbols of the date; missing where `x` is.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_min(fl.close)))
@@ -170,7 +173,7 @@ def _(x: Array, out: Array) -> None:
 
 @operator(Axis.CROSS)
 def cs_max(x: Input) -> Factor:
-    """The largest value among the symbols of the date, for those that have a value.
+    """The largest value among the symbols of the date; missing where `x` is.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_max(fl.close)))
@@ -228,16 +231,16 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @cs_demean.kernel_from(section_sums)
 def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
-    n, member, apart = count[0], base[0], total[0]
+    n, first, deviations = count[0], base[0], total[0]
     for i in range(x.size):
-        out[i] = (n * (x[i] - member) - apart) / n
+        out[i] = (n * (x[i] - first) - deviations) / n
 
 
 @operator(Axis.CROSS)
 def cs_std(x: Input) -> Factor:
-    """The sample standard deviation (ddof 1) over the symbols of the date, for those that have a value.
+    """The sample standard deviation (ddof 1) over the symbols of the date.
 
-    Missing where fewer than two symbols have a value.
+    Missing where `x` is, and where fewer than two symbols have a value.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_std(fl.close)))
@@ -299,15 +302,15 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @cs_zscore.kernel_from(section_moments)
 def _(x: Array, count: Array, base: Array, total: Array, square: Array, out: Array) -> None:
-    n, member, apart = count[0], base[0], total[0]
+    n, first, deviations = count[0], base[0], total[0]
     spread = n * section_deviation(count, square) if square[0] > 0 else np.nan
     for i in range(x.size):
-        out[i] = (n * (x[i] - member) - apart) / spread
+        out[i] = (n * (x[i] - first) - deviations) / spread
 
 
 @operator(Axis.CROSS)
 def cs_scale(x: Input, *, total: Total = 1.0) -> Factor:
-    """`x` scaled so that absolute values of the date add up to `total`.
+    """`x` scaled so that its absolute values on the date add up to `total`.
 
     Missing where all values are 0.
 

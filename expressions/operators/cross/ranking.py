@@ -1,7 +1,7 @@
-"""Ranks across the symbols of one date, and what is made of them.
+"""Ranks across the symbols of one date, and operators built on them.
 
-Missing members are ignored, and stay missing. Every kernel here and in `robust.py` reads `ordered` (see `section.py`):
-however many of these operators look at the same values, a cross-section is sorted once.
+Missing values are ignored, and stay missing. Every kernel here and in `robust.py` reads `ordered` (see `section.py`):
+however many of these operators read the same values, a cross-section is sorted once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Bins: TypeAlias = Annotated[int, Whole(2, 1000)]
 
 
 def _ranks(x: Array) -> Array:
-    """The ranks of the present members from 1 on, ties taking the mean of theirs."""
+    """The ranks of the present members from 1 on, with ties sharing their mean rank."""
     below = (x[:, None] > x[None, :]).sum(axis=1)
     same = (x[:, None] == x[None, :]).sum(axis=1)
     return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
@@ -37,12 +37,12 @@ def _ranks(x: Array) -> Array:
 
 @operator(Axis.CROSS)
 def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
-    """The rank among the symbols of the date, the smallest first; ties take the mean of their ranks.
+    """The rank among the symbols of the date, the smallest first; ties share their mean rank.
 
-    - `method="percent"`: the rank as a share of the present members, in (0, 1]; 1 is the largest: pandas'
-      `rank(pct=True)`;
-    - `method="ordinal"`: the rank itself, from 1 to the number of present members: pandas' `rank()`. Tied members share
-      a rank here too, which may then end in .5.
+    - `method="percent"`: the rank divided by the number of symbols that have a value, in (0, 1]; 1 is the largest:
+      pandas' `rank(pct=True)`;
+    - `method="ordinal"`: the rank itself, from 1 to that number: pandas' `rank()`. Ties share a rank here too, which
+      may then end in .5.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_rank(fl.close)))
@@ -70,19 +70,18 @@ def _(x: pl.Expr, method: str) -> pl.Expr:
 
 @cs_rank.kernel_from(ordered)
 def _(rank: Array, ascending: Array, method: int, out: Array) -> None:
-    whole = present_in(ascending) if method == 0 else 1
+    divisor = present_in(ascending) if method == 0 else 1
     for i in range(rank.size):
-        out[i] = rank[i] / whole
+        out[i] = rank[i] / divisor
 
 
 @operator(Axis.CROSS)
 def cs_quantile_bin(x: Input, *, bins: Bins = 5) -> Factor:
     """The quantile of the date that a symbol falls into, from 1 (the smallest values) to `bins`.
 
-    `ceil(bins * (rank - 1) / (n - 1))`, at least 1, with the rank of `cs_rank(method="ordinal")` among `n` present
-    members. Where no two values are the same this is `pandas.qcut`, and the sizes of bins differ by at most 1. Tied
-    members share the bin of their mean rank, so a date whose values are all the same, or that has a single one, falls
-    into the middle bin (the lower one of two).
+    `ceil(bins * (rank - 1) / (n - 1))`, at least 1, with the rank of `cs_rank(method="ordinal")` among `n` values.
+    Without ties this is `pandas.qcut`, and the sizes of bins differ by at most 1. Ties share the bin of their mean
+    rank, so a date whose values are all equal, or that has a single one, falls into the middle bin (the lower of two).
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_quantile_bin(fl.close, bins=3)))
@@ -116,10 +115,10 @@ def _(rank: Array, ascending: Array, bins: int, out: Array) -> None:
 
 @operator(Axis.CROSS)
 def cs_normal_score(x: Input) -> Factor:
-    """The standard normal quantile of the rank: values as a normal distribution would have them, in the same order.
+    """The standard normal quantile of the rank: the values mapped to a normal distribution, in the same order.
 
-    `Phi^-1((rank - 1/2) / n)` with the rank of `cs_rank(method="ordinal")` among `n` present members (rankits); ties
-    share a score, and equal values on a whole date have score 0.
+    `Phi^-1((rank - 1/2) / n)` with the rank of `cs_rank(method="ordinal")` among `n` values (rankits); ties share a
+    score, and a date whose values are all equal has score 0.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_normal_score(fl.close)))

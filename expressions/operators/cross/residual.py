@@ -79,12 +79,12 @@ def group_residual(x: Input, *exposures: Input, weight: Input = 1.0, by: Key, in
 
 @operator(Axis.GROUP)
 def cs_neutralize(x: Input, *exposures: Input, by: Key) -> Factor:
-    """The residual of `x` in a least-squares regression on the exposures, with an intercept for each category of the
-    column `by`, over the symbols of the date: neutral to sector and size at once.
+    """The residual of `x` in a regression on the exposures and on the categories of `by`: neutral to size and sector.
 
-    Shorthand, by the theorem of Frisch, Waugh and Lovell: `x` and the exposures, where all are present, are demeaned
-    within the category, and `cs_residual` without an intercept follows. Missing where the category is. To neutralise
-    the categories alone, use `group_demean`.
+    Least squares over the symbols of the date, with an intercept for each category of the column `by`. Shorthand, by
+    the theorem of Frisch, Waugh and Lovell: `x` and the exposures, where all are present, are demeaned within the
+    category, and `cs_residual` without an intercept follows. Missing where the category is. To neutralise the
+    categories alone, use `group_demean`.
 
     >>> import factorloom as fl
     >>> within = fl.cs_neutralize(fl.close, fl.cs_mean(fl.volume), by="sector")

@@ -1,6 +1,6 @@
-"""Medians across the symbols of one date, scores around them, and wild values held in.
+"""Medians across the symbols of one date, robust scores, and outliers clipped.
 
-Missing members are ignored, and stay missing. Every kernel reads `ordered` (see `section.py`).
+Missing values are ignored, and stay missing. Every kernel reads `ordered` (see `section.py`).
 """
 
 from __future__ import annotations
@@ -41,25 +41,24 @@ Limit: TypeAlias = Annotated[float, Real(above=0)]
 
 
 class _Method(Choice):
-    """The way to find the limits; a quantile's limit is a share."""
+    """How the limits are computed; with quantiles, `limit` is a share of the symbols."""
 
     def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
-        word, limit = super().check(name, value, others), others["limit"]
-        if word == "quantile" and not (isinstance(limit, float) and limit < 0.5):
+        method, limit = super().check(name, value, others), others["limit"]
+        if method == "quantile" and not (isinstance(limit, float) and limit < 0.5):
             raise ParameterError(f"limit must be below 0.5 with method='quantile', got {limit}")
-        return word
+        return method
 
 
 WinsorizeMethod: TypeAlias = Annotated[str, _Method(("mad", "std", "quantile"))]
 
 NORMAL_MAD = 1.482602218505602
-"""The standard deviation of a normal distribution over its median absolute deviation."""
+"""The standard deviation of a normal distribution divided by its median absolute deviation."""
 
 
 @operator(Axis.CROSS)
 def cs_median(x: Input) -> Factor:
-    """The median over the symbols of the date, for those that have a value; the mean of the middle two where their
-    number is even.
+    """The median over the symbols of the date, the mean of the middle two for an even number. Missing where `x` is.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_median(fl.close)))
@@ -91,8 +90,8 @@ def _(x: Array, ascending: Array, out: Array) -> None:
 def cs_robust_zscore(x: Input) -> Factor:
     """`(x - median) / (1.4826 * MAD)` over the symbols of the date, with MAD the median of `|x - median|`.
 
-    On normal values it equals the z-score; one wild value changes neither median nor MAD. Missing where the MAD is
-    0, that is where half of the values or more are the same.
+    For normally distributed values it equals the z-score; a single outlier changes neither median nor MAD. Missing
+    where the MAD is 0, that is where half of the values or more are equal.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_robust_zscore(fl.close)))
@@ -108,18 +107,18 @@ def cs_robust_zscore(x: Input) -> Factor:
 
 @cs_robust_zscore.meaning
 def _(x: Array) -> Array:
-    there, out = ~np.isnan(x), np.full(x.size, np.nan)
-    if there.any():
-        apart = around_median(x[there])
-        out[there] = apart / (NORMAL_MAD * float(np.median(np.abs(apart))))
+    is_present, out = ~np.isnan(x), np.full(x.size, np.nan)
+    if is_present.any():
+        deviations = around_median(x[is_present])
+        out[is_present] = deviations / (NORMAL_MAD * float(np.median(np.abs(deviations))))
     return out
 
 
 @cs_robust_zscore.polars
 def _(x: pl.Expr) -> pl.Expr:
     low = x.quantile(0.5, "lower")
-    apart = (x - low) - (x.quantile(0.5, "higher") - low) / 2
-    return apart / (NORMAL_MAD * apart.abs().median())
+    deviation = (x - low) - (x.quantile(0.5, "higher") - low) / 2
+    return deviation / (NORMAL_MAD * deviation.abs().median())
 
 
 @cs_robust_zscore.kernel_from(ordered)
@@ -134,10 +133,10 @@ def _(x: Array, ascending: Array, out: Array) -> None:
 
 @operator(Axis.CROSS)
 def cs_winsorize(x: Input, *, limit: Limit = 3.0, method: WinsorizeMethod = "mad") -> Factor:
-    """`x` held within limits taken from the date, so that no wild value rules a score.
+    """`x` clipped to limits computed from the date, so that no outlier dominates a score.
 
-    - `method="mad"`: median ± `limit` * 1.4826 * MAD; unchanged where the MAD is 0, for then there is no scale to
-      call a value wild;
+    - `method="mad"`: median ± `limit` * 1.4826 * MAD; unchanged where the MAD is 0, which gives no scale to call a
+      value an outlier;
     - `method="std"`: mean ± `limit` standard deviations (ddof 1);
     - `method="quantile"`: between the quantiles `limit` and `1 - limit` (linear interpolation), `limit` below 0.5.
 
@@ -163,12 +162,12 @@ def _(x: Array, limit: float, method: str) -> Array:
     if method == "quantile":
         lower, upper = np.quantile(values, [limit, 1 - limit])
     else:
-        centre_, spread = (values.mean(), values.std(ddof=1)) if method == "std" else (np.median(values), 0.0)
+        centre, spread = (values.mean(), values.std(ddof=1)) if method == "std" else (np.median(values), 0.0)
         if method == "mad":
-            spread = NORMAL_MAD * np.median(np.abs(values - centre_))
+            spread = NORMAL_MAD * np.median(np.abs(values - centre))
         if spread == 0:
             return x
-        lower, upper = centre_ - limit * spread, centre_ + limit * spread
+        lower, upper = centre - limit * spread, centre + limit * spread
     return np.clip(x, lower, upper)
 
 

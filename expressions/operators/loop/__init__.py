@@ -1,1 +1,1 @@
-"""Loops that several operators share: blocks and short windows, sorting, sums of a cross-section."""
+"""Loops that several operators share: sums over windows, bounds, regressions, sorting, sums over a cross-section."""

@@ -1,21 +1,22 @@
-"""How windows are summed without drift: the block method, in statistics that the operators on windows share.
+"""Sums over windows without drift: the block method, as statistics that the operators on windows share.
 
 A series is cut into blocks of `window` bars. Every window is then the tail of one block followed by the head of the
 next, and costs the same whatever its length:
 
     bars        a b c d e | f g h i j | k ...        window 5
-    window at h     d e + f g h                      what the tail `d e` holds, and the head `f g h`
+    window at h     d e + f g h                      the tail `d e` and the head `f g h`
 
-Each loop below takes one block after another. Its first half walks forwards, adds every bar to the head, and merges
-the head with the tail that the block before has left at the same place. Its second half walks back and leaves the
-tails of this block for the next one: `tail[k]` is all but the first `k + 1` bars.
+Each loop below takes one block after another. Its first half walks forwards: it adds every bar to the sums of the head,
+and merges these with the sums of the tail that the block before has left for the same offset. Its second half walks
+backwards and leaves the tails of this block for the next one: `tail[k]` covers all but the first `k + 1` bars.
 
-Nothing is ever subtracted, so an outlier leaves no trace once it has left the window. Moments are taken around a
-member of the window, the first value of its head or the last of its tail: what is added up is never larger than the
-spread itself, so no price level costs digits, a constant has a spread of exactly 0, and windows of whole numbers come
-out exact, ties and all. To merge a tail with a head is to move its sums from one member to the other.
+Nothing is ever subtracted, so an outlier leaves no trace once it has left the window. Moments are taken around a value
+of the window, the base: the first value of the head, or the last of the tail. Sums are then never larger than the
+spread of the window makes them, so a high price level costs no digits, a constant has a spread of exactly 0, and
+windows of whole numbers are exact, so that equal ones tie. To merge a tail with a head, its sums are moved from its own
+base to that of the head.
 
-Missing values (NaN) count for nothing. Places are unsigned, which spares compiled code the question whether they
+Missing values (NaN) are skipped. Indices are unsigned: with signed ones, compiled code would test whether they
 count from the end of the array.
 """
 
@@ -49,7 +50,7 @@ def sums(x: Array, window: int, total: Array) -> None:
 
 @statistic("product")
 def products(x: Array, window: int, product: Array) -> None:
-    """The product of the present values of every window, 1 where it has none."""
+    """The product of the present values of every window, 1 for a window without values."""
     tail = np.ones(min(window, x.size))
     for start in range(0, x.size, window):
         width = min(window, x.size - start)
@@ -67,10 +68,11 @@ def products(x: Array, window: int, product: Array) -> None:
 
 @statistic("count", "base", "total", "scatter")
 def moments(x: Array, window: int, count: Array, base: Array, total: Array, scatter: Array) -> None:
-    """Number, a member, the sum around that member, and `count` times the sum of squared deviations from the mean.
+    """The number of values, a base, the sum of deviations from it, and `count` times the sum of squared deviations from
+    the mean.
 
     The mean is `base + total / count`; in two parts, so that a deviation from it keeps every digit at any level.
-    The variance is `scatter / (count * (count - 1))`: undivided, it is exact for whole numbers.
+    The variance is `scatter / (count * (count - 1))`; the scatter itself is exact for whole numbers.
     """
     tail = np.zeros((3, min(window, x.size)))
     tail_n, tail_s, tail_q = tail[0], tail[1], tail[2]
@@ -90,11 +92,11 @@ def moments(x: Array, window: int, count: Array, base: Array, total: Array, scat
                 s += d
                 q += d * d
             m, t, gap = tail_n[k], tail_s[k], last - first
-            both = n + m
-            apart = s + (t + m * gap)
+            number = n + m
+            deviations = s + (t + m * gap)
             squares = q + (tail_q[k] + gap * (2.0 * t + m * gap))
-            count[i], base[i], total[i] = both, first, apart
-            scatter[i] = both * squares - apart * apart
+            count[i], base[i], total[i] = number, first, deviations
+            scatter[i] = number * squares - deviations * deviations
         n = s = q = 0.0
         for k in range(width - 1, 0, -1):
             value = x[np.uint64(start + k)]
@@ -111,7 +113,7 @@ def moments(x: Array, window: int, count: Array, base: Array, total: Array, scat
 
 @statistic("count", "total", "square", "cube", "fourth")
 def shape(x: Array, window: int, count: Array, total: Array, square: Array, cube: Array, fourth: Array) -> None:
-    """Number of values, and sums of the first four powers of their distances from a member."""
+    """The number of values, and sums of the first four powers of their deviations from the base."""
     tail = np.zeros((5, min(window, x.size)))
     tail_n, tail_s, tail_q, tail_c, tail_f = tail[0], tail[1], tail[2], tail[3], tail[4]
     last = 0.0
@@ -166,7 +168,7 @@ def comoments(
     scatter_y: Array,
     scatter_xy: Array,
 ) -> None:
-    """The moments of two inputs over the bars where both are present, and the scatter that they share.
+    """The moments of two inputs over the bars where both are present, and their joint scatter.
 
     The covariance is `scatter_xy / (count * (count - 1))`.
     """
@@ -190,12 +192,12 @@ def comoments(
                 yy += dy * dy
                 xy += dx * dy
             m, tx, ty, gx, gy = tail_n[k], tail_x[k], tail_y[k], last_x - first_x, last_y - first_y
-            both = n + m
+            number = n + m
             ax, ay = sx + (tx + m * gx), sy + (ty + m * gy)
-            count[i], base_x[i], base_y[i], total_x[i], total_y[i] = both, first_x, first_y, ax, ay
-            scatter_x[i] = both * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
-            scatter_y[i] = both * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
-            scatter_xy[i] = both * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
+            count[i], base_x[i], base_y[i], total_x[i], total_y[i] = number, first_x, first_y, ax, ay
+            scatter_x[i] = number * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
+            scatter_y[i] = number * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
+            scatter_xy[i] = number * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
         n = sx = sy = xx = yy = xy = 0.0
         for k in range(width - 1, 0, -1):
             i = np.uint64(start + k)
@@ -215,4 +217,4 @@ def comoments(
 
 OUTPUTS = "count", "base_x", "base_y", "total_x", "total_y", "scatter_x", "scatter_y", "scatter_xy"
 shared_comoments = statistic(*OUTPUTS)(comoments)
-"""The statistic, for kernels that always read it; `ts_corr` calls the plain loop, and for long windows only."""
+"""As a statistic, for kernels that always read it; `ts_corr` calls the plain loop, and only for long windows."""

@@ -1,7 +1,8 @@
 """How many values windows have, and their bounds: statistics of a whole series at once.
 
-The largest of 2 bars gives the largest of 4, that the largest of 8, and so on up to the window. Every step is one pass
-without branches over arrays that stay in the processor's cache, so 252 bars cost little more than 5.
+The maximum of 2 bars gives the maximum of 4, that of 8, and so on up to the window: each step combines every bar with
+the one `step` bars before. A step is one pass without branches over arrays that stay in the processor's cache, so a
+window of 252 bars costs little more than one of 5.
 """
 
 from __future__ import annotations
@@ -19,26 +20,26 @@ OLDEST = TIES.index("oldest")
 
 @statistic("count")
 def counts(x: Array, window: int, count: Array) -> None:
-    """How many values every window has: known at once where nothing is missing after the first value."""
+    """How many values every window has: a plain ramp where nothing is missing after the first value."""
     start = 0
     while start < x.size and x[start] != x[start]:
         start += 1
     count[:start] = 0.0
-    here, found = x[start:], count[start:]
+    values, counted = x[start:], count[start:]
     missing = 0
-    for i in range(here.size):
-        missing += here[i] != here[i]
-    first = min(window, here.size)
+    for i in range(values.size):
+        missing += values[i] != values[i]
+    first = min(window, values.size)
     if missing == 0:
         for i in range(first):
-            found[i] = i + 1.0
-        found[first:] = window
+            counted[i] = i + 1.0
+        counted[first:] = window
         return
     n = 0
     for i in range(first):
-        n += here[i] == here[i]
-        found[i] = n
-    old, new, later = here[: here.size - first], here[first:], found[first:]
+        n += values[i] == values[i]
+        counted[i] = n
+    old, new, later = values[: values.size - first], values[first:], counted[first:]
     for i in range(new.size):
         n += (new[i] == new[i]) - (old[i] == old[i])
         later[i] = n
@@ -46,13 +47,13 @@ def counts(x: Array, window: int, count: Array) -> None:
 
 @statistic("top")
 def highs(x: Array, window: int, top: Array) -> None:
-    """The largest value of every window, infinitely small where it has none."""
+    """The largest value of every window, minus infinity for a window without values."""
     widen(x, window, 1.0, top)
 
 
 @statistic("bottom")
 def lows(x: Array, window: int, bottom: Array) -> None:
-    """The smallest value of every window, infinitely large where it has none."""
+    """The smallest value of every window, infinity for a window without values."""
     widen(x, window, -1.0, bottom)
     for i in range(bottom.size):
         bottom[i] = -bottom[i]

@@ -1,5 +1,5 @@
-"""What the operators on cross-sections share: how values are spread over members, centres that keep every digit, and
-the statistics that their kernels read: the sums and the moments of a section, and its order.
+"""What the operators on cross-sections share: how a value is given to all members, centring that keeps every digit, and
+the statistics that their kernels read: sums, moments and order of a section.
 
 The plain loops are called by kernels and compiled with them.
 """
@@ -47,9 +47,9 @@ def spread_over(x: pl.Expr, value: pl.Expr) -> pl.Expr:
 
 
 def around_mean(x: pl.Expr) -> pl.Expr:
-    """`x` less its mean, taken around the first present value so that a high level costs no digits."""
-    apart, n = x - x.drop_nulls().first(), x.count()
-    return (n * apart - apart.sum()) / n
+    """`x` less its mean, from deviations from the first present value, so that a high level costs no digits."""
+    deviation, n = x - x.drop_nulls().first(), x.count()
+    return (n * deviation - deviation.sum()) / n
 
 
 def mean_in(x: pl.Expr) -> pl.Expr:
@@ -59,34 +59,35 @@ def mean_in(x: pl.Expr) -> pl.Expr:
     return pl.when(total == 0).then(base).otherwise((n * base + total) / n)
 
 
-# --- moments: four sums side by side, because one addition waits for the one before it ----------------------------
+# --- moments: four sums side by side, because an addition waits for the result of the one before it ---------------
 
 
 @statistic("count", "base", "total")
 def section_sums(x: Array, count: Array, base: Array, total: Array) -> None:
-    """The number of present members, one of them, and the sum around it: each in the first element of its array."""
+    """The number of present members, one of them as the base, and the sum of deviations from it: each in the first
+    element of its array."""
     base[0] = first_present(x)
     count[0], total[0] = _sums(x, base[0])
 
 
 @statistic("count", "base", "total", "square")
 def section_moments(x: Array, count: Array, base: Array, total: Array, square: Array) -> None:
-    """The number of present members, one of them, the sum around it, and the sum of squared deviations from the mean:
-    each in the first element of its array. Exact for constants and whole numbers."""
-    member = first_present(x)
-    n, apart = _sums(x, member)
-    count[0], base[0], total[0] = n, member, apart
-    square[0] = _squares(x, member, apart, n)
+    """The number of present members, one of them as the base, the sum of deviations from it, and the sum of squared
+    deviations from the mean: each in the first element of its array. Exact for constants and whole numbers."""
+    first = first_present(x)
+    n, deviations = _sums(x, first)
+    count[0], base[0], total[0] = n, first, deviations
+    square[0] = _squares(x, first, deviations, n)
 
 
 def section_mean(count: Array, base: Array, total: Array) -> float:
-    """The mean by the moments of a section, exact for a constant and for whole numbers."""
+    """The mean from the moments of a section, exact for a constant and for whole numbers."""
     value: float = base[0] if total[0] == 0 else (count[0] * base[0] + total[0]) / count[0]
     return value
 
 
 def section_deviation(count: Array, square: Array) -> float:
-    """The sample standard deviation by the moments of a section; not a number for fewer than two members."""
+    """The sample standard deviation from the moments of a section; NaN for fewer than two members."""
     value: float = np.sqrt(square[0] / (count[0] - 1))
     return value
 
@@ -100,16 +101,16 @@ def first_present(x: Array) -> float:
 
 
 def _sums(x: Array, base: float) -> tuple[int, float]:
-    """The number of present members, and the sum of their distances from `base`."""
-    whole = x.size - x.size % 4
+    """The number of present members, and the sum of their deviations from `base`."""
+    fours = x.size - x.size % 4
     a = b = c = d = 0.0
     n = 0
-    for i in range(0, whole, 4):
+    for i in range(0, fours, 4):
         a += _or_zero(x[i] - base)
         b += _or_zero(x[i + 1] - base)
         c += _or_zero(x[i + 2] - base)
         d += _or_zero(x[i + 3] - base)
-    for i in range(whole, x.size):
+    for i in range(fours, x.size):
         a += _or_zero(x[i] - base)
     for i in range(x.size):
         n += not np.isnan(x[i])
@@ -117,29 +118,29 @@ def _sums(x: Array, base: float) -> tuple[int, float]:
 
 
 def _squares(x: Array, base: float, total: float, n: float) -> float:
-    """The sum of squared deviations from the mean, each taken `n` times as large so that whole numbers stay whole."""
-    whole = x.size - x.size % 4
+    """The sum of squared deviations from the mean, from `n` times each deviation, so that whole numbers stay whole."""
+    fours = x.size - x.size % 4
     a = b = c = d = 0.0
-    for i in range(0, whole, 4):
+    for i in range(0, fours, 4):
         a += _or_zero(n * (x[i] - base) - total) ** 2
         b += _or_zero(n * (x[i + 1] - base) - total) ** 2
         c += _or_zero(n * (x[i + 2] - base) - total) ** 2
         d += _or_zero(n * (x[i + 3] - base) - total) ** 2
-    for i in range(whole, x.size):
+    for i in range(fours, x.size):
         a += _or_zero(n * (x[i] - base) - total) ** 2
     return ((a + b) + (c + d)) / n / n
 
 
 def total_size(x: Array) -> float:
     """The sum of the absolute values of the present members."""
-    whole = x.size - x.size % 4
+    fours = x.size - x.size % 4
     a = b = c = d = 0.0
-    for i in range(0, whole, 4):
+    for i in range(0, fours, 4):
         a += _or_zero(np.abs(x[i]))
         b += _or_zero(np.abs(x[i + 1]))
         c += _or_zero(np.abs(x[i + 2]))
         d += _or_zero(np.abs(x[i + 3]))
-    for i in range(whole, x.size):
+    for i in range(fours, x.size):
         a += _or_zero(np.abs(x[i]))
     return (a + b) + (c + d)
 
@@ -153,13 +154,13 @@ def _or_zero(value: float) -> float:
 
 @statistic("rank", "ascending")
 def ordered(x: Array, rank: Array, ascending: Array) -> None:
-    """The ranks of the members, from 1 on and ties sharing the mean of theirs, and the values from the smallest to the
-    largest, the missing ones last."""
+    """The ranks of the members, from 1 on and with ties sharing their mean rank; and the sorted values, missing
+    ones last."""
     rank_section(x, rank, ascending)
 
 
 def present_in(ascending: Array) -> int:
-    """How many members are present: the missing ones stand last."""
+    """How many members are present: the missing ones come last."""
     n = ascending.size
     while n > 0 and np.isnan(ascending[n - 1]):
         n -= 1
@@ -167,7 +168,7 @@ def present_in(ascending: Array) -> int:
 
 
 def median(ascending: Array) -> float:
-    """The median of sorted values; missing where there are none."""
+    """The median of sorted values; NaN for no values."""
     n = ascending.size
     if n == 0:
         return np.nan
@@ -176,8 +177,8 @@ def median(ascending: Array) -> float:
 
 
 def middle_of(ascending: Array) -> tuple[float, float]:
-    """The median of sorted values in two parts, the lower one of the middle two and half of their gap, so that a
-    distance from it keeps every digit at any level."""
+    """The median of sorted values in two parts, the lower of the middle two and half of their gap, so that a deviation
+    from it keeps every digit at any level."""
     n = ascending.size
     if n == 0:
         return np.nan, np.nan
@@ -186,7 +187,7 @@ def middle_of(ascending: Array) -> tuple[float, float]:
 
 
 def median_distance(ascending: Array, base: float, middle: float) -> float:
-    """The median of the distances of sorted values from `base + middle`, found without looking at most of them."""
+    """The median distance of sorted values from `base + middle`, by binary search: most values are never looked at."""
     n = ascending.size
     if n == 0:
         return np.nan
@@ -194,7 +195,10 @@ def median_distance(ascending: Array, base: float, middle: float) -> float:
 
 
 def _distance(ascending: Array, base: float, middle: float, rank: int) -> float:
-    """The distance from `base + middle` of the value that has so many nearer ones: these stand side by side."""
+    """The distance from `base + middle` of the value that has `rank` nearer ones.
+
+    The nearest `rank + 1` values are neighbours in sorted order: what is searched is where they begin.
+    """
     first, last = 0, ascending.size - 1 - rank
     while first < last:
         half = (first + last) // 2

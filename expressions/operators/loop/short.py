@@ -1,8 +1,8 @@
-"""How short windows are summed that must be full: bar by bar, one lag after another, many bars side by side.
+"""Sums over short, full windows: one lag after another, for many windows side by side.
 
-The block method of `block.py` costs the same for every window, and takes one bar after another. For a few bars it is
-faster to add them all for every window, which a processor does for several windows at once. Sums are taken around the
-newest value of the window, so they are as exact as there; a missing value makes them missing.
+The block method of `block.py` costs the same for every window, but takes one bar after another. For a few bars it is
+faster to add up every window anew, which a processor does for several windows at once. Sums are taken around the newest
+value of the window, so they are as exact as those of `block.py`; a missing value makes them missing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from factorloom.expressions.operators.loop.window import Array
 __all__ = ["SHORT", "correlate_short", "decay_short"]
 
 SHORT = 16
-"""Bars of the longest window for which this is faster."""
+"""The longest window, in bars, for which this is faster."""
 
 AHEAD = 256
 """Windows that are summed side by side."""
@@ -81,7 +81,7 @@ def _add_one(
 def _add_two(
     x: Array, y: Array, start: int, lag: int, sum_x: Array, sum_y: Array, sum_xx: Array, sum_yy: Array, sum_xy: Array
 ) -> None:
-    """This lag and the next one: sums are read and written once for both."""
+    """The same for this lag and the next one: sums are read and written once for both."""
     for k in range(sum_x.size):
         i, j, p = np.uint64(start + k), np.uint64(k), np.uint64(start + k - lag)
         q = p - np.uint64(1)

@@ -1,11 +1,12 @@
-"""How a cross-section is put in order and ranked: plain loops that the statistic `ordered` calls.
+"""Ordering and ranking a cross-section: the plain loops behind the statistic `ordered`.
 
-A small section is sorted by insertion. A larger one is sorted by where its values lie in their range, 18 to 22 bits of
-it, in two passes that count digits (a radix sort from the last digit to the first), and then by insertion, which has
-little left to do. Where it has much to do, because outliers take the range for themselves, the section is sorted by the
-leading bits that its values differ in, and if need be by all of them. -0.0 ties with 0.0.
+A small section is sorted by insertion. A larger one is sorted by where its values lie in their range, as a number of 16
+to 22 bits: a radix sort of two digits, the last digit first, which leaves little for a final insertion. Where outliers
+take up the range, so that insertion would have much to move, the section is sorted by the leading bits in which its
+values differ instead, and if need be by all of their bits. -0.0 ties with 0.0.
 
-Places and digits are unsigned, which spares compiled code the question whether they count from the end of an array.
+A radix sort moves words that hold the key in their upper bits and the index of the member in their lower ones. Indices
+and digits are unsigned: with signed ones, compiled code would test whether they count from the end of an array.
 """
 
 from __future__ import annotations
@@ -18,46 +19,49 @@ import numpy.typing as npt
 __all__ = ["rank_section"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Places: TypeAlias = npt.NDArray[np.uint32]
+Indices: TypeAlias = npt.NDArray[np.uint32]
 Words: TypeAlias = npt.NDArray[np.uint64]
 
 FEW = 32
-"""Below this many members anything else costs more than insertion."""
+"""With fewer members than this nothing is faster than insertion."""
 
 SHORT = 2**12
-"""Fewer members than this leave room for both digits in a word of 32 bits."""
+"""Fewer members than this have indices of 12 bits, which leave room for two digits in a word of 32."""
 
 MOVES = 3
-"""How far insertion may move a member, on the mean, before it gives up."""
+"""How many moves insertion may take per member before it gives up."""
 
 BITS = 20
-"""So many bits of values are two digits."""
+"""The bits of two digits where values are sorted by their bits."""
 
 LOWEST = -(2**63)
 
 
 def rank_section(x: Array, rank: Array, ascending: Array) -> None:
-    """The ranks of the present members from 1 on, ties sharing the mean of theirs, and the values from the smallest to
-    the largest; missing members have no rank, and the missing values stand last."""
+    """The ranks of the present members from 1 on, with ties sharing their mean rank, and the sorted values; missing
+    members have no rank, and missing values come last."""
     n = 0
     for k in range(x.size):
         n += x[np.uint64(k)] == x[np.uint64(k)]
     order, present = np.empty(n, np.uint32), ascending[:n]
     if n == x.size:
-        _ascend(x, order, present)
+        _sort(x, order, present)
     else:
         rank[:] = np.nan
         ascending[n:] = np.nan
         members, values = np.empty(x.size, np.uint32), np.empty(x.size)
         _gather_present(x, members, values)
-        _ascend(values[:n], order, present)
+        _sort(values[:n], order, present)
         for k in range(n):
             order[k] = members[order[k]]
     _rank(order, present, rank)
 
 
-def _gather_present(x: Array, members: Places, values: Array) -> None:
-    """The places and the values of the present members as they come."""
+def _gather_present(x: Array, members: Indices, values: Array) -> None:
+    """The indices and the values of the present members, in their given order.
+
+    Every member is written, and the next one overwrites it where it was missing: no branch to mispredict.
+    """
     n = np.uint64(0)
     for k in range(x.size):
         i = np.uint64(k)
@@ -65,8 +69,8 @@ def _gather_present(x: Array, members: Places, values: Array) -> None:
         n += np.uint64(x[i] == x[i])
 
 
-def _rank(order: Places, ascending: Array, rank: Array) -> None:
-    """Members that tie stand side by side, and share the mean of the first and the last of their ranks."""
+def _rank(order: Indices, ascending: Array, rank: Array) -> None:
+    """Tied members are neighbours in sorted order, and share the mean of the first and the last of their ranks."""
     n, ties = order.size, 0
     for k in range(1, n):
         ties += ascending[k] == ascending[k - 1]
@@ -83,48 +87,48 @@ def _rank(order: Places, ascending: Array, rank: Array) -> None:
         stop = k if starts[k] == k else stop
 
 
-# --- order: the places of values from the smallest to the largest, and the values ----------------------------------
+# --- order: the indices of the values from the smallest to the largest, and the sorted values ----------------------
 
 
-def _ascend(values: Array, order: Places, ascending: Array) -> None:
+def _sort(values: Array, order: Indices, ascending: Array) -> None:
     n = values.size
     if n < FEW:
-        _lay_down(values, np.arange(n).astype(np.uint64), 32, order, ascending)
+        _unpack(values, np.arange(n).astype(np.uint64), 32, order, ascending)
         _insert(order, ascending, n * n)
-    elif not (_ascend_short(values, order, ascending) if n < SHORT else _ascend_long(values, order, ascending)):
-        _ascend_bits(values, order, ascending)
+    elif not (_sort_short(values, order, ascending) if n < SHORT else _sort_long(values, order, ascending)):
+        _sort_by_bits(values, order, ascending)
 
 
-def _ascend_short(values: Array, order: Places, ascending: Array) -> bool:
+def _sort_short(values: Array, order: Indices, ascending: Array) -> bool:
     n = values.size
-    width = 8 if n < 300 else 9 if n < 2000 else 10
-    return _ascend_range(values, np.empty(n, np.uint32), np.empty(n, np.uint32), 12, width, order, ascending)
+    digit_bits = 8 if n < 300 else 9 if n < 2000 else 10
+    return _sort_by_range(values, np.empty(n, np.uint32), np.empty(n, np.uint32), 12, digit_bits, order, ascending)
 
 
-def _ascend_long(values: Array, order: Places, ascending: Array) -> bool:
+def _sort_long(values: Array, order: Indices, ascending: Array) -> bool:
     n = values.size
-    return _ascend_range(values, np.empty(n, np.uint64), np.empty(n, np.uint64), 32, 11, order, ascending)
+    return _sort_by_range(values, np.empty(n, np.uint64), np.empty(n, np.uint64), 32, 11, order, ascending)
 
 
-def _ascend_range(
-    values: Array, words: Words, spare: Words, places: int, width: int, order: Places, ascending: Array
+def _sort_by_range(
+    values: Array, words: Words, spare: Words, index_bits: int, digit_bits: int, order: Indices, ascending: Array
 ) -> bool:
-    """By where values lie in their range; whether that tells them apart."""
+    """Sort by where values lie in their range; false where that leaves too much for insertion."""
     least, most = _bounds(values)
-    scale = ((1 << 2 * width) - 1) / (most - least)
+    scale = ((1 << 2 * digit_bits) - 1) / (most - least)
     if not 0 < scale < np.inf:
         return False
-    up = np.uint64(places)
+    shift = np.uint64(index_bits)
     for k in range(values.size):
         i = np.uint64(k)
-        words[i] = np.uint64(np.int64((values[i] - least) * scale)) << up | i
-    _arrange(words, spare, places, width)
-    _lay_down(values, words, places, order, ascending)
+        words[i] = np.uint64(np.int64((values[i] - least) * scale)) << shift | i
+    _sort_words(words, spare, index_bits, digit_bits)
+    _unpack(values, words, index_bits, order, ascending)
     return _insert(order, ascending, MOVES * values.size)
 
 
 def _bounds(values: Array) -> tuple[float, float]:
-    """The smallest and the largest value: four at a time, because one comparison waits for the one before it."""
+    """The smallest and the largest value: four at a time, because a comparison waits for the one before it."""
     a = b = c = d = np.inf
     p = q = r = s = -np.inf
     for k in range(0, values.size - 3, 4):
@@ -137,10 +141,14 @@ def _bounds(values: Array) -> tuple[float, float]:
     return min(min(a, b), min(c, d)), max(max(p, q), max(r, s))
 
 
-def _arrange(words: Words, spare: Words, places: int, width: int) -> None:
-    """The words, stably sorted by two digits of so many bits that stand above their places."""
-    first, second, last = np.uint64(places), np.uint64(places + width), np.uint64((1 << width) - 1)
-    low, high = np.zeros(1 << width, np.uint32), np.zeros(1 << width, np.uint32)
+def _sort_words(words: Words, spare: Words, index_bits: int, digit_bits: int) -> None:
+    """Sort words by the two digits above their index bits, the lower digit first and stably, by counting.
+
+    `low` and `high` first count how often each digit occurs, and then give where the next word of a digit goes.
+    """
+    first, second = np.uint64(index_bits), np.uint64(index_bits + digit_bits)
+    last = np.uint64((1 << digit_bits) - 1)
+    low, high = np.zeros(1 << digit_bits, np.uint32), np.zeros(1 << digit_bits, np.uint32)
     for k in range(words.size):
         word = np.uint64(words[np.uint64(k)])
         low[word >> first & last] += np.uint32(1)
@@ -162,19 +170,17 @@ def _arrange(words: Words, spare: Words, places: int, width: int) -> None:
         high[digit] += np.uint32(1)
 
 
-def _lay_down(values: Array, words: Words, places: int, order: Places, ascending: Array) -> None:
-    last = np.uint64((1 << places) - 1)
+def _unpack(values: Array, words: Words, index_bits: int, order: Indices, ascending: Array) -> None:
+    """The indices in the lower bits of sorted words, and their values."""
+    last = np.uint64((1 << index_bits) - 1)
     for k in range(words.size):
         i = np.uint64(k)
-        place = np.uint64(words[i]) & last
-        order[i], ascending[i] = place, values[place]
+        member = np.uint64(words[i]) & last
+        order[i], ascending[i] = member, values[member]
 
 
-def _ascend_bits(values: Array, order: Places, ascending: Array) -> None:
-    """By the leading bits that values differ in, and by all bits where these do not tell them apart.
-
-    On the bits of a float64, smaller is earlier, but for the negative ones: their magnitudes are negated.
-    """
+def _sort_by_bits(values: Array, order: Indices, ascending: Array) -> None:
+    """Sort by the leading bits in which values differ, and by all of them where that leaves too much for insertion."""
     n = values.size
     keys, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
     size = _fill_keys(values, keys)
@@ -182,16 +188,20 @@ def _ascend_bits(values: Array, order: Places, ascending: Array) -> None:
         words = np.arange(n).astype(np.uint64)
         for shift in range(lowest, size, BITS):
             for k in range(n):
-                place = words[k] & np.uint64(2**32 - 1)
-                words[k] = keys[place] >> np.uint64(shift) << np.uint64(32) | place
-            _arrange(words, spare, 32, BITS // 2)
-        _lay_down(values, words, 32, order, ascending)
+                member = words[k] & np.uint64(2**32 - 1)
+                words[k] = keys[member] >> np.uint64(shift) << np.uint64(32) | member
+            _sort_words(words, spare, 32, BITS // 2)
+        _unpack(values, words, 32, order, ascending)
         if _insert(order, ascending, MOVES * n):
             return
 
 
 def _fill_keys(values: Array, keys: Words) -> int:
-    """Whole numbers from 0 on in the order of the values, and how many bits they have."""
+    """Fill whole numbers from 0 on, in the order of the values; return how many bits they have.
+
+    The bits of a float64, read as a signed integer, are in the order of the values if those of negative ones are turned
+    around: their magnitude is negated.
+    """
     bits, signed = values.view(np.int64), keys.view(np.int64)
     least, most = -(LOWEST + 1), LOWEST
     for k in range(bits.size):
@@ -206,18 +216,18 @@ def _fill_keys(values: Array, keys: Words) -> int:
     return size
 
 
-def _insert(order: Places, ascending: Array, most: int) -> bool:
-    """Finish by insertion what is nearly in order, or say that it takes more moves than `most`."""
+def _insert(order: Indices, ascending: Array, most: int) -> bool:
+    """Finish by insertion what is nearly in order; false where that takes more moves than `most`."""
     moves = 0
     for k in range(1, ascending.size):
         value = ascending[k]
         if ascending[k - 1] > value:
-            member, place = order[k], k
-            while place > 0 and ascending[place - 1] > value:
-                ascending[place], order[place] = ascending[place - 1], order[place - 1]
-                place -= 1
-            ascending[place], order[place] = value, member
-            moves += k - place
+            member, i = order[k], k
+            while i > 0 and ascending[i - 1] > value:
+                ascending[i], order[i] = ascending[i - 1], order[i - 1]
+                i -= 1
+            ascending[i], order[i] = value, member
+            moves += k - i
             if moves > most:
                 return False
     return True

@@ -1,6 +1,6 @@
 """What the operators on windows share: their lookback, how a meaning reads a window, and sums in Polars.
 
-The Polars forms sum the shifted series around a value of the window itself, because Polars' own rolling variance and
+The Polars forms add up the shifted series around a value of the window itself, because Polars' own rolling variance and
 correlation lose digits at high price levels.
 """
 
@@ -18,8 +18,8 @@ __all__ = [
     "Array",
     "Pair",
     "PairSamples",
+    "around_base",
     "around_median",
-    "around_member",
     "average",
     "centred",
     "count_of",
@@ -42,12 +42,12 @@ def window_bars(window: int, **_: object) -> int:
 
 
 def present(x: Array) -> Array:
-    """The values of a window that are there."""
+    """The present values of a window."""
     return x[~np.isnan(x)]
 
 
 def paired(x: Array, y: Array) -> tuple[Array, Array]:
-    """The values of two windows on the bars where both are there."""
+    """The values of two windows on the bars where both are present."""
     both = ~(np.isnan(x) | np.isnan(y))
     return x[both], y[both]
 
@@ -66,7 +66,7 @@ def centred(values: Array) -> Array:
 
 
 def around_median(values: Array) -> Array:
-    """Distances from the median, taken around the lower of the middle two so that a high level costs no digits."""
+    """Deviations from the median, from those from the lower of the middle two, so that a high level costs no digits."""
     low = np.sort(values)[(values.size - 1) // 2]
     shifted: Array = values - low
     return shifted - float(np.median(shifted))
@@ -80,7 +80,7 @@ def where_enough(value: pl.Expr, count: pl.Expr, min_samples: int) -> pl.Expr:
     return pl.when(count >= min_samples).then(value)
 
 
-def around_member(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
+def around_base(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
     """A value of the window itself, and every value of the window less that one."""
     base = x.forward_fill(limit=window - 1) if window > 1 else x
     return base, [x.shift(k) - base for k in range(window)]
@@ -88,19 +88,19 @@ def around_member(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
 
 def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
     """Count, base, sum around the base, and sum of squared deviations of every window."""
-    base, deviations = around_member(x, window)
+    base, deviations = around_base(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
-    return count, base, total, _deviations(count, [d * d for d in deviations], total * total).clip(0)
+    return count, base, total, _products(count, [d * d for d in deviations], total * total).clip(0)
 
 
 def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, and sums of the first four powers of the distances from a value of the window itself."""
-    _, apart = around_member(x, window)
-    squares = [d * d for d in apart]
-    cubes, fourths = [q * d for q, d in zip(squares, apart, strict=True)], [q * q for q in squares]
+    """Count, and sums of the first four powers of the deviations from a value of the window itself."""
+    _, deviations = around_base(x, window)
+    squares = [d * d for d in deviations]
+    cubes, fourths = [q * d for q, d in zip(squares, deviations, strict=True)], [q * q for q in squares]
     return (
         count_of(x, window),
-        pl.sum_horizontal(apart),
+        pl.sum_horizontal(deviations),
         pl.sum_horizontal(squares),
         pl.sum_horizontal(cubes),
         pl.sum_horizontal(fourths),
@@ -111,17 +111,17 @@ def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.
     """Count, sums of squared deviations, and sum of their products, where both are present."""
     both = x.is_not_null() & y.is_not_null()
     count = count_of(pl.when(both).then(x), window)
-    _, apart_x = around_member(pl.when(both).then(x), window)
-    _, apart_y = around_member(pl.when(both).then(y), window)
-    total_x, total_y = pl.sum_horizontal(apart_x), pl.sum_horizontal(apart_y)
+    _, deviations_x = around_base(pl.when(both).then(x), window)
+    _, deviations_y = around_base(pl.when(both).then(y), window)
+    total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
     return (
         count,
-        _deviations(count, [a * a for a in apart_x], total_x * total_x).clip(0),
-        _deviations(count, [b * b for b in apart_y], total_y * total_y).clip(0),
-        _deviations(count, [a * b for a, b in zip(apart_x, apart_y, strict=True)], total_x * total_y),
+        _products(count, [a * a for a in deviations_x], total_x * total_x).clip(0),
+        _products(count, [b * b for b in deviations_y], total_y * total_y).clip(0),
+        _products(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y),
     )
 
 
-def _deviations(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:
-    """The sum of products of deviations from the means, from sums around members; exact for whole numbers."""
+def _products(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:
+    """The sum of products of deviations from the means, from sums around bases; exact for whole numbers."""
     return (count * pl.sum_horizontal(products) - totals) / count

@@ -1,7 +1,7 @@
-"""Averages and stops whose next value depends on the last one in more than one way: each is a loop.
+"""Adaptive averages and stops, in which each value depends on the one before; each is an indicator.
 
-A bar on which an input is missing has no value and is skipped: what follows is what it were without that bar. Memory
-is unbounded, but for `ts_share_below`.
+A bar on which an input is missing has no value and is skipped: later values are those of a series without that bar.
+Memory is unbounded, except for `ts_share_below`.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ __all__ = ["ts_kama", "ts_mcginley", "ts_sar", "ts_share_below", "ts_trailing_st
 Positive: TypeAlias = Annotated[float, Real(above=0)]
 SIDES = ("line", "direction")
 DIRECTION = SIDES.index("direction")
-Side: TypeAlias = Annotated[Any, Choice(SIDES)]  # a word to callers, its place to the loop
+Side: TypeAlias = Annotated[Any, Choice(SIDES)]  # callers give the word, the loop gets its index
 
 
 @builtin(unbounded=True, lookback=lambda window, **_: window)
 def ts_kama(x: Array, window: Window = 10, fast: Window = 2, slow: Window = 30, out: Any = None) -> None:
-    """Kaufman's adaptive moving average: quick where `x` goes straight, slow where it goes to and fro.
+    """Kaufman's adaptive moving average: fast while `x` trends, slow while it moves sideways.
 
-    `kama = kama + smoothing * (x - kama)`, where `smoothing` is the square of a number between `2 / (slow + 1)` and
-    `2 / (fast + 1)`: as far along as the change over `window` bars is a share of the sum of all changes in them (1
-    where nothing changed). It starts at bar `window` of the symbol from the value of the bar before, as TA-Lib's
-    `KAMA`.
+    `kama = kama + smoothing * (x - kama)`, where `smoothing` is the square of `slowest + er * (fastest - slowest)` with
+    `slowest = 2 / (slow + 1)`, `fastest = 2 / (fast + 1)` and the efficiency ratio `er`: the absolute change over
+    `window` bars divided by the sum of the absolute changes of its bars (1 where nothing changed). It starts at bar
+    `window` of the symbol from the value of the bar before, as TA-Lib's `KAMA`.
 
     Source: P. Kaufman, Trading Systems and Methods, Wiley, 1998.
 
@@ -62,10 +62,10 @@ def ts_kama(x: Array, window: Window = 10, fast: Window = 2, slow: Window = 30, 
 
 @builtin(unbounded=True, lookback=lambda **_: 1)
 def ts_mcginley(x: Array, window: Window = 10, k: Positive = 0.6, out: Any = None) -> None:
-    """McGinley's dynamic: an average that follows faster when `x` falls below it than when `x` rises above it.
+    """McGinley's dynamic: an average that follows `x` faster below it than above it.
 
-    `average + (x - average) / (k * window * (x / average) ** 4)`, from the first value on; it never moves beyond `x`.
-    A value that is not above 0 is skipped like a missing one.
+    `average + (x - average) / (k * window * (x / average) ** 4)`, from the first value on; it never overshoots `x`. A
+    value that is not above 0 is skipped like a missing one.
 
     Source: J. R. McGinley, The McGinley dynamic, Journal of Technical Analysis 48, 1997.
 
@@ -90,12 +90,12 @@ def ts_mcginley(x: Array, window: Window = 10, k: Positive = 0.6, out: Any = Non
 
 @builtin(unbounded=True, lookback=lambda **_: 1)
 def ts_sar(high: Array, low: Array, acceleration: Positive = 0.02, maximum: Positive = 0.2, out: Any = None) -> None:
-    """Wilder's parabolic stop and reverse: a stop that closes in on the price the faster the longer a trend lasts.
+    """Wilder's parabolic stop and reverse: a stop that approaches the price faster the longer a trend lasts.
 
-    It moves towards the extreme of the trend by a share of their distance that starts at `acceleration` and grows by as
-    much with every new extreme, to `maximum` at most, but never into the range of this bar or the last one. Where the
-    price touches it the trend turns, and it starts from the extreme. The first trend falls where the low fell on the
-    second bar, and by more than the high rose: TA-Lib's `SAR`.
+    It moves towards the extreme of the trend by a share of their distance that starts at `acceleration` and grows by
+    `acceleration` with every new extreme, up to `maximum`, but never into the range of the current bar or of the one
+    before. When the price touches it the trend reverses, and the stop starts from the extreme. The first trend falls if
+    the low of the second bar fell, and by more than its high rose: TA-Lib's `SAR`.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
@@ -136,11 +136,11 @@ def ts_sar(high: Array, low: Array, acceleration: Positive = 0.02, maximum: Posi
 
 @builtin(unbounded=True)
 def ts_trailing_stop(upper: Array, lower: Array, close: Array, value: Side = "line", out: Any = None) -> None:
-    """The band that trails the price: the lower one while the trend rises, the upper one while it falls.
+    """A trailing stop: the lower band while the trend rises, the upper band while it falls.
 
-    The lower band only rises and the upper one only falls, until the price has closed beyond it. The trend turns where
-    the price closes beyond the band that is shown. It begins by rising. `value="line"` is the band, `value="direction"`
-    the trend: 1 or -1. With bands around the middle of the bar it is SuperTrend.
+    The lower band only rises and the upper one only falls, until the price has closed beyond it. The trend reverses
+    where the price closes beyond the current band. It starts as a rising one. `value="line"` gives the band,
+    `value="direction"` the trend: 1 or -1. With bands around the middle of the bar it is SuperTrend.
 
     Source: O. Seban, Tout le monde mérite d'être riche, 2008 (SuperTrend); the loop is TA-Lib's.
 
@@ -169,11 +169,11 @@ def ts_trailing_stop(upper: Array, lower: Array, close: Array, value: Side = "li
 
 @builtin(unbounded=True)
 def ts_volatility_stop(x: Array, distance: Array, out: Any = None) -> None:
-    """Wilder's volatility stop: the best value of the trend so far, less the `distance` of the bar before.
+    """Wilder's volatility stop: the highest value of a rising trend so far, less the `distance` of the bar before.
 
-    Above instead of below while the trend falls, where the best value is the lowest. Where `x` crosses it the trend
-    turns, and starts from `x`. The first trend is a guess from whether `x` rose until there was a distance, and so the
-    stop is missing until it has first been crossed.
+    In a falling trend it is the lowest value plus the distance. When `x` crosses the stop the trend reverses and starts
+    from `x`. The direction of the first trend is a guess, from the change of `x` until the first distance, so the stop
+    is missing until it is first crossed.
 
     Source: J. W. Wilder, New Concepts in Technical Trading Systems, 1978.
 
@@ -206,7 +206,7 @@ def ts_volatility_stop(x: Array, distance: Array, out: Any = None) -> None:
 def ts_share_below(x: Array, window: Window, out: Any) -> None:
     """The share of the `window` values before the current one that are below it, from 0 to 1.
 
-    Unlike `ts_rank` the current value is not one of them, and equal values do not count. Missing where any of the
+    Unlike in `ts_rank`, the current value is not one of them, and equal values do not count. Missing where any of the
     `window + 1` values is.
 
     >>> import factorloom as fl
@@ -216,11 +216,11 @@ def ts_share_below(x: Array, window: Window, out: Any) -> None:
     2024-01-03     -    -  -
     2024-01-04   1.0  1.0  -
     """
-    present = 0
+    run = 0
     for i in range(x.size):
-        below, is_there = 0, x[i] == x[i]
-        if is_there and present >= window:
+        below, is_present = 0, x[i] == x[i]
+        if is_present and run >= window:
             for k in range(i - window, i):
                 below += x[k] < x[i]
-        out[i] = below / window if is_there and present >= window else np.nan
-        present = present + 1 if is_there else 0
+        out[i] = below / window if is_present and run >= window else np.nan
+        run = run + 1 if is_present else 0

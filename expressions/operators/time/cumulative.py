@@ -1,6 +1,6 @@
 """Sums, products and extremes of all values of a symbol so far.
 
-They are missing where the value is. Their memory is unbounded, and the meaning sees the whole series up to the current
+They are missing where the input is. Their memory is unbounded, and the meaning sees the whole series up to the current
 bar.
 """
 
@@ -44,14 +44,14 @@ def _(x: pl.Expr) -> pl.Expr:
 
 @ts_cumsum.kernel
 def _(x: Array, out: Array) -> None:
-    total = lost = 0.0
+    total = error = 0.0  # what rounding has taken from the total: Knuth's exact sum of two numbers
     for i in range(x.size):
         value = x[i] if x[i] == x[i] else 0.0
-        sum_ = total + value
-        added = sum_ - total
-        lost += (total - (sum_ - added)) + (value - added)
-        total = sum_
-        out[i] = total + lost if x[i] == x[i] else np.nan
+        rounded = total + value
+        added = rounded - total
+        error += (total - (rounded - added)) + (value - added)
+        total = rounded
+        out[i] = total + error if x[i] == x[i] else np.nan
 
 
 @operator(Axis.TIME, unbounded=True)

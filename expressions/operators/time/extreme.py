@@ -1,4 +1,4 @@
-"""The largest and the smallest of the last bars of a symbol, and how long ago they were.
+"""The largest and the smallest value of the last bars of a symbol, and how many bars ago they were.
 
 Windows and missing values are as in `moment.py`.
 """
@@ -92,8 +92,8 @@ def ts_argmin(
 ) -> Factor:
     """How many bars ago the smallest of the last `window` values was; 0 is the current bar.
 
-    With `origin="start"` its place in the window instead: 0 is the oldest bar of the window, or the first bar of the
-    symbol where the window reaches beyond it. Among equal values the oldest counts, with `ties="newest"` the newest.
+    With `origin="start"` its index in the window instead: 0 is the oldest bar of the window, or the first bar of the
+    symbol where the window starts before it. Of equal values the oldest is taken, with `ties="newest"` the newest.
     Missing where fewer than `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl
@@ -104,7 +104,7 @@ def ts_argmin(
     2024-01-04   1.0  1.0  1.0
     """
     if origin == "start":
-        return _place(ts_argmin(x, window, ties=ties, min_samples=min_samples), window)
+        return _index(ts_argmin(x, window, ties=ties, min_samples=min_samples), window)
     return None  # type: ignore[return-value]
 
 
@@ -131,8 +131,8 @@ def ts_argmax(
 ) -> Factor:
     """How many bars ago the largest of the last `window` values was; 0 is the current bar.
 
-    With `origin="start"` its place in the window instead, as NumPy's `argmax`: 0 is the oldest bar of the window, or
-    the first bar of the symbol where the window reaches beyond it. Among equal values the oldest counts, with
+    With `origin="start"` its index in the window instead, as NumPy's `argmax`: 0 is the oldest bar of the window, or
+    the first bar of the symbol where the window starts before it. Of equal values the oldest is taken, with
     `ties="newest"` the newest. Missing where fewer than `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl
@@ -148,7 +148,7 @@ def ts_argmax(
     2024-01-04   1.0  1.0  1.0
     """
     if origin == "start":
-        return _place(ts_argmax(x, window, ties=ties, min_samples=min_samples), window)
+        return _index(ts_argmax(x, window, ties=ties, min_samples=min_samples), window)
     return None  # type: ignore[return-value]
 
 
@@ -169,14 +169,14 @@ def _(x: Array, window: int, count: Array, ties: int, min_samples: int, out: Arr
         out[i] = out[i] if count[i] >= min_samples else np.nan
 
 
-def _place(ago: Factor, window: int) -> Factor:
-    """The place in the window of what was some bars ago: a constant has a value on every bar that the symbol has."""
+def _index(ago: Factor, window: int) -> Factor:
+    """The index in the window of a value some bars ago; the count of a constant is the length of the window so far."""
     return ts_count(1, window) - 1 - ago
 
 
 def _bars_ago(extreme: Array, ties: str) -> float:
-    places = np.flatnonzero(extreme)
-    return float(extreme.size - 1 - (places[0] if ties == "oldest" else places[-1]))
+    bars = np.flatnonzero(extreme)
+    return float(extreme.size - 1 - (bars[0] if ties == "oldest" else bars[-1]))
 
 
 def _last_equal(x: pl.Expr, extreme: pl.Expr, window: int, ties: str) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Sums, means and their kin over the last bars of a symbol.
+"""Counts, sums, products and moments over the last bars of a symbol.
 
 A window is the last `window` bars of a symbol, the current one included. It needs `min_samples` present values (by
 default as many as it has bars) and ignores those that are missing. The meaning sees one window, oldest bar first, NaN
@@ -21,7 +21,7 @@ from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
     PairSamples,
-    around_member,
+    around_base,
     average,
     centred,
     count_of,
@@ -102,8 +102,8 @@ def _(count: Array, total: Array, min_samples: int, out: Array) -> None:
 def ts_mean(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The mean of the last `window` values: the simple moving average.
 
-    Missing where fewer than `min_samples` are present (default: `window`). Exact for a
-    constant and for whole numbers, so that equal windows tie.
+    Missing where fewer than `min_samples` are present (default: `window`). Exact for a constant and
+    for whole numbers, so that equal windows tie.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_mean(fl.close, 2)))
@@ -126,7 +126,7 @@ def _(x: Array) -> float:
 
 @ts_mean.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    base, deviations = around_member(x, window)
+    base, deviations = around_base(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
     mean = pl.when(total == 0).then(base).otherwise((count * base + total) / count)
     return where_enough(mean, count, min_samples)
@@ -143,8 +143,8 @@ def _(count: Array, base: Array, total: Array, min_samples: int, out: Array) -> 
 def ts_product(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The product of the last `window` values: `ts_product(1 + returns, 20)` is the growth over 20 bars.
 
-    Missing where fewer than `min_samples` are present (default: `window`). Nothing is divided out or taken to
-    logarithms, so zeros and signs are exact.
+    Missing where fewer than `min_samples` are present (default: `window`). No value is divided out again, and no
+    logarithm is taken, so zeros and signs are exact.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_product(fl.close, 2)))

@@ -1,4 +1,4 @@
-"""Where a value stands among the last bars of a symbol.
+"""The rank of a value among the last bars of a symbol.
 
 Windows and missing values are as in `moment.py`.
 """
@@ -22,7 +22,7 @@ __all__ = ["ts_rank"]
 def ts_rank(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The percent rank of the current value among the last `window` values, in (0, 1].
 
-    Ties take the mean of their ranks: pandas' `rolling.rank(pct=True)`. Missing where `x` is, and where fewer than
+    Ties share their mean rank: pandas' `rolling.rank(pct=True)`. Missing where `x` is, and where fewer than
     `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl

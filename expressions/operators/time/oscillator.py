@@ -1,4 +1,4 @@
-"""What oscillators smooth or add up along a path: each is a loop.
+"""The parts of oscillators that depend on the whole history; each is an indicator.
 
 A bar on which an input is missing is skipped. Memory is unbounded.
 """
@@ -19,8 +19,8 @@ __all__ = ["ts_volume_force"]
 def ts_volume_force(high: Array, low: Array, close: Array, volume: Array, out: Any = None) -> None:
     """Klinger's volume force: `100 * volume * abs(2 * range / swing - 1)`, with the sign of the trend.
 
-    The trend rises or falls as the typical price last did, and `swing` is the sum of ranges since the bar before it
-    began. Missing until the typical price has moved, and where the swing has no range. Some write
+    The trend is the direction of the last change of the typical price, and `swing` is the sum of ranges since the bar
+    before the trend began. Missing until the typical price has changed, and where the swing is 0. Some sources have
     `abs(2 * (range / swing - 1))` instead.
 
     Source: S. Klinger, Identifying trends with volume analysis, Technical Analysis of Stocks & Commodities 15, 1997.
@@ -38,7 +38,7 @@ def ts_volume_force(high: Array, low: Array, close: Array, volume: Array, out: A
         total, spread = high[i] + low[i] + close[i], high[i] - low[i]
         if np.isnan(total) or np.isnan(volume[i]):
             continue
-        # Two sums of three prices that differ by rounding are equal.
+        # Sums of three prices that differ only by rounding are equal.
         if abs(total - last) > 1e-13 * (abs(total) + abs(last)):
             way = 1.0 if total > last else -1.0
             swing = swing if way == trend else last_range

@@ -101,9 +101,9 @@ def _(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
 
 
 def _correlate(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
-    found = np.empty((8, x.size))
-    count, scatter_x, scatter_y, scatter_xy = found[0], found[5], found[6], found[7]
-    comoments(x, y, window, count, found[1], found[2], found[3], found[4], scatter_x, scatter_y, scatter_xy)
+    rows = np.empty((8, x.size))
+    count, scatter_x, scatter_y, scatter_xy = rows[0], rows[5], rows[6], rows[7]
+    comoments(x, y, window, count, rows[1], rows[2], rows[3], rows[4], scatter_x, scatter_y, scatter_xy)
     for i in range(out.size):
         correlation = scatter_xy[i] / (np.sqrt(scatter_x[i]) * np.sqrt(scatter_y[i]))
         out[i] = max(min(correlation, 1.0), -1.0) if count[i] >= min_samples else np.nan
@@ -147,7 +147,7 @@ def _(count: Array, scatter_y: Array, scatter_xy: Array, min_samples: int, out: 
 def ts_autocorr(x: Input, window: Pair, *, lag: Periods = 1, min_samples: PairSamples = None) -> Factor:
     """The correlation of an input with its own value `lag` bars before: `ts_corr(x, ts_delay(x, lag), window)`.
 
-    Both sides have their own mean. Only bars where both are present count; missing where fewer than `min_samples` do
+    Each side has its own mean. Only bars where both are present count; missing where fewer than `min_samples` do
     (default: `window`, at least 2), and where either is constant.
 
     >>> import factorloom as fl

@@ -1,4 +1,4 @@
-"""The path that the last bars of a symbol took: how deep it fell, how evenly it spread, how far it strayed.
+"""The path of the last bars of a symbol: drawdown, entropy, and the range of running sums.
 
 Windows and missing values are as in `moment.py`.
 """
@@ -35,9 +35,9 @@ Members: TypeAlias = npt.NDArray[np.int64]
 
 @operator(Axis.TIME, lookback=window_bars)
 def ts_drawdown(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
-    """The deepest fall from a peak to a later value within the last `window` values, as a ratio to the peak.
+    """The largest drawdown within the last `window` values: the largest fall from a peak to a later value, as a ratio.
 
-    `min(x[j] / x[i] - 1)` over `i <= j`: 0 for a window that never falls, -0.1 for a loss of ten per cent. Missing
+    `min(x[j] / x[i] - 1)` over `i <= j`: 0 for a window that never falls, -0.1 for a loss of 10 percent. Missing
     where fewer than `min_samples` are present (default: `window`), and where one of them is not positive.
 
     >>> import factorloom as fl
@@ -64,39 +64,39 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 
 @ts_drawdown.kernel_from(counts)
 def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
-    deepest(x, window, out)
+    drawdowns(x, window, out)
     for i in range(out.size):
         out[i] = out[i] if count[i] >= min_samples else np.nan
 
 
-def deepest(x: Array, window: int, fall: Array) -> None:
-    """The deepest fall of every window: in the tail of one block, in the head of the next, or from one to the other."""
+def drawdowns(x: Array, window: int, fall: Array) -> None:
+    """The largest drawdown of every window: within the tail of a block, within the head of the next, or across both."""
     bars = min(window, x.size)
     tail_top, tail_bottom, tail_ratio = np.zeros(bars + 1), np.full(bars + 1, np.inf), np.ones(bars + 1)
     for start in range(0, x.size, bars):
         stop = min(start + bars, x.size)
-        top, bottom, deep = 0.0, np.inf, 1.0
+        top, bottom, worst = 0.0, np.inf, 1.0
         for i in range(start, stop):
             value, k = x[i], i - start + 1
             top = value if value > top else top
             bottom = value if value < bottom else bottom
             ratio = value / top
-            deep = ratio if ratio < deep else deep
+            worst = ratio if ratio < worst else worst
             across = bottom / tail_top[k]
-            deepest_ = deep if deep < tail_ratio[k] else tail_ratio[k]
-            deepest_ = across if across < deepest_ else deepest_
+            overall = worst if worst < tail_ratio[k] else tail_ratio[k]
+            overall = across if across < overall else overall
             lowest = bottom if bottom < tail_bottom[k] else tail_bottom[k]
-            fall[i] = deepest_ - 1 if lowest > 0 else np.nan
-        top, bottom, deep = 0.0, np.inf, 1.0
+            fall[i] = overall - 1 if lowest > 0 else np.nan
+        top, bottom, worst = 0.0, np.inf, 1.0
         for i in range(stop - 1, start - 1, -1):
             value, k = x[i], i - start
             top = value if value > top else top
             bottom = value if value < bottom else bottom
             ratio = bottom / value
-            deep = ratio if ratio < deep else deep
+            worst = ratio if ratio < worst else worst
             tail_top[k] = top
             tail_bottom[k] = bottom
-            tail_ratio[k] = deep
+            tail_ratio[k] = worst
 
 
 @operator(Axis.TIME, lookback=window_bars)
@@ -126,8 +126,8 @@ def _(x: Array, bins: int) -> float:
     scale = bins / (values.max() - values.min())
     if not 0 < scale < np.inf:
         return 0.0 if values.max() == values.min() else np.nan
-    places = ((values - values.min()) * scale).clip(0, bins - 1).astype(int)
-    shares = np.bincount(places) / values.size
+    indices = ((values - values.min()) * scale).clip(0, bins - 1).astype(int)
+    shares = np.bincount(indices) / values.size
     return float(-(shares * np.log(shares, where=shares > 0, out=np.zeros(shares.size))).sum())
 
 
@@ -135,11 +135,11 @@ def _(x: Array, bins: int) -> float:
 def _(x: pl.Expr, window: int, bins: int, min_samples: int) -> pl.Expr:
     bottom, top = x.rolling_min(window, min_samples=1), x.rolling_max(window, min_samples=1)
     count, scale = count_of(x, window), bins / (top - bottom)
-    places = [((x.shift(k) - bottom) * scale).floor().clip(0, bins - 1) for k in range(window)]
-    shares = [pl.sum_horizontal([(place == b).cast(pl.Float64) for place in places]) / count for b in range(bins)]
+    indices = [((x.shift(k) - bottom) * scale).floor().clip(0, bins - 1) for k in range(window)]
+    shares = [pl.sum_horizontal([(index == b).cast(pl.Float64) for index in indices]) / count for b in range(bins)]
     entropy = -pl.sum_horizontal([pl.when(share > 0).then(share * share.log()) for share in shares])
-    spread_out = pl.when((scale > 0) & scale.is_finite()).then(entropy)
-    return where_enough(pl.when(top == bottom).then(0.0).otherwise(spread_out), count, min_samples)
+    value = pl.when(top == bottom).then(0.0).when((scale > 0) & scale.is_finite()).then(entropy)
+    return where_enough(value, count, min_samples)
 
 
 @ts_entropy.kernel_from(counts, highs, lows)
@@ -171,7 +171,7 @@ def _(x: Array, window: int, count: Array, top: Array, bottom: Array, bins: int,
 
 
 def tally(x: Array, low: float, scale: float, change: int, members: Members) -> None:
-    """Put values into their bins, or take them out."""
+    """Add values to their bins, or take them out."""
     last = members.size - 1
     for i in range(x.size):
         if x[i] == x[i]:
@@ -180,11 +180,11 @@ def tally(x: Array, low: float, scale: float, change: int, members: Members) -> 
 
 @operator(Axis.TIME, lookback=window_bars)
 def ts_range_of_sums(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
-    """Hurst's adjusted range of the last `window` values: how far apart the running sums of their deviations lie.
+    """Hurst's adjusted range of the last `window` values: the range of the running sums of their deviations.
 
-    `max(s) - min(s)`, where `s[j]` adds the deviations from the window's mean up to its value `j`; over the standard
-    deviation it is the rescaled range. 0 for a constant window. Missing where fewer than `min_samples` are present
-    (default: `window`).
+    `max(s) - min(s)`, where `s[j]` is the sum of deviations from the mean of the window up to its value `j`; divided by
+    the standard deviation it is the rescaled range. 0 for a constant window. Missing where fewer than `min_samples` are
+    present (default: `window`).
 
     Source: H. E. Hurst, Long-term storage capacity of reservoirs, Trans. ASCE 116, 1951.
 
@@ -205,8 +205,8 @@ def _(x: Array) -> float:
 @ts_range_of_sums.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     count, base, total, _ = spread_of(x, window)
-    apart = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
-    sums = list(itertools.accumulate(apart, lambda before, one: before + one))
+    deviations = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
+    sums = list(itertools.accumulate(deviations, lambda before, one: before + one))
     return where_enough(pl.max_horizontal(sums) - pl.min_horizontal(sums), count, min_samples)
 
 

@@ -1,8 +1,9 @@
-"""Quantiles of the last bars of a symbol, and how far its values are apart from the middle.
+"""Quantiles of the last bars of a symbol, and deviations from their median or mean.
 
-Windows and missing values are as in `moment.py`. The kernel keeps the values of the window in order, and lets a bar
-in and another out with one pass over all places: `max(left, min(come, here))` is what stands at a place after `come`
-went in, wherever that was. Without a search and without a branch, this is faster than either for any usual window.
+Windows and missing values are as in `moment.py`. The kernel keeps the values of the window sorted, and replaces the one
+that leaves by the one that enters in a single pass over all of them: the value at each index of the new order is the
+median of the entering value and its two neighbours of the old order without the leaving one. Without a search and
+without a branch, this is faster than either for any usual window.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import counts
 from factorloom.expressions.operators.loop.window import (
     Array,
+    around_base,
     around_median,
-    around_member,
     centred,
     count_of,
     present,
@@ -34,8 +35,7 @@ from factorloom.expressions.parameter import Choice, MinSamples, Real, Value, Wi
 __all__ = ["ts_mad", "ts_median", "ts_quantile"]
 
 LANES = 8
-"""The values in order are padded to a multiple of this, so that no place is left over when they are moved."""
-
+"""Sorted values are padded to a multiple of this, so that vector instructions leave no remainder."""
 
 AROUND = ("median", "mean")
 MEDIAN = AROUND.index("median")
@@ -54,79 +54,81 @@ class _Probability(Real):
 
 @statistic("quantile", every="q")
 def quantiles(x: Array, window: int, q: tuple[float, ...], quantile: tuple[Array, ...]) -> None:
-    """Quantiles of every window, missing where it is empty."""
-    order, moved = empty_order(window, x.size), empty_order(window, x.size)
+    """Quantiles of every window, NaN for a window without values."""
+    ordered, spare = empty_window(window, x.size), empty_window(window, x.size)
     n = 0
     for i in range(x.size):
-        come, gone = x[i], x[i - window] if i >= window else np.nan
-        n += int(come == come) - int(gone == gone)
-        put(order, come, gone, moved)
-        order, moved = moved, order
-        for place in range(len(q)):
-            quantile[place][i] = quantile_of(order, n, q[place]) if n > 0 else np.nan
+        new, old = x[i], x[i - window] if i >= window else np.nan
+        n += int(new == new) - int(old == old)
+        replace_value(ordered, new, old, spare)
+        ordered, spare = spare, ordered
+        for j in range(len(q)):
+            quantile[j][i] = quantile_of(ordered, n, q[j]) if n > 0 else np.nan
 
 
 def median_distances(x: Array, window: int, distance: Array) -> None:
-    """The median distance of the values of every window from their median, missing where it is empty."""
-    order, moved = empty_order(window, x.size), empty_order(window, x.size)
+    """The median distance of the values of every window from their median, NaN for a window without values."""
+    ordered, spare = empty_window(window, x.size), empty_window(window, x.size)
     n = 0
     for i in range(x.size):
-        come, gone = x[i], x[i - window] if i >= window else np.nan
-        n += int(come == come) - int(gone == gone)
-        put(order, come, gone, moved)
-        order, moved = moved, order
-        distance[i] = median_distance(order, n) if n > 0 else np.nan
+        new, old = x[i], x[i - window] if i >= window else np.nan
+        n += int(new == new) - int(old == old)
+        replace_value(ordered, new, old, spare)
+        ordered, spare = spare, ordered
+        distance[i] = median_distance(ordered, n) if n > 0 else np.nan
 
 
-def empty_order(window: int, bars: int) -> Array:
-    """Room for the values of a window in order: they start at place 1, and what is missing is infinite behind them."""
-    order = np.full(-(-min(window, bars) // LANES) * LANES + 2, np.inf)
-    order[0] = -np.inf
-    return order
+def empty_window(window: int, bars: int) -> Array:
+    """Room for the sorted values of a window: they start at index 1 and are followed by infinities."""
+    ordered = np.full(-(-min(window, bars) // LANES) * LANES + 2, np.inf)
+    ordered[0] = -np.inf
+    return ordered
 
 
-def put(order: Array, come: float, gone: float, moved: Array) -> None:
-    """The values in order after one came and another went."""
-    size = order.size - 2
-    come, gone = come if come == come else np.inf, gone if gone == gone else np.inf
-    before, here, after, out = order[:size], order[1 : size + 1], order[2:], moved[1 : size + 1]
+def replace_value(ordered: Array, new: float, old: float, spare: Array) -> None:
+    """Fill `spare` with the sorted values after `new` has entered and `old` has left; NaN stands for none."""
+    size = ordered.size - 2
+    new, old = new if new == new else np.inf, old if old == old else np.inf
+    before, current, after, out = ordered[:size], ordered[1 : size + 1], ordered[2:], spare[1 : size + 1]
     for k in range(size):
-        a, b, c = before[k], here[k], after[k]
-        left = a if a < gone else b
-        right = b if b < gone else c
-        right = come if come < right else right
+        a, b, c = before[k], current[k], after[k]
+        left = a if a < old else b
+        right = b if b < old else c
+        right = new if new < right else right
         out[k] = left if left > right else right
 
 
-def quantile_of(order: Array, n: int, q: float) -> float:
-    """The quantile of `n` values in order, which start at place 1."""
-    place = q * (n - 1)
-    k = int(place)
-    low, high = order[k + 1], order[min(k + 2, n)]
-    return float(low + (high - low) * (place - k))
+def quantile_of(ordered: Array, n: int, q: float) -> float:
+    """The quantile of `n` sorted values, which start at index 1."""
+    position = q * (n - 1)
+    k = int(position)
+    low, high = ordered[k + 1], ordered[min(k + 2, n)]
+    return float(low + (high - low) * (position - k))
 
 
-def median_distance(order: Array, n: int) -> float:
-    """The median of the distances of `n` values in order from their median, which is kept in two parts: the lower one
-    of the middle two and half of their gap, so that a high level costs no digits.
+def median_distance(ordered: Array, n: int) -> float:
+    """The median distance of `n` sorted values from their median, which is kept in two parts, the lower of the middle
+    two and half of their gap, so that a high level costs no digits.
 
-    The nearest `half` of them stand side by side: they start where the far end first is farther than the near one.
+    A binary search finds the first run of `half` neighbours in sorted order whose upper end is no nearer than its lower
+    one. But for that upper end they are the nearest values; the next nearest is the upper end, or the one before the
+    run.
     """
     half = (n + 1) // 2
-    base = order[half]
-    middle = (order[n // 2 + 1] - base) / 2
+    base = ordered[half]
+    middle = (ordered[n // 2 + 1] - base) / 2
     start, stop = 0, n - half + 1
     while start < stop:
         k = (start + stop) // 2
-        if (order[k + half] - base) - middle < middle - (order[k + 1] - base):
+        if (ordered[k + half] - base) - middle < middle - (ordered[k + 1] - base):
             start = k + 1
         else:
             stop = k
-    left, right = middle - (order[start] - base), (order[start + half] - base) - middle
+    left, right = middle - (ordered[start] - base), (ordered[start + half] - base) - middle
     if left < right:
-        near, next_ = left, min(middle - (order[start - 1] - base), right)
+        near, next_ = left, min(middle - (ordered[start - 1] - base), right)
     else:
-        near, next_ = right, min(left, (order[start + half + 1] - base) - middle)
+        near, next_ = right, min(left, (ordered[start + half + 1] - base) - middle)
     return float(near if n % 2 else (near + next_) / 2)
 
 
@@ -134,9 +136,9 @@ def median_distance(order: Array, n: int) -> float:
 def ts_quantile(
     x: Input, window: Window, *, q: Annotated[float, _Probability()] = 0.5, min_samples: MinSamples = None
 ) -> Factor:
-    """The quantile `q` of the last `window` values; between two values it is interpolated linearly.
+    """The quantile `q` of the last `window` values, with linear interpolation.
 
-    As NumPy's `quantile`: it stands at place `q * (n - 1)` of the `n` present values in order, the smallest at 0.
+    As NumPy's `quantile`: the value at position `q * (n - 1)` of the `n` present values in order, the smallest at 0.
     Missing where fewer than `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl
@@ -214,7 +216,7 @@ def _(x: Array, around: str) -> float:
 def _(x: pl.Expr, window: int, around: str, min_samples: int) -> pl.Expr:
     count = count_of(x, window)
     if around == "mean":
-        _base, deviations = around_member(x, window)
+        _base, deviations = around_base(x, window)
         mean = pl.sum_horizontal(deviations) / count
         return where_enough(pl.sum_horizontal([(d - mean).abs() for d in deviations]) / count, count, min_samples)
     low, high = (
@@ -236,7 +238,7 @@ def _(x: Array, window: int, count: Array, around: int, min_samples: int, out: A
 
 
 def mean_distances(x: Array, window: int, count: Array, out: Array) -> None:
-    """The mean distance from the mean: one pass for every bar of the window."""
+    """The mean distance from the mean: one pass over the series for every bar of the window."""
     base, mean = np.empty(x.size), np.zeros(x.size)
     last = np.nan
     for i in range(x.size):
@@ -244,15 +246,15 @@ def mean_distances(x: Array, window: int, count: Array, out: Array) -> None:
         base[i] = last
     bars = min(window, x.size)
     for k in range(bars):
-        old, centre, total = x[: x.size - k], base[k:], mean[k:]
-        for i in range(old.size):
-            total[i] += old[i] - centre[i] if old[i] == old[i] else 0.0
+        values, centre, total = x[: x.size - k], base[k:], mean[k:]
+        for i in range(values.size):
+            total[i] += values[i] - centre[i] if values[i] == values[i] else 0.0
     for i in range(x.size):
         mean[i] = mean[i] / count[i]
     out[:] = 0.0
     for k in range(bars):
-        old, centre, shift, apart = x[: x.size - k], base[k:], mean[k:], out[k:]
-        for i in range(old.size):
-            apart[i] += abs((old[i] - centre[i]) - shift[i]) if old[i] == old[i] else 0.0
+        values, centre, shift, total = x[: x.size - k], base[k:], mean[k:], out[k:]
+        for i in range(values.size):
+            total[i] += abs((values[i] - centre[i]) - shift[i]) if values[i] == values[i] else 0.0
     for i in range(x.size):
         out[i] = out[i] / count[i]

@@ -1,7 +1,7 @@
-"""Operators that carry something along the whole history of a symbol.
+"""Operators that depend on the whole history of a symbol.
 
-Their memory is unbounded: a value needs every older bar, and `lookback` tells only the warm-up. The meaning sees the
-whole series up to the current bar.
+Their memory is unbounded: a value needs every older bar, and `lookback` is only the warm-up. The meaning sees the whole
+series up to the current bar.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["ts_bars_since", "ts_ema", "ts_ewm_std", "ts_fill_forward", "ts_hump"
 
 STARTS = ("value", "mean")
 MEAN = STARTS.index("mean")
-Seen: TypeAlias = Annotated[int | None, Samples(endless=True)]
+EndlessSamples: TypeAlias = Annotated[int | None, Samples(endless=True)]
 Start: TypeAlias = Annotated[str, Choice(STARTS)]
 
 
 class _Limit(Count):
-    """A number of bars, or none for no limit, which is kept as 0."""
+    """A number of bars, or None for no limit, which is stored as 0."""
 
     def check(self, name: str, value: object, others: Mapping[str, Value]) -> Value:
         return 0 if value is None else super().check(name, value, others)
@@ -40,13 +40,13 @@ def _warm_up(min_samples: int, **_: object) -> int:
 
 
 @operator(Axis.TIME, lookback=_warm_up, unbounded=True)
-def ts_ema(x: Input, window: Window, *, start: Start = "value", min_samples: Seen = None) -> Factor:
+def ts_ema(x: Input, window: Window, *, start: Start = "value", min_samples: EndlessSamples = None) -> Factor:
     """The exponential moving average with smoothing `2 / (window + 1)`: `ema = ema + smoothing * (x - ema)`.
 
     - `start="value"`: from the first present value (pandas' `ewm(span=window, adjust=False, ignore_na=True)`);
     - `start="mean"`: from the mean of the first `min_samples` values, as TA-Lib's `EMA`.
 
-    A missing value leaves the average as it is. Missing until `min_samples` values have been seen (default: `window`).
+    A missing value leaves the average unchanged. Missing until `min_samples` values have been seen (default: `window`).
     Memory: unbounded. Wilder's average over `n` values is `ts_ema(x, 2 * n - 1, start="mean", min_samples=n)`.
 
     >>> import factorloom as fl
@@ -76,8 +76,8 @@ def _(x: Array, window: int, start: str, min_samples: int) -> float:
 @ts_ema.polars
 def _(x: pl.Expr, window: int, start: str, min_samples: int) -> pl.Expr:
     if start == "mean":
-        seen, apart = x.cum_count(), x - x.drop_nulls().first()
-        mean = x - apart + apart.cum_sum() / seen
+        seen, deviation = x.cum_count(), x - x.drop_nulls().first()
+        mean = x - deviation + deviation.cum_sum() / seen
         x = pl.when(seen > min_samples).then(x).when((seen == min_samples) & x.is_not_null()).then(mean)
         min_samples = 1
     return x.ewm_mean(alpha=2 / (window + 1), adjust=False, ignore_nulls=True, min_samples=min_samples).forward_fill()
@@ -99,7 +99,7 @@ def ts_ewm_std(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Fa
     """The exponentially weighted standard deviation with smoothing `2 / (window + 1)`, for the weights of `ts_ema`.
 
     Unbiased: `sqrt(sum(w * (x - ema)**2) / (1 - sum(w**2)))` for weights `w` that sum to 1 (pandas'
-    `ewm(span=window, adjust=False, ignore_na=True).std()`). A missing value leaves it as it is. Missing until
+    `ewm(span=window, adjust=False, ignore_na=True).std()`). A missing value leaves it unchanged. Missing until
     `min_samples` values have been seen (default: `window`, at least 2). Exactly 0 for a constant. Memory: unbounded.
 
     Source: T. Finch, Incremental calculation of weighted mean and variance, University of Cambridge, 2009.
@@ -125,16 +125,16 @@ def _(x: Array, window: int) -> float:
 @ts_ewm_std.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     smoothing = 2 / (window + 1)
-    # How far a value is from the average before it, as in the kernel: no level costs digits, no old outlier does.
+    # The deviation of a value from the average before it, as in the kernel: no level and no old outlier costs digits.
     step = pl.when(x.is_not_null()).then((x - x.forward_fill().shift(1)).fill_null(0.0))
-    apart = _faded(step / smoothing, smoothing)
-    variance = _faded((1 - smoothing) * apart * apart, smoothing)
+    deviation = _smoothed(step / smoothing, smoothing)
+    variance = _smoothed((1 - smoothing) * deviation * deviation, smoothing)
     first = (1 - smoothing) ** (2 * (x.cum_count() - 1))
     left = (1 - first) * (1 - smoothing) / (1 - smoothing / 2)
     return where_enough((variance / left).sqrt(), x.cum_count(), min_samples).forward_fill()
 
 
-def _faded(x: pl.Expr, smoothing: float) -> pl.Expr:
+def _smoothed(x: pl.Expr, smoothing: float) -> pl.Expr:
     return x.ewm_mean(alpha=smoothing, adjust=False, ignore_nulls=True)
 
 
@@ -142,13 +142,13 @@ def _faded(x: pl.Expr, smoothing: float) -> pl.Expr:
 def _(x: Array, window: int, min_samples: int, out: Array) -> None:
     smoothing = 2 / (window + 1)
     keep, rest = 1 - smoothing, np.empty(x.size)
-    # `apart` is how far a value is from the average before it, found without the average: no level costs digits.
-    last = apart = variance = left = 0.0
+    # `deviation` is that of a value from the average before it, computed without the average: no level costs digits.
+    last = deviation = variance = left = 0.0
     count = 0
     for i in range(x.size):
         if x[i] == x[i]:
-            apart = x[i] - last + keep * apart if count else 0.0
-            variance = keep * (variance + smoothing * apart * apart)
+            deviation = x[i] - last + keep * deviation if count else 0.0
+            variance = keep * (variance + smoothing * deviation * deviation)
             left = keep * (keep * left + 2 * smoothing) if count else 0.0
             last = x[i]
             count += 1
@@ -160,10 +160,10 @@ def _(x: Array, window: int, min_samples: int, out: Array) -> None:
 
 @operator(Axis.TIME, unbounded=True)
 def ts_fill_forward(x: Input, *, limit: Annotated[int | None, _Limit(1)] = None) -> Factor:
-    """The value, or the last one before it where it is missing.
+    """The value, or where it is missing the last present one before it.
 
-    With a `limit` it is carried over so many bars at most, and memory is bounded: `ts_last(x, limit + 1)`. Without,
-    memory is unbounded.
+    With a `limit` it is carried forward over at most `limit` bars, and memory is bounded: `ts_last(x, limit + 1)`.
+    Without one, memory is unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_fill_forward(fl.where(fl.close > 10, fl.close, fl.missing))))
@@ -195,9 +195,9 @@ def _(x: Array, out: Array) -> None:
 
 @operator(Axis.TIME, unbounded=True)
 def ts_bars_since(condition: Input) -> Factor:
-    """How many bars ago the condition was last true: neither 0 nor missing.
+    """How many bars ago the condition was last true, that is neither 0 nor missing.
 
-    0 where it is true now; missing before it was ever true. Memory: unbounded.
+    0 where it is true at the current bar; missing before it was first true. Memory: unbounded.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_bars_since(fl.close < 20)))
@@ -230,10 +230,10 @@ def _(condition: Array, out: Array) -> None:
 
 @operator(Axis.TIME, unbounded=True)
 def ts_hump(x: Input, *, threshold: Annotated[float, Real(above=0)]) -> Factor:
-    """A value that stays until `x` is more than `threshold` away from it, and then becomes `x`.
+    """The last value kept until `x` differs from it by more than `threshold`, and then `x`.
 
-    It cuts the turnover of a score that only trembles. Missing where `x` is, which changes nothing later. Memory:
-    unbounded. Source: the `hump` of WorldQuant BRAIN, with a threshold in units of `x`.
+    It reduces the turnover of a score by ignoring small changes. Missing where `x` is, which does not affect later
+    bars. Memory: unbounded. Source: the `hump` of WorldQuant BRAIN, with a threshold in units of `x`.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_hump(fl.close, threshold=1)))
@@ -246,31 +246,31 @@ def ts_hump(x: Input, *, threshold: Annotated[float, Real(above=0)]) -> Factor:
 
 @ts_hump.meaning
 def _(x: Array, threshold: float) -> float:
-    held = np.nan
+    kept = np.nan
     for value in present(x):
-        held = held if abs(value - held) <= threshold else value
-    return float(held) if not np.isnan(x[-1]) else np.nan
+        kept = kept if abs(value - kept) <= threshold else value
+    return float(kept) if not np.isnan(x[-1]) else np.nan
 
 
 @ts_hump.polars
 def _(x: pl.Expr, threshold: float) -> pl.Expr:
-    return x.map_batches(lambda values: _held(values, threshold), return_dtype=pl.Float64)
+    return x.map_batches(lambda values: _kept(values, threshold), return_dtype=pl.Float64)
 
 
-def _held(values: pl.Series, threshold: float) -> pl.Series:
-    """What Polars' own expressions cannot say: a value that depends on the one before."""
-    held, out = float("nan"), []
+def _kept(values: pl.Series, threshold: float) -> pl.Series:
+    """Polars has no expression for a value that depends on the one before it."""
+    kept, out = float("nan"), []
     for value in values:
-        if value is not None and not abs(value - held) <= threshold:
-            held = value
-        out.append(None if value is None else held)
+        if value is not None and not abs(value - kept) <= threshold:
+            kept = value
+        out.append(None if value is None else kept)
     return pl.Series(out, dtype=pl.Float64)
 
 
 @ts_hump.kernel
 def _(x: Array, threshold: float, out: Array) -> None:
-    held = np.nan
+    kept = np.nan
     for i in range(x.size):
         if x[i] == x[i]:
-            held = held if abs(x[i] - held) <= threshold else x[i]
-        out[i] = held if x[i] == x[i] else np.nan
+            kept = kept if abs(x[i] - kept) <= threshold else x[i]
+        out[i] = kept if x[i] == x[i] else np.nan

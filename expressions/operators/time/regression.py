@@ -1,8 +1,8 @@
 """Least squares over the last bars of a symbol: on time, and on another input.
 
-Windows and missing values are as in `moment.py`. A regression has five values, and an operator gives one of them:
+Windows and missing values are as in `moment.py`. A regression has five values, of which an operator gives one:
 
-- `slope`: the change of `x` for one unit of the other side, one bar for a trend;
+- `slope`: the change of `x` for one unit of the regressor, which is one bar for a trend;
 - `intercept`: the line at 0: at the oldest bar of the window for a trend;
 - `fitted`: the line at the current bar;
 - `residual`: `x` less `fitted`;
@@ -25,7 +25,7 @@ from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
     PairSamples,
-    around_member,
+    around_base,
     joint_of,
     paired,
     spread_of,
@@ -43,10 +43,10 @@ LineValue: TypeAlias = Annotated[str, Choice(VALUES)]
 
 @operator(Axis.TIME, lookback=window_bars)
 def ts_trend(x: Input, window: Pair, *, value: LineValue = "slope", min_samples: PairSamples = None) -> Factor:
-    """Least squares of the last `window` values on time: `value` says what is asked of the line.
+    """Least squares of the last `window` values on time: `value` names the result.
 
-    Time is the place of a bar in the window, 0 for the oldest and `window - 1` for the current one; missing values
-    keep their place, and so do the bars that a young symbol does not have yet. Missing where fewer than `min_samples`
+    Time is the index of a bar in the window, 0 for the oldest and `window - 1` for the current one; missing values keep
+    their index, and so do the bars before the first one of a symbol. Missing where fewer than `min_samples`
     are present (default: `window`, at least 2); the residual where `x` is, and `rsquared` for a constant window.
     Qlib's `SLOPE`, `RSQUARE` and `RESI` are the slope, `rsquared` and the residual.
 
@@ -66,14 +66,14 @@ def ts_trend(x: Input, window: Pair, *, value: LineValue = "slope", min_samples:
 
 @statistic("time_total", "time_scatter", "time_product")
 def trend(x: Array, window: int, time_total: Array, time_scatter: Array, time_product: Array) -> None:
-    """Places in the window: their sum, and their scatter with themselves and with `x`, as in `block.moments`."""
+    """Time in the window: its sum, its scatter, and its joint scatter with `x`, as in `block.comoments`."""
     tail = np.zeros((5, min(window, x.size)))
     tail_n, tail_s, tail_t, tail_tt, tail_ts = tail[0], tail[1], tail[2], tail[3], tail[4]
     last = 0.0
     for start in range(0, x.size, window):
         width = min(window, x.size - start)
         first = last
-        n = s = t = tt = ts = 0.0  # times counted from the first bar of the head
+        n = s = t = tt = ts = 0.0  # times from the first bar of the head
         for k in range(width):
             i = np.uint64(start + k)
             value = x[i]
@@ -87,16 +87,16 @@ def trend(x: Array, window: int, time_total: Array, time_scatter: Array, time_pr
                 tt += time * time
                 ts += time * d
             before, gap = float(window - 1 - k), last - first
-            both, apart = n + tail_n[k], s + (tail_s[k] + gap * tail_n[k])
+            number, deviations = n + tail_n[k], s + (tail_s[k] + gap * tail_n[k])
             times = (t + before * n) + tail_t[k]
             squares = (tt + before * (2.0 * t + before * n)) + tail_tt[k]
             products = (ts + before * s) + (tail_ts[k] + gap * tail_t[k])
             time_total[i] = times
-            time_scatter[i] = both * squares - times * times
-            time_product[i] = both * products - times * apart
+            time_scatter[i] = number * squares - times * times
+            time_product[i] = number * products - times * deviations
         n = s = t = tt = ts = 0.0
         for k in range(width - 1, 0, -1):
-            tt += 2.0 * t + n  # one bar further back, all newer ones are at a place 1 higher
+            tt += 2.0 * t + n  # one bar further back, the times of all newer ones are 1 higher
             t += n
             ts += s
             value = x[np.uint64(start + k)]
@@ -118,12 +118,12 @@ def _(x: Array, value: str) -> float:
 @ts_trend.polars
 def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     n, base, total, square = spread_of(x, window)
-    _, apart = around_member(x, window)
+    _, deviations = around_base(x, window)
     times = [float(window - 1 - k) for k in range(window)]
-    there = [x.shift(k).is_not_null().cast(pl.Float64) for k in range(window)]
-    time = pl.sum_horizontal([t * one for t, one in zip(times, there, strict=True)])
-    squares = pl.sum_horizontal([t * t * one for t, one in zip(times, there, strict=True)])
-    products = pl.sum_horizontal([t * d for t, d in zip(times, apart, strict=True)])
+    present = [x.shift(k).is_not_null().cast(pl.Float64) for k in range(window)]
+    time = pl.sum_horizontal([t * one for t, one in zip(times, present, strict=True)])
+    squares = pl.sum_horizontal([t * t * one for t, one in zip(times, present, strict=True)])
+    products = pl.sum_horizontal([t * d for t, d in zip(times, deviations, strict=True)])
     scatter, product = n * squares - time * time, n * products - time * total
     line = line_value(VALUES.index(value), n, x, base, total, n * square, time, scatter, product, 0.0, window - 1.0)
     return where_enough(line, n, min_samples)
@@ -165,7 +165,7 @@ def _(
 def ts_regression(
     x: Input, y: Input, window: Pair, *, value: LineValue = "slope", min_samples: PairSamples = None
 ) -> Factor:
-    """Least squares of `x` on `y` over the last `window` bars: `value` says what is asked of the line.
+    """Least squares of `x` on `y` over the last `window` bars: `value` names the result.
 
     The slope is `ts_beta(x, y, window)`. Only bars where both are present count; missing where fewer than
     `min_samples` do (default: `window`, at least 2), and where `y` is constant; `fitted` where `y` is missing, the
@@ -189,9 +189,9 @@ def _(x: Array, y: Array, value: str) -> float:
 def _(x: pl.Expr, y: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     n, square_x, square_y, product = joint_of(x, y, window)
     both = x.is_not_null() & y.is_not_null()
-    base_x, apart_x = around_member(pl.when(both).then(x), window)
-    base_y, apart_y = around_member(pl.when(both).then(y), window)
-    total_x, total_y = pl.sum_horizontal(apart_x), pl.sum_horizontal(apart_y)
+    base_x, deviations_x = around_base(pl.when(both).then(x), window)
+    base_y, deviations_y = around_base(pl.when(both).then(y), window)
+    total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
     line = line_value(
         VALUES.index(value), n, x, base_x, total_x, square_x, total_y, square_y, product, -base_y, y - base_y
     )
@@ -244,9 +244,10 @@ def line_value(
     origin: Any,
     now: Any,
 ) -> Any:
-    """What is asked of a line, from sums around members; numbers in a kernel, expressions in Polars.
+    """The result `value` of a regression line, from sums around bases; numbers in a kernel, expressions in Polars.
 
-    `other` is the sum on the other side, `origin` its 0 and `now` its current value, both around its member.
+    `other` is the sum of the regressor, `origin` its zero and `now` its current value, each less the base of the
+    regressor.
     """
     slope = product / other_scatter
     if value == SLOPE:
@@ -261,14 +262,14 @@ def line_value(
 
 
 def _line(x: Array, y: Array, x_now: float, y_now: float, value: str) -> float:
-    """The same from the values of one window, exact for whole numbers."""
+    """The result `value` of the regression line of one window, exact for whole numbers."""
     a, b = paired(x, y)
     d, e, n = a - a[0], b - b[0], a.size
     scatter, product = n * (e * e).sum() - e.sum() ** 2, n * (d * e).sum() - d.sum() * e.sum()
     slope = product / scatter
 
     def above(at: float) -> float:
-        """How far the line at some `y` lies above the first value."""
+        """The line at some `y`, less the first value."""
         return float(d.mean() + slope * ((at - b[0]) - e.mean()))
 
     values = {

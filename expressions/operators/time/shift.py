@@ -1,7 +1,7 @@
-"""A symbol's values some bars ago, or ahead: shifts and changes.
+"""The values of a symbol some bars ago, or ahead: shifts and changes.
 
-A bar counts whether its value is missing or not; a date on which a symbol has no bar does not count.
-The meaning sees the bars from the oldest one needed to the newest, missing where the series has none.
+A bar counts whether its value is missing or not; a date on which a symbol has no bar does not count. The meaning sees
+the bars from the oldest one needed to the newest, NaN where the series has no bar.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _(x: Array, periods: int, out: Array) -> None:
 
 @operator(Axis.TIME, lookahead=_periods)
 def ts_lead(x: Input, periods: Periods) -> Factor:
-    """The value `periods` bars ahead: for labels only, since it looks ahead.
+    """The value `periods` bars ahead: for labels only, because it looks ahead.
 
     Scoring and serving refuse it. The last `periods` bars of a symbol are missing.
 
@@ -125,7 +125,7 @@ def _(x: Array, periods: int, out: Array) -> None:
 def ts_pct_change(x: Input, periods: Periods) -> Factor:
     """The relative change over `periods` bars: `x / ts_delay(x, periods) - 1`.
 
-    Lookback `periods`; missing where either value is, and where the older one is 0. A ratio: 0.1 is ten per cent.
+    Lookback `periods`; missing where either value is, and where the older one is 0. A ratio: 0.1 is 10 percent.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_pct_change(fl.close, 1)))
@@ -173,7 +173,7 @@ def ts_log_return(x: Input, periods: Periods) -> Factor:
 
 @operator(Axis.TIME, lookback=window_bars)
 def ts_last(x: Input, window: Window) -> Factor:
-    """The newest present value of the last `window` bars; missing where none of them has one.
+    """The newest present value of the last `window` bars; missing where all of them are.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_last(fl.where(fl.close == 11, fl.missing, fl.close), 2)))

@@ -1,4 +1,4 @@
-"""Where the current value stands in its window, in units of the window's own spread or range.
+"""The current value relative to its window: in standard deviations, or within the range.
 
 Windows and missing values are as in `moment.py`.
 """
@@ -67,7 +67,7 @@ def _(x: Array, count: Array, base: Array, total: Array, scatter: Array, min_sam
 
 @operator(Axis.TIME, lookback=window_bars)
 def ts_scale(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
-    """Where `x` stands between the smallest (0) and the largest (1) of the last `window` values: the stochastic %K.
+    """The position of `x` between the smallest (0) and the largest (1) of the last `window` values: the stochastic %K.
 
     `(x - ts_min(x, window)) / (ts_max(x, window) - ts_min(x, window))`. Missing where `x` is, where fewer than
     `min_samples` are present (default: `window`, at least 2), and where the window is constant.

@@ -1,4 +1,4 @@
-"""What a price is turned into before it is smoothed or ranked: each is a loop.
+"""Transforms that depend on the whole history of a symbol; each is an indicator.
 
 A bar on which the input is missing has no value and is skipped. Memory is unbounded.
 """
@@ -17,10 +17,10 @@ __all__ = ["ts_fisher", "ts_streak"]
 
 @builtin(unbounded=True)
 def ts_fisher(x: Array, out: Any = None) -> None:
-    """Fisher's transform of a share of a range, smoothed before and after: large where the share is near 0 or 1.
+    """Fisher's transform of a position in a range, smoothed before and after: large where the position is near 0 or 1.
 
     `fisher = arctanh(y) + fisher / 2` with `y = 0.33 * (2 * x - 1) + 0.67 * y`, where a `y` beyond 0.99 becomes 0.999.
-    Both begin at 0 before the first bar.
+    Both start from 0 before the first bar.
 
     Source: J. Ehlers, Using the Fisher transform, Technical Analysis of Stocks & Commodities 20, 2002.
 
@@ -45,7 +45,7 @@ def ts_fisher(x: Array, out: Any = None) -> None:
 
 @builtin(unbounded=True)
 def ts_streak(x: Array, out: Any = None) -> None:
-    """How many times in a row the value has risen, or, below 0, has fallen; 0 where it is the last one again.
+    """How many times in a row the value has risen, or, as a negative number, fallen; 0 where it did not change.
 
     0 on the first bar of the symbol.
 

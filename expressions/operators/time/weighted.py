@@ -1,7 +1,7 @@
 """Weighted means over the last bars of a symbol.
 
-Windows and missing values are as in `moment.py`: a missing value takes no part in the sum of the weights. The loops
-follow the block method of `block.py`.
+Windows and missing values are as in `moment.py`; the weight of a missing value is left out of the sum of weights. The
+loops follow the block method of `block.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.short import SHORT, decay_short
 from factorloom.expressions.operators.loop.window import (
     Array,
-    around_member,
+    around_base,
     count_of,
     paired,
     where_enough,
@@ -46,8 +46,8 @@ def ts_decay_linear(x: Input, window: Window, *, min_samples: MinSamples = None)
 
 @ts_decay_linear.meaning
 def _(x: Array) -> float:
-    there, weight = ~np.isnan(x), np.arange(1.0, x.size + 1)
-    return float(np.average(x[there], weights=weight[there]))
+    is_present, weight = ~np.isnan(x), np.arange(1.0, x.size + 1)
+    return float(np.average(x[is_present], weights=weight[is_present]))
 
 
 @ts_decay_linear.polars
@@ -70,7 +70,7 @@ def _decay(x: Array, window: int, min_samples: int, out: Array) -> None:
     for start in range(0, x.size, window):
         width = min(window, x.size - start)
         first = last
-        n = s = d = w = 0.0  # d and w as if the first bar of the head weighed 0
+        n = s = d = w = 0.0  # weighted sums of deviations and of weights, as if the first bar of the head weighed 0
         for k in range(width):
             i = np.uint64(start + k)
             value = x[i]
@@ -83,8 +83,8 @@ def _decay(x: Array, window: int, min_samples: int, out: Array) -> None:
                 w += k
             more = window - k
             weight = (w + more * n) + tail_w[k]
-            apart = (d + more * s) + (tail_d[k] + (last - first) * tail_w[k])
-            mean = (weight * first + apart) / weight if apart != 0.0 else first
+            deviation = (d + more * s) + (tail_d[k] + (last - first) * tail_w[k])
+            mean = (weight * first + deviation) / weight if deviation != 0.0 else first
             out[i] = mean if n + tail_n[k] >= min_samples else np.nan
         n = s = d = w = 0.0
         for k in range(width - 1, 0, -1):
@@ -104,7 +104,7 @@ def _decay(x: Array, window: int, min_samples: int, out: Array) -> None:
 def ts_decay_exp(
     x: Input, window: Window, *, decay: Annotated[float, Real(above=0, below=1)] = 0.5, min_samples: MinSamples = None
 ) -> Factor:
-    """The exponentially weighted mean of the last `window` values: a bar weighs `decay` times what the next one does.
+    """The exponentially weighted mean of the last `window` values: a bar weighs `decay` times as much as the next one.
 
     Unlike `ts_ema` it looks back over `window` bars only. The weights of missing values are left out of the sum of
     weights. Missing where fewer than `min_samples` are present (default: `window`). Exact for a constant.
@@ -120,8 +120,8 @@ def ts_decay_exp(
 
 @ts_decay_exp.meaning
 def _(x: Array, decay: float) -> float:
-    there, weight = ~np.isnan(x), decay ** np.arange(x.size - 1.0, -1, -1)
-    return float((weight * x)[there].sum() / weight[there].sum())
+    is_present, weight = ~np.isnan(x), decay ** np.arange(x.size - 1.0, -1, -1)
+    return float((weight * x)[is_present].sum() / weight[is_present].sum())
 
 
 @ts_decay_exp.polars
@@ -146,13 +146,13 @@ def _(x: Array, window: int, decay: float, min_samples: int, out: Array) -> None
             w *= decay
             faded *= decay
             if value == value:
-                d += w * (newest - value)  # distances are taken from the newest value: an old outlier may weigh nothing
+                d += w * (newest - value)  # around the newest value: an old outlier as the base would cost digits
                 w += 1.0
                 n += 1.0
                 newest = value
             weight = w + faded * tail_w[k]
-            apart = d + faded * (tail_d[k] + (last - newest) * tail_w[k])
-            out[i] = newest + apart / weight if n + tail_n[k] >= min_samples else np.nan
+            deviation = d + faded * (tail_d[k] + (last - newest) * tail_w[k])
+            out[i] = newest + deviation / weight if n + tail_n[k] >= min_samples else np.nan
         n = d = w = 0.0
         faded = 1.0
         for k in range(width - 1, 0, -1):
@@ -225,8 +225,8 @@ def _(x: Array, weight: Array, window: int, min_samples: int, out: Array) -> Non
 
 def _weighted(x: pl.Expr, weights: list[float], min_samples: int) -> pl.Expr:
     """The mean with these weights, that of the current bar first."""
-    base, apart = around_member(x, len(weights))
-    total = pl.sum_horizontal([d * weight for d, weight in zip(apart, weights, strict=True)])
-    there = [d.is_not_null().cast(pl.Float64) * weight for d, weight in zip(apart, weights, strict=True)]
-    mean = base + total / pl.sum_horizontal(there)
+    base, deviations = around_base(x, len(weights))
+    total = pl.sum_horizontal([d * weight for d, weight in zip(deviations, weights, strict=True)])
+    present = [d.is_not_null().cast(pl.Float64) * weight for d, weight in zip(deviations, weights, strict=True)]
+    mean = base + total / pl.sum_horizontal(present)
     return where_enough(mean, count_of(x, len(weights)), min_samples)

@@ -1,4 +1,4 @@
-"""Stored scores: which date is scored, and the table `scores.<dataset>`."""
+"""Stored scores: read what a scoring needs, and write the table `scores.<dataset>`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import polars as pl
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ParameterError, UnknownColumnError, suggest
 from factorloom.storage.catalog import Dataset
-from factorloom.storage.selection import instant, moment
+from factorloom.storage.selection import parse_date, to_datetime
 from factorloom.storage.sql import Cursor, fetch, quote, table, value
 
 __all__ = ["create", "read_groups", "scored_date", "write"]
 
 
 def create(cursor: Cursor, name: str, *, daily: bool) -> None:
-    """The empty table of scores of a dataset, unless it is there."""
+    """Create the score table of a dataset, if missing."""
     cursor.execute(
         f"""CREATE TABLE IF NOT EXISTS {table("scores", name)} (
             model VARCHAR, model_digest VARCHAR, version BIGINT, date {"DATE" if daily else "TIMESTAMP"},
@@ -27,35 +27,35 @@ def create(cursor: Cursor, name: str, *, daily: bool) -> None:
 
 
 def scored_date(cursor: Cursor, entry: Dataset, date: object) -> dt.date:
-    """The date asked for, or the last; a date without bars is refused, naming the nearest one before it."""
-    wanted = moment("date", date)
+    """The date to score, by default the last; a date without bars is an error that names the nearest earlier one."""
+    day = parse_date("date", date)
     bars = table("bars", entry.name)
-    if wanted is None:
+    if day is None:
         last: dt.date = value(cursor, f"SELECT max(date) FROM {bars}")
         return last
-    found: dt.date | None = value(cursor, f"SELECT max(date) FROM {bars} WHERE date <= ?", [wanted])
-    if found is None or instant(found) != instant(wanted):
-        before = f"the nearest date before it is {found}" if found else f"the first date is {entry.start}"
-        raise ParameterError(f"dataset {entry.name!r} has no bars on {wanted}", hint=before)
+    found: dt.date | None = value(cursor, f"SELECT max(date) FROM {bars} WHERE date <= ?", [day])
+    if found is None or to_datetime(found) != to_datetime(day):
+        hint = f"the nearest earlier date is {found}" if found else f"the first date is {entry.start}"
+        raise ParameterError(f"dataset {entry.name!r} has no bars on {day}", hint=hint)
     return found
 
 
 def read_groups(cursor: Cursor, entry: Dataset, column: str | None, date: dt.date) -> pl.DataFrame:
-    """Symbol and, where one is wanted, a column of the bars or attributes, for the bars of a date."""
-    bars, chosen = f"{table('bars', entry.name)} AS bars", ""
+    """The symbols of the bars of a date, with a column of the bars or attributes if one is named."""
+    bars, selected = f"{table('bars', entry.name)} AS bars", ""
     if column is not None:
         if column not in entry.columns:
             raise UnknownColumnError(
                 f"dataset {entry.name!r} has no column {column!r}", hint=suggest(column, entry.columns)
             )
-        chosen = f", {quote(column)}"
-        if not _has(cursor, "bars", entry.name, column):
+        selected = f", {quote(column)}"
+        if not _has_column(cursor, "bars", entry.name, column):
             bars += f" LEFT JOIN {table('attributes', entry.name)} AS attributes USING (symbol)"
-    return fetch(cursor, f"SELECT symbol{chosen} FROM {bars} WHERE bars.date = $date", {"date": date})
+    return fetch(cursor, f"SELECT symbol{selected} FROM {bars} WHERE bars.date = $date", {"date": date})
 
 
 def write(cursor: Cursor, entry: Dataset, model: ScoreModel, scores: pl.DataFrame) -> None:
-    """Store the scores of one date in place of those of the same model, dataset version and date."""
+    """Store the scores of one date; they replace those of the same model, dataset version and date."""
     target = table("scores", entry.name)
     terms = {"model": model.name, "digest": model.digest, "version": entry.version}
     cursor.execute(
@@ -74,7 +74,7 @@ def write(cursor: Cursor, entry: Dataset, model: ScoreModel, scores: pl.DataFram
     cursor.unregister("scored")
 
 
-def _has(cursor: Cursor, schema: str, name: str, column: str) -> bool:
+def _has_column(cursor: Cursor, schema: str, name: str, column: str) -> bool:
     query = """SELECT count(*) FROM information_schema.columns
         WHERE table_schema = ? AND table_name = ? AND column_name = ?"""
     return bool(value(cursor, query, [schema, name, column]))

@@ -1,4 +1,4 @@
-"""Answers in the form that the client accepts: JSON, or an Arrow stream."""
+"""Responses in the format that the client accepts: JSON, or an Arrow stream."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import polars as pl
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-__all__ = ["ARROW", "JSON", "answer"]
+__all__ = ["ARROW", "JSON", "respond"]
 
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"
 
 
-def answer(request: Request[Any, Any, Any], frame: pl.DataFrame, as_json: Callable[[], Any]) -> Response[Any]:
-    """A frame as an Arrow stream, or what `as_json` makes of it."""
+def respond(request: Request[Any, Any, Any], frame: pl.DataFrame, as_json: Callable[[], Any]) -> Response[Any]:
+    """A response with a frame as an Arrow stream, or with the result of `as_json`."""
     accepted = request.accept.best_match([JSON, ARROW], default=None)
     if accepted is None:
-        raise HTTPException(f"answers are {JSON} or {ARROW}", status_code=406)
+        raise HTTPException(f"responses are {JSON} or {ARROW}", status_code=406)
     if accepted == JSON:
         return Response(as_json(), media_type=JSON)
     sink = BytesIO()

@@ -1,0 +1,36 @@
+"""Compiled loops that find the date-major order of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from factorloom.engine.bars.layout import Index
+from factorloom.engine.runtime.jit import COUNTS, loop
+
+__all__ = ["cursor", "places_of"]
+
+WRITTEN = types.Array(types.int64, 1, "C")
+
+
+@loop(types.void(COUNTS, COUNTS, COUNTS, WRITTEN))
+def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
+    """The position of every value among the known ones, both ascending, run by run."""
+    for run in range(offsets.size - 1):
+        a, b = offsets[run], offsets[run + 1]
+        if a == b:
+            continue
+        place = np.searchsorted(known, values[a])
+        for i in range(a, b):
+            while known[place] < values[i]:
+                place += 1
+            codes[i] = place
+
+
+@loop(types.void(COUNTS, COUNTS, WRITTEN))
+def places_of(codes: Index, offsets: Index, places: Index) -> None:
+    """The position of every row when rows are ordered by code; rows of one code keep their order."""
+    after = offsets.copy()
+    for i in range(codes.size):
+        places[i] = after[codes[i]]
+        after[codes[i]] += 1
