@@ -44,7 +44,8 @@ def _order(symbol: pl.Series, date: pl.Series) -> npt.NDArray[np.integer]:
     dates, count = _codes(date.to_physical().cast(pl.Int64).to_numpy())
     keys = symbol.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy() * count + dates
     if names.len() * count <= ROOM * keys.size:
-        table = np.full(names.len() * count, -1, np.int32 if keys.size < 2**31 else np.int64)
+        kind = np.int32 if keys.size < 2**31 else np.int64
+        table: npt.NDArray[np.integer] = np.full(names.len() * count, -1, kind)
         table[keys] = np.arange(keys.size, dtype=table.dtype)
         order = table[table >= 0]
         if order.size == keys.size:  # no key is repeated
