@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from factorloom.engine.bars.sort import sort_bars
 from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
 
 __all__ = ["append_bars", "read_bars"]
@@ -25,8 +26,7 @@ def read_bars(frame: Any, symbol: str, date: str) -> pl.DataFrame:
             raise UnknownColumnError(f"no column {key!r} for the keys", hint=suggest(key, bars.columns))
     values = [_value(series) for series in bars if series.name not in (symbol, date)]
     bars = pl.DataFrame([_symbols(bars[symbol]), _dates(bars[date]), *values])
-    if not _is_sorted(bars, symbol, date):
-        bars = bars.sort(symbol, date)
+    bars = sort_bars(bars, symbol, date)
     _refuse_duplicates(bars, symbol, date)
     return bars
 
@@ -44,7 +44,7 @@ def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.Da
             f"{early.height:,} of {bars.height:,} bars do not come after the last one of their symbol: {shown}",
             hint="to restate bars, make a new panel from all of them",
         )
-    return pl.concat([frame, bars]).sort(symbol, date)
+    return sort_bars(pl.concat([frame, bars]), symbol, date)
 
 
 def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
@@ -139,12 +139,6 @@ def _value(series: pl.Series) -> pl.Series:
         f"column {series.name!r} holds {series.dtype}, which is neither numbers nor categories",
         hint=f"drop it first: frame.drop({series.name!r})",
     )
-
-
-def _is_sorted(bars: pl.DataFrame, symbol: str, date: str) -> bool:
-    s, d = pl.col(symbol), pl.col(date)
-    ordered = (s > s.shift(1)) | ((s == s.shift(1)) & (d >= d.shift(1)))
-    return bool(bars.select(ordered.all()).item())
 
 
 def _refuse_duplicates(bars: pl.DataFrame, symbol: str, date: str) -> None:
