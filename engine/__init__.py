@@ -3,7 +3,7 @@
     factors -> plan -> executor -> frame
 
 1. `bars/`: `read.py` checks and sorts a table by (symbol, date); `bars.py` holds the rows of each symbol, date and
-   group, which `order.py` and `layout.py` find; `selection.py` picks rows by dates and symbols. Missing is null in
+   group, which `sort.py`, `order.py` and `layout.py` find; `selection.py` picks rows by dates and symbols. Missing is null in
    frames and NaN in arrays.
 2. `plan/`: `request.py` checks what a caller wants and makes a `Plan` of it (`plan.py`), by the passes that
    `passes.py` lists, one file each: `simplify` rewrites what has a cheaper form, `share` lists every distinct node
