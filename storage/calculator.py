@@ -104,11 +104,12 @@ class Calculator:
         run: Run,
     ) -> pl.DataFrame | None:
         """Compute the factors that have no location, over all bars; columns are named by digest."""
-        missing = {factor.digest: factor for factor in factors.values() if factor.digest not in locations}
-        if not missing:
+        names = {factor.digest: name for name, factor in factors.items() if factor.digest not in locations}
+        if not names:
             return None
         observer = default_observer()
+        missing = {name: factors[name] for name in names.values()}
         values = self.panel(cursor, entry).compute(missing, engine=engine, observer=observer)
         run.misses += len(missing)
         run.kernel_runs += observer.kernels
-        return values
+        return values.rename({name: digest for digest, name in names.items()})

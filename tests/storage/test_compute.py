@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from factorloom.engine.panel import Panel
-from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError
+from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError, UnknownColumnError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
 from factorloom.storage import journal
@@ -303,3 +303,9 @@ def test_readers_see_one_version_while_a_writer_loads(store: Store) -> None:
     together(5, read)
     assert store.version("demo") == 11
     assert store.panel("demo").frame["close"].unique().to_list() == [11.0]
+
+
+def test_factors_without_their_columns_are_named(loaded: Store) -> None:
+    wanted = {"first": parse("size"), "second": parse("debt / close")}
+    with pytest.raises(UnknownColumnError, match=r"first \(size\), second \(debt\)"):
+        loaded.compute("demo", wanted)
