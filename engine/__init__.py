@@ -3,8 +3,8 @@
     factors -> plan -> executor -> frame
 
 1. `bars/`: `read.py` checks and sorts a table by (symbol, date); `bars.py` holds the rows of each symbol, date and
-   group, which `sort.py`, `order.py` and `layout.py` find; `selection.py` picks rows by dates and symbols. Missing is null in
-   frames and NaN in arrays.
+   group, which `sort.py`, `order.py` and `layout.py` find; `selection.py` picks rows by dates and symbols. Missing is
+   null in frames and NaN in arrays.
 2. `plan/`: `request.py` checks what a caller wants and makes a `Plan` of it (`plan.py`), by the passes that
    `passes.py` lists, one file each: `simplify` rewrites what has a cheaper form, `share` lists every distinct node
    once, inputs first, `cut` puts each node into a stage with a single orientation, symbol by symbol or date by date,
