@@ -253,7 +253,7 @@ class Panel(Bars):
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)
-        return explain(plan, self.rows, choose(engine).memory(plan, self))
+        return explain(plan, self.rows, choose(engine, plan).memory(plan, self))
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
@@ -272,7 +272,7 @@ class Panel(Bars):
     ) -> Iterator[pl.DataFrame]:
         """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
         check_process()
-        executor = choose(engine)
+        executor = choose(engine, plan)
         chosen = None if dates is None and symbols is None else selected_rows(self, dates, symbols)
         part: Bars = self
         if chosen is not None:

@@ -17,6 +17,7 @@ FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py") if
 FRONT_DOOR = sorted((ROOT / "factorloom").glob("*.py"))
 HEAVY = ("numba", "duckdb", "litestar", "pandas", "pyarrow", "aiohttp", "granian", "rich", "cyclopts", "structlog")
 UNPICKLERS = ("cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve")
+LOADS_KERNELS = ROOT / "engine" / "runtime" / "compiler.py"
 COMPILES_DRIVERS = ROOT / "engine" / "runtime" / "jit.py"
 
 LAYERS = {
@@ -45,6 +46,7 @@ LAYERS = {
         {"bars"},
         {"plan"},
         {"executor.protocol"},
+        {"executor.column"},
         {"executor.native", "executor.polars", "executor.file"},
         {"executor.choose"},
         {"panel"},
@@ -139,7 +141,7 @@ def test_inside_the_house_nobody_uses_the_front_door(path: Path) -> None:
 
 @every_file
 def test_no_code_comes_from_data(path: Path) -> None:
-    assert not any(module.partition(".")[0] in UNPICKLERS for module in imported(path))
+    assert path == LOADS_KERNELS or not any(module.partition(".")[0] in UNPICKLERS for module in imported(path))
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)

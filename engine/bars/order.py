@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import types
 
 from factorloom.engine.bars.layout import Index
@@ -13,6 +12,18 @@ __all__ = ["cursor", "places_of"]
 WRITTEN = types.Array(types.int64, 1, "C")
 
 
+def _first_from(known: Index, value: int) -> int:
+    """The position of the first value that is not smaller; NumPy's own search takes longer to compile."""
+    first, last = 0, known.size
+    while first < last:
+        half = (first + last) // 2
+        if known[half] < value:
+            first = half + 1
+        else:
+            last = half
+    return first
+
+
 @loop(types.void(COUNTS, COUNTS, COUNTS, WRITTEN))
 def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
     """The position of every value among the known ones, both ascending, run by run."""
@@ -20,7 +31,7 @@ def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
         a, b = offsets[run], offsets[run + 1]
         if a == b:
             continue
-        place = np.searchsorted(known, values[a])
+        place = _first_from(known, values[a])
         for i in range(a, b):
             while known[place] < values[i]:
                 place += 1

@@ -6,7 +6,9 @@ import functools
 import logging
 from typing import Literal, TypeAlias
 
+from factorloom.engine.executor.column import ColumnExecutor, is_plain
 from factorloom.engine.executor.protocol import Executor
+from factorloom.engine.plan.plan import Plan
 from factorloom.expressions.errors import ArgumentError
 
 __all__ = ["Engine", "choose"]
@@ -17,8 +19,10 @@ Engine: TypeAlias = Literal["numba", "polars"]
 """`"numba"`: compiled kernels on tiles; `"polars"`: lazy Polars stages."""
 
 
-def choose(engine: str) -> Executor:
-    """The executor of that name; each is imported when it is first needed."""
+def choose(engine: str, plan: Plan) -> Executor:
+    """The executor of that name, or the one for plain columns; each is imported when it is first needed."""
+    if engine == "numba" and is_plain(plan):
+        return ColumnExecutor()
     if engine == "numba" and not _numba_is_off():
         from factorloom.engine.executor.native.machine import NativeExecutor
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
+from factorloom.engine.executor.column import typed
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
@@ -46,7 +47,7 @@ class PolarsExecutor:
                     observer.advance()
                 outputs |= {node: frame[names[node]] for node in stage.emits}
                 kept = [frame[names[node]] for node in stage.waiting]
-        values = [_typed(outputs[factor], plan.dtype).alias(name) for name, factor in plan.outputs.items()]
+        values = [typed(outputs[factor], plan.dtype).alias(name) for name, factor in plan.outputs.items()]
         yield Block(slice(0, bars.rows), values)
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
@@ -67,14 +68,6 @@ def _parts(stage: Stage) -> Iterator[list[Factor]]:
     for layer in (list(first), *_layers(stage)):
         for start in range(0, len(layer), BATCH):
             yield layer[start : start + BATCH]
-
-
-def _typed(values: pl.Series, dtype: str) -> pl.Series:
-    """The values as Float64, or as Float32, missing where that overflows."""
-    if dtype == "float64":
-        return values
-    narrow = values.cast(pl.Float32)
-    return narrow.set(narrow.is_infinite(), None)
 
 
 def _layers(stage: Stage) -> list[list[Factor]]:

@@ -1,27 +1,28 @@
 """Where compiled code is kept between processes, and how damaged files are found.
 
-The first of these folders that can be written to is used:
+Code is written to the first of these folders that can be written to, and read from any of them, so that what was
+prepared by an administrator serves users who cannot write there:
 
 1. `NUMBA_CACHE_DIR`, if it is set;
 2. beside the code;
 3. the user's cache folder;
 4. a folder of this user in the temporary directory.
 
-Compiled code is executed as it is found, so the last two are used only if no other user can write to them. A digest of
-the files of a function is stored beside them; files that do not match it are removed before Numba reads them.
+Compiled code is executed as it is found, so the last two are used only if no other user can write to them. Each file
+starts with a digest of its name and content; one that does not match is not used.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import glob
 import hashlib
 import logging
 import os
 import stat
 import sys
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,18 +34,23 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["check", "discard_partial", "exclusive", "folder", "seal", "write_source"]
+__all__ = ["TAG", "WRITING", "exclusive", "folder", "keep", "kept", "load"]
 
 log = logging.getLogger(__name__)
 
 TAG = f"py{sys.version_info[0]}{sys.version_info[1]}{getattr(sys, 'abiflags', '')}"
-"""Part of the names of Numba's files: each Python has its own."""
+"""Part of the names of files: each Python has its own."""
 
-LOCKS = 16
+ENDING = ".code"
+
+LOCKS = 256
 """Files that are locked while functions are compiled, so that few functions wait for another."""
 
-FORMAT = 1
-"""Raised when what generated sources call, such as `view`, changes its meaning."""
+SIZE = 16
+"""Bytes of a digest."""
+
+WRITING = threading.Lock()
+"""Held while a file is written: a process that ends itself waits for it, and leaves no temporary file."""
 
 
 @functools.cache
@@ -60,72 +66,72 @@ def folder() -> Path | None:
     return None
 
 
-def write_source(place: Path, name: str, source: str) -> Path:
-    """Write the source of a generated function, unless the file is already complete.
+def load(name: str) -> bytes | None:
+    """The code that was kept under a name, from the first folder that has it undamaged."""
+    for place in _folders():
+        data = _read(place / f"{name}{ENDING}")
+        if data is None:
+            continue
+        if data[:SIZE] == _digest(name, data[SIZE:]):
+            return data[SIZE:]
+        _warn_of_damage(place)
+    return None
 
-    Numba uses compiled code only if the time and size of its source are as they were. The time given here depends on
-    the content alone, so that all processes agree on it.
-    """
-    path, data = place / f"{name}.kernel", f"# format {FORMAT}\n{source}".encode()
-    if _read(path) != data:
-        with replacing(path, sync=False) as new:
-            new.write_bytes(data)
-            os.utime(new, (zlib.crc32(data),) * 2)
-    return path
+
+def keep(name: str, data: bytes) -> bool:
+    """Keep code under a name; false where that fails, of which one line informs."""
+    place = folder()
+    if place is None:
+        return False
+    try:
+        with WRITING, replacing(place / f"{name}{ENDING}", sync=False) as new:
+            new.write_bytes(_digest(name, data) + data)
+    except OSError as error:
+        _warn_of_loss(place, str(error.strerror))
+        return False
+    return True
+
+
+def kept() -> frozenset[str]:
+    """The names under which code is kept anywhere, whether it is of use or not."""
+    names: set[str] = set()
+    for place in _folders():
+        with contextlib.suppress(OSError):
+            names.update(name.removesuffix(ENDING) for name in os.listdir(place) if name.endswith(ENDING))
+    return frozenset(names)
 
 
 @contextlib.contextmanager
-def exclusive(place: str, name: str) -> Iterator[None]:
-    """Let one process at a time compile a function, where the system has such locks; the others find its code."""
-    if fcntl is None:
-        yield
-        return
-    with open(Path(place) / f"{zlib.crc32(name.encode()) % LOCKS:02}.lock", "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def exclusive(name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Let one process at a time compile a function, where the system has such locks; the others find its code.
 
-
-def check(place: str, name: str) -> None:
-    """Remove the compiled code of a function if it is not what `seal` recorded."""
-    files = _files(place, name)
-    if files and _read(_digest_path(place, name)) != _digest(files):
-        _warn_of_damage(place)
-        for path in (*files, _digest_path(place, name)):
-            _remove(path)
+    Without `wait`, whether it is free: false while another process compiles it.
+    """
+    place = folder()
+    with contextlib.ExitStack() as stack:
+        is_free = True
+        if fcntl is not None and place is not None:
+            with contextlib.suppress(OSError):
+                file = stack.enter_context(open(place / f"{zlib.crc32(name.encode()) % LOCKS:02x}.lock", "ab"))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                except BlockingIOError:
+                    is_free = False
+        yield is_free
 
 
 @functools.cache
-def _warn_of_damage(place: str) -> None:
+def _warn_of_damage(place: Path) -> None:
     log.warning("compiled code in %s is damaged or incomplete: it is compiled again", place)
 
 
-def seal(place: str, name: str) -> None:
-    """Record the compiled code of a function as it is on disk now."""
-    with replacing(_digest_path(place, name), sync=False) as new:
-        new.write_bytes(_digest(_files(place, name)))
+@functools.cache
+def _warn_of_loss(place: Path, reason: str) -> None:
+    log.warning("compiled kernels are not kept in %s: %s", place, reason)
 
 
-def discard_partial(place: str, name: str) -> None:
-    """Remove the temporary files of a write that was interrupted."""
-    for path in glob.glob(f"{glob.escape(os.path.join(place, name))}.*.tmp.*"):
-        _remove(Path(path))
-
-
-def _files(place: str, name: str) -> list[Path]:
-    """The files that Numba has written for a function."""
-    return sorted(map(Path, glob.glob(f"{glob.escape(os.path.join(place, name))}.*.{TAG}.*nb[ic]")))
-
-
-def _digest_path(place: str, name: str) -> Path:
-    return Path(place) / f"{name}.{TAG}.digest"
-
-
-def _digest(files: list[Path]) -> bytes:
-    content = hashlib.blake2b(digest_size=16)
-    for path in files:
-        data = _read(path) or b""
-        content.update(f"{path.name} {len(data)}\n".encode() + data)
-    return content.hexdigest().encode()
+def _digest(name: str, data: bytes) -> bytes:
+    return hashlib.blake2b(name.encode() + b"\n" + data, digest_size=SIZE).digest()
 
 
 def _read(path: Path) -> bytes | None:
@@ -135,9 +141,12 @@ def _read(path: Path) -> bytes | None:
         return None
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.rmdir() if path.is_dir() else path.unlink()
+def _folders() -> Iterator[Path]:
+    """The folders from which code may be read."""
+    for place, is_shared in _candidates():
+        with contextlib.suppress(OSError):
+            if is_shared or _is_private(place):
+                yield place
 
 
 def _candidates() -> Iterator[tuple[Path, bool]]:

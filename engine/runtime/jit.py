@@ -1,14 +1,13 @@
 """Plain loops compiled by Numba, and kept on disk under a name that identifies their code.
 
-Everything that is compiled in this project goes through here. Numba keeps compiled code beside the source of a
-function, so each function gets a source file of its own in the folder of `cache.py`, named by a digest of its code.
+Everything that is compiled in this project goes through here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
-import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +18,9 @@ import numba
 import numpy as np
 from numba import types
 from numba.core.bytecode import FunctionIdentity
-from numba.core.errors import NumbaError
 
 from factorloom.engine.runtime import cache
+from factorloom.engine.runtime.compiler import Kept, whole
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.frozen import fingerprint
 
@@ -30,8 +29,6 @@ __all__ = ["COUNTS", "NUMBERS", "Loop", "compile_source", "compiled", "disabled"
 COUNTS = types.Array(types.int64, 1, "C", readonly=True)
 NUMBERS = types.Array(types.float64, 1, "C", readonly=True)
 """Arrays that a loop reads: of int64, and of float64."""
-
-log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +43,7 @@ WRAPPER = """
 def {name}({arguments}):
     return loop({arguments})
 """
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 _LOCK = threading.RLock()
 
 
@@ -100,48 +98,15 @@ def compile_source(
     numba.core.errors.NumbaError
         Where it is not in the part of Python that Numba compiles.
     """
-    place = cache.folder()
-    if place is not None:
-        try:
-            path = cache.write_source(place, name, source)
-            return _build(_define(name, source, scope, str(path)), signatures, python, keep=True)
-        except NumbaError:
-            raise
-        except Exception as error:
-            log.warning("the compiled code of %s is not kept on disk: %s: %s", name, type(error).__name__, error)
-    return _build(_define(name, source, scope, f"<{name}>"), signatures, python, keep=False)
-
-
-def _define(name: str, source: str, scope: Mapping[str, Any], place: str) -> FunctionType:
     names = {"np": np, "__name__": __name__, **scope}
-    exec(compile(source, place, "exec"), names)
-    made: FunctionType = names[name]
-    return made
-
-
-def _build(function: FunctionType, signatures: tuple[Any, ...], python: bool, *, keep: bool) -> Any:
-    options: dict[str, Any] = {"nogil": True, "cache": keep, "error_model": "numpy", "no_cpython_wrapper": not python}
-    built: Any = numba.njit(**options)(function)
-    if not keep:
-        _compile(built, signatures)
-        return built
-    place = built.stats.cache_path
-    with cache.exclusive(place, function.__name__):
-        cache.check(place, function.__name__)
-        try:
-            _compile(built, signatures)
-        except BaseException:
-            cache.discard_partial(place, function.__name__)
-            raise
-        if sum(built.stats.cache_misses.values()):
-            cache.seal(place, function.__name__)
-    return built
-
-
-def _compile(built: Any, signatures: tuple[Any, ...]) -> None:
+    exec(compile(source, f"<{name}>", "exec"), names)
+    built: Any = numba.njit(**OPTIONS | {"no_cpython_wrapper": not python})(names[name])
+    built._cache = kept = Kept(name, source)
     for signature in signatures:
-        built.compile(signature)
+        with contextlib.nullcontext() if kept.holds(signature) else cache.exclusive(name), whole(name):
+            built.compile(signature)
     built.disable_compile()
+    return built
 
 
 @functools.cache
@@ -151,7 +116,7 @@ def compiled(function: FunctionType) -> Any:
     scope = dict(function.__globals__)
     scope.update({name: compiled(called) for name, called in _called(function)})
     twin = FunctionType(function.__code__, scope, function.__name__, closure=function.__closure__)
-    return numba.njit(nogil=True, error_model="numpy")(twin)
+    return numba.njit(**OPTIONS | {"no_cpython_wrapper": True})(twin)
 
 
 def _refuse_recursion(function: FunctionType, above: tuple[FunctionType, ...]) -> None:

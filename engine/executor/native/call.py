@@ -143,9 +143,10 @@ def call_all(
     A tile has the rows from one of `bounds` to the next, and the runs from one of `cuts` to the next. An address in its
     environment is that for row 0 and `steps` times its first row.
     """
-    env = np.empty_like(addresses)
+    env = np.empty(addresses.size, np.int64)
     for tile in range(first, last):
-        env[:] = addresses + bounds[tile] * steps
+        for slot in range(env.size):
+            env[slot] = addresses[slot] + bounds[tile] * steps[slot]
         env[ROWS], env[START], env[NUMBER] = bounds[tile + 1] - bounds[tile], bounds[tile], tile
         a = b = 0
         for k in range(codes.size):

@@ -5,6 +5,7 @@ A tile is a few symbols' whole history, or a few dates' cross-sections, never a 
 
 from __future__ import annotations
 
+import bisect
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ import numpy as np
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import GroupRuns, Index
 from factorloom.engine.executor.native.kernel import has_kernel
-from factorloom.engine.executor.native.transfer import cuts_of
 from factorloom.engine.plan.plan import Orientation, Stage
 
 __all__ = ["BLOCK_ROWS", "Tiles", "blocks_of", "tile_rows", "tiles_of"]
@@ -98,3 +98,12 @@ def blocks_of(tiles: Tiles) -> list[Tiles]:
     """The tiles in blocks of about `BLOCK_ROWS` rows; at least one block."""
     cuts = cuts_of(tiles.bounds, BLOCK_ROWS).tolist() if len(tiles) else [0, 0]
     return [tiles.part(first, last) for first, last in itertools.pairwise(cuts)]
+
+
+def cuts_of(offsets: Index, rows: int) -> Index:
+    """Where tiles of up to so many rows start and end, counted in runs: never through a run, at least one in each."""
+    starts, cuts = offsets.tolist(), [0]
+    while cuts[-1] < len(starts) - 1:
+        last = bisect.bisect_right(starts, starts[cuts[-1]] + rows) - 1
+        cuts.append(max(last, cuts[-1] + 1))
+    return np.array(cuts, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ __all__ = [
     "bound",
     "clean",
     "collect",
-    "cuts_of",
     "load_by_date",
     "move",
     "narrow",
@@ -122,8 +121,9 @@ def spread(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
 @Driver
 def move(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = x[i]`; takes x, out."""
-    size = env[ROWS]
-    view(env[slots[1]], size, "write")[:] = view(env[slots[0]], size, "read")
+    x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "write")
+    for i in range(x.size):
+        out[i] = x[i]
 
 
 @Driver
@@ -160,24 +160,23 @@ def clean(x: Array) -> None:
         x[i] = x[i] if np.isfinite(x[i]) else np.nan
 
 
-@loop(types.void(VALUES, COUNTS, BITS), types.void(FLOATS, COUNTS, BITS))
-def seal_edges(x: Array, starts: Index, bits: Bits) -> None:
-    """Set the bytes in which a stretch of rows starts or the last one ends; `x` holds all rows."""
+def seal_edges(values: npt.NDArray[Any], starts: Index, bits: Bits) -> None:
+    """Set the bytes in which a stretch of rows starts or the last one ends; the values are those of all rows."""
+    (_seal_float64 if values.dtype == np.float64 else _seal_float32)(values, starts, bits)
+
+
+@loop(types.void(VALUES, COUNTS, BITS))
+def _seal_float64(x: Array, starts: Index, bits: Bits) -> None:
+    _seal_starts(x, starts, bits)
+
+
+@loop(types.void(FLOATS, COUNTS, BITS))
+def _seal_float32(x: Array, starts: Index, bits: Bits) -> None:
+    _seal_starts(x, starts, bits)
+
+
+def _seal_starts(x: Array, starts: Index, bits: Bits) -> None:
     for start in starts:
         byte = start // 8
         if byte < bits.size:
             bits[byte] = _byte(x[8 * byte : 8 * byte + 8])
-
-
-@loop(types.Array(types.int64, 1, "C")(COUNTS, types.int64))
-def cuts_of(offsets: Index, rows: int) -> Index:
-    """Where tiles of up to so many rows start and end, counted in runs: never through a run, at least one in each."""
-    cuts, count = np.zeros(offsets.size, np.int64), 1
-    for run in range(1, offsets.size):
-        if offsets[run] - offsets[cuts[count - 1]] > rows and run - 1 > cuts[count - 1]:
-            cuts[count] = run - 1
-            count += 1
-    if offsets.size > 1:
-        cuts[count] = offsets.size - 1
-        count += 1
-    return cuts[:count]

@@ -67,13 +67,13 @@ def widen(x: Array, window: int, sign: float, best: Array) -> None:
     width, last = 1, min(window, x.size)
     while width < last:
         step = min(width, last - width)
-        wider[:step] = now[:step]
+        _copy(now[:step], wider)
         old, new, both = now[: x.size - step], now[step:], wider[step:]
         for i in range(both.size):
             both[i] = old[i] if old[i] > new[i] else new[i]
         now, wider = wider, now
         width += step
-    best[:] = now
+    _copy(now, best)
 
 
 def widen_ago(x: Array, window: int, sign: float, ties: int, ago: Array) -> None:
@@ -85,7 +85,8 @@ def widen_ago(x: Array, window: int, sign: float, ties: int, ago: Array) -> None
     width, last = 1, min(window, x.size)
     while width < last:
         step = min(width, last - width)
-        wider[:step], earlier[:step] = now[:step], when[:step]
+        _copy(now[:step], wider)
+        _copy(when[:step], earlier)
         old, new, both = now[: x.size - step], now[step:], wider[step:]
         when_old, when_new, when_both = when[: x.size - step], when[step:], earlier[step:]
         if ties == OLDEST:
@@ -98,4 +99,10 @@ def widen_ago(x: Array, window: int, sign: float, ties: int, ago: Array) -> None
             both[i] = old[i] if old[i] > new[i] else new[i]
         now, wider, when, earlier = wider, now, earlier, when
         width += step
-    ago[:] = when
+    _copy(when, ago)
+
+
+def _copy(values: Array, out: Array) -> None:
+    """Copy values to the start of `out`; for a slice, Numba would compile the texts of NumPy's errors."""
+    for i in range(values.size):
+        out[i] = values[i]

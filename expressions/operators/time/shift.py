@@ -52,7 +52,9 @@ def _(x: pl.Expr, periods: int) -> pl.Expr:
 def _(x: Array, periods: int, out: Array) -> None:
     first = min(periods, x.size)
     out[:first] = np.nan
-    out[first:] = x[: x.size - first]
+    old, later = x[: x.size - first], out[first:]
+    for i in range(later.size):
+        later[i] = old[i]
 
 
 @operator(Axis.TIME, lookahead=_periods)
@@ -83,7 +85,9 @@ def _(x: pl.Expr, periods: int) -> pl.Expr:
 @ts_lead.kernel
 def _(x: Array, periods: int, out: Array) -> None:
     last = max(x.size - periods, 0)
-    out[:last] = x[x.size - last :]
+    new, earlier = x[x.size - last :], out[:last]
+    for i in range(earlier.size):
+        earlier[i] = new[i]
     out[last:] = np.nan
 
 

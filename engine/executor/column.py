@@ -1,0 +1,43 @@
+"""Factors that are columns of the panel as they are: nothing is computed, and nothing compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from factorloom.engine.bars.bars import Bars
+from factorloom.engine.executor.protocol import Block
+from factorloom.engine.plan.plan import Plan
+from factorloom.engine.runtime.observer import Observer
+from factorloom.expressions.operator import COL
+
+__all__ = ["ColumnExecutor", "is_plain", "typed"]
+
+
+class ColumnExecutor:
+    """Runs plans whose outputs are columns."""
+
+    def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
+        """See `Executor.run`; the outputs are the panel's own memory, in one block."""
+        observer.check()
+        columns = {name: bars.frame[str(factor.parameters[0])] for name, factor in plan.outputs.items()}
+        yield Block(slice(0, bars.rows), [typed(values, plan.dtype).alias(name) for name, values in columns.items()])
+
+    def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
+        """See `Executor.memory`."""
+        outputs = len(set(plan.outputs.values())) if plan.dtype == "float32" else 0
+        return {"results": outputs * bars.rows * (4 + 1 / 8)}
+
+
+def is_plain(plan: Plan) -> bool:
+    """Whether all outputs are columns, and may leave at once."""
+    return not plan.streamed and all(factor.operator is COL for factor in plan.outputs.values())
+
+
+def typed(values: pl.Series, dtype: str) -> pl.Series:
+    """Values as Float64, or as Float32, missing where that overflows."""
+    if dtype == "float64":
+        return values
+    narrow = values.cast(pl.Float32)
+    return narrow.set(narrow.is_infinite(), None)
