@@ -1,7 +1,7 @@
 """Where compiled code is kept between processes, and how damaged files are found.
 
-Code is written to the first of these folders that can be written to, and read from any of them, so that what was
-prepared by an administrator serves users who cannot write there:
+Code is written to the first of these folders that can be written to, and read from that one and those before it, so
+that what an administrator has prepared serves users who cannot write there:
 
 1. `NUMBA_CACHE_DIR`, if it is set;
 2. beside the code;
@@ -143,10 +143,13 @@ def _read(path: Path) -> bytes | None:
 
 def _folders() -> Iterator[Path]:
     """The folders from which code may be read."""
+    last = folder()
     for place, is_shared in _candidates():
         with contextlib.suppress(OSError):
             if is_shared or _is_private(place):
                 yield place
+        if place == last:
+            return
 
 
 def _candidates() -> Iterator[tuple[Path, bool]]:
