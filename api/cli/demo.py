@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from factorloom.api.verb.scorecard import scorecard
-from factorloom.engine.executor.native.kernel import prepare
+from factorloom.engine.executor.native.machine import prepare
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
 from factorloom.engine.research.score import composite

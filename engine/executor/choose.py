@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from typing import Literal, TypeAlias
 
 from factorloom.engine.executor.column import ColumnExecutor, is_plain
@@ -36,8 +37,7 @@ def choose(engine: str, plan: Plan) -> Executor:
 
 @functools.cache
 def _numba_is_off() -> bool:
-    from factorloom.engine.runtime.jit import disabled
-
-    if disabled():
+    is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    if is_off:
         log.warning("NUMBA_DISABLE_JIT is set: factors run as Polars stages, and indicators in plain Python")
-    return disabled()
+    return is_off

@@ -68,10 +68,14 @@ class Loop(Generic[P, R]):
         self._compiled: Callable[P, R] | None = function if disabled() else None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.prepare()(*args, **kwargs)
+
+    def prepare(self) -> Callable[P, R]:
+        """The compiled loop, compiled now if it is not yet."""
         if self._compiled is None:
             with _LOCK:
                 self._compiled = self._compiled or self._compile()
-        return self._compiled(*args, **kwargs)
+        return self._compiled
 
     def _compile(self) -> Callable[P, R]:
         names = ", ".join(self._function.__code__.co_varnames[: self._function.__code__.co_argcount])

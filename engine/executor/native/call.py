@@ -18,7 +18,6 @@ from numba.core.cgutils import if_unlikely
 from numba.core.errors import RequireLiteralValue
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, compile_source, compiled, loop
@@ -63,6 +62,10 @@ class Driver:
         kernel = compiled(self._kernel) if isinstance(self._kernel, FunctionType) else self._kernel
         return compile_source(self._name, self._source, {"view": view, "kernel": kernel}, (SIGNATURE,), python=False)
 
+    def prepare(self) -> None:
+        """Compile it now."""
+        _ = self.address
+
     @cached_property
     def address(self) -> int:
         """The address of its code, valid as long as the driver exists."""
@@ -77,6 +80,8 @@ def _view(typing: Any, place: Any, size: Any, kind: Any) -> tuple[Signature, Cal
     array = ARRAYS[kind.literal_value]
 
     def build(context: Any, builder: Any, signature: Signature, args: Any) -> Any:
+        from numba.np.arrayobj import make_array, populate_array  # slow to import, and only needed to compile
+
         made = make_array(array)(context, builder)  # type: ignore[no-untyped-call]
         item = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
         data = builder.inttoptr(args[0], context.get_data_type(array.dtype).as_pointer())

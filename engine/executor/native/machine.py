@@ -5,14 +5,14 @@ Columns and outputs are used in place. Values that a stage date by date loads or
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.executor.native.kernel import prepare
-from factorloom.engine.executor.native.result import Values
-from factorloom.engine.executor.native.stage import run_stage
+from factorloom.engine.executor.native.crew import Crew
+from factorloom.engine.executor.native.shape import missing_in
 from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan
@@ -20,7 +20,22 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.operator import COL
 
-__all__ = ["NativeExecutor"]
+__all__ = ["NativeExecutor", "prepare"]
+
+
+log = logging.getLogger(__name__)
+
+
+def prepare(plan: Plan, observer: Observer) -> int:
+    """Compile the kernels of a plan, or load them from disk; return how many there were."""
+    missing = missing_in(plan)
+    if missing:
+        with Crew(missing) as crew:  # workers start while this process imports Numba
+            log.info("preparing %d kernels: compiled when first used, then kept on disk", len(missing))
+            from factorloom.engine.executor.native import kernel
+
+            kernel.prepare(plan, missing, crew, observer)
+    return len(missing)
 
 
 class NativeExecutor:
@@ -30,6 +45,9 @@ class NativeExecutor:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
         prepare(plan, observer)
+        from factorloom.engine.executor.native.result import Values
+        from factorloom.engine.executor.native.stage import run_stage
+
         values = Values(plan, bars.rows, observer)
         for stage in plan.stages[:-1]:
             run_stage(stage, bars, tiles_of(stage, bars), values, observer)

@@ -19,8 +19,9 @@ from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, Driver, call_all
-from factorloom.engine.executor.native.kernel import Read, launch
+from factorloom.engine.executor.native.kernel import launch
 from factorloom.engine.executor.native.result import Column
+from factorloom.engine.executor.native.shape import Read
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage
 from factorloom.engine.runtime.observer import Observer

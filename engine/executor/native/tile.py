@@ -15,7 +15,7 @@ import numpy as np
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import GroupRuns, Index
-from factorloom.engine.executor.native.kernel import has_kernel
+from factorloom.engine.executor.native.shape import has_kernel
 from factorloom.engine.plan.plan import Orientation, Stage
 
 __all__ = ["BLOCK_ROWS", "Tiles", "blocks_of", "tile_rows", "tiles_of"]

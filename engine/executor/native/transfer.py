@@ -22,6 +22,8 @@ __all__ = [
     "narrow",
     "seal",
     "seal_edges",
+    "seal_float32",
+    "seal_float64",
     "spread",
     "store_by_date",
 ]
@@ -162,16 +164,16 @@ def clean(x: Array) -> None:
 
 def seal_edges(values: npt.NDArray[Any], starts: Index, bits: Bits) -> None:
     """Set the bytes in which a stretch of rows starts or the last one ends; the values are those of all rows."""
-    (_seal_float64 if values.dtype == np.float64 else _seal_float32)(values, starts, bits)
+    (seal_float64 if values.dtype == np.float64 else seal_float32)(values, starts, bits)
 
 
 @loop(types.void(VALUES, COUNTS, BITS))
-def _seal_float64(x: Array, starts: Index, bits: Bits) -> None:
+def seal_float64(x: Array, starts: Index, bits: Bits) -> None:
     _seal_starts(x, starts, bits)
 
 
 @loop(types.void(FLOATS, COUNTS, BITS))
-def _seal_float32(x: Array, starts: Index, bits: Bits) -> None:
+def seal_float32(x: Array, starts: Index, bits: Bits) -> None:
     _seal_starts(x, starts, bits)
 
 
