@@ -31,9 +31,12 @@ from numba.core.serialize import dumps
 
 from factorloom.engine.runtime import cache
 
-__all__ = ["Kept", "whole"]
+__all__ = ["LOOPING", "Kept", "whole"]
 
 log = logging.getLogger(__name__)
+
+LOOPING: set[str] = set()
+"""The names of functions of ours that have loops, and are called by others."""
 
 FORMAT = 2
 """Raised when what generated sources call, such as `view`, changes its meaning."""
@@ -50,7 +53,7 @@ class _Draft(JITCodeLibrary):
     def _optimize_final_module(self) -> None:
         if not self._is_draft:
             super()._optimize_final_module()
-        elif "<locals>" not in self.name:
+        elif self.name in LOOPING and not any(library.name in LOOPING for library in self._linking_libraries):
             manager, passes = self._codegen._module_pass_manager()
             manager.run(self._final_module, passes)
 

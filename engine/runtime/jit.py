@@ -6,6 +6,7 @@ Everything that is compiled in this project goes through here.
 from __future__ import annotations
 
 import contextlib
+import dis
 import functools
 import itertools
 import secrets
@@ -20,7 +21,7 @@ from numba import types
 from numba.core.bytecode import FunctionIdentity
 
 from factorloom.engine.runtime import cache
-from factorloom.engine.runtime.compiler import Kept, whole
+from factorloom.engine.runtime.compiler import LOOPING, Kept, whole
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.frozen import fingerprint
 
@@ -120,6 +121,8 @@ def compiled(function: FunctionType) -> Any:
     scope = dict(function.__globals__)
     scope.update({name: compiled(called) for name, called in _called(function)})
     twin = FunctionType(function.__code__, scope, function.__name__, closure=function.__closure__)
+    if any(step.opname.startswith("JUMP_BACKWARD") for step in dis.get_instructions(function)):
+        LOOPING.add(twin.__qualname__)
     return numba.njit(**OPTIONS | {"no_cpython_wrapper": True})(twin)
 
 

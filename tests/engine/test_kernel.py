@@ -101,7 +101,7 @@ def test_damaged_code_is_noticed_and_compiled_anew(tmp_path: Path) -> None:
     assert lines(run(["cs_demean"], tmp_path))[-1] == VALUES
     harm: list[Callable[[Path], None]] = [empty, cut, zeroed, flipped]
     for damage in harm:
-        for path in tmp_path.rglob("*.nb?"):
+        for path in tmp_path.rglob("*.code"):
             damage(path)
         done = run(["cs_demean"], tmp_path)
         assert lines(done)[0].split()[1] == "0"
