@@ -14,6 +14,7 @@ from factorloom.engine.bars.read import append_bars, read_bars
 from factorloom.engine.bars.selection import Dates, Mask, Symbols, selected_rows
 from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.file import check_path, write_blocks
+from factorloom.engine.executor.fit import Size, fit
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
 from factorloom.engine.plan.plan import Plan
@@ -112,6 +113,7 @@ class Panel(Bars):
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         observer: Observer | None = None,
         **named: Factor,
     ) -> pl.DataFrame:
@@ -129,6 +131,10 @@ class Panel(Bars):
             `"numba"` for compiled kernels on tiles, `"polars"` for lazy Polars stages. Both give the same values.
         dtype
             Of the values returned; the computation is in Float64 either way.
+        memory
+            The most bytes that it may take beyond the panel, results included, such as `"6 GB"`; what does not fit is
+            computed in more batches. By default values that wait between stages may take half the size of the results,
+            at least 512 MiB.
         observer
             Counts kernels and memory, and can cancel the computation. The default draws a progress bar on a terminal.
 
@@ -141,6 +147,8 @@ class Panel(Bars):
         ------
         UnknownColumnError
             Where a factor reads a column that the panel does not have.
+        MemoryLimitError
+            Where it needs more than `memory`; nothing is computed then.
         CancelledError
             Where `observer.cancel()` was called.
 
@@ -151,7 +159,7 @@ class Panel(Bars):
         [0.04347826086956519, 0.10000000000000009]
         """
         plan = make_request(self, factors, more, named, dtype)
-        (whole,) = self._run(plan, dates, symbols, engine, observer)
+        (whole,) = self._run(plan, dates, symbols, engine, memory, observer)
         return whole
 
     def blocks(
@@ -163,6 +171,7 @@ class Panel(Bars):
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         observer: Observer | None = None,
         **named: Factor,
     ) -> Iterator[pl.DataFrame]:
@@ -175,7 +184,7 @@ class Panel(Bars):
         [8]
         """
         plan = make_request(self, factors, more, named, dtype, streamed=True)
-        return self._run(plan, dates, symbols, engine, observer)
+        return self._run(plan, dates, symbols, engine, memory, observer)
 
     def write(
         self,
@@ -187,6 +196,7 @@ class Panel(Bars):
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         observer: Observer | None = None,
         **named: Factor,
     ) -> pl.LazyFrame:
@@ -217,7 +227,15 @@ class Panel(Bars):
         """
         target = check_path(path)
         blocks = self.blocks(
-            factors, *more, dates=dates, symbols=symbols, engine=engine, dtype=dtype, observer=observer, **named
+            factors,
+            *more,
+            dates=dates,
+            symbols=symbols,
+            engine=engine,
+            dtype=dtype,
+            memory=memory,
+            observer=observer,
+            **named,
         )
         return write_blocks(blocks, target)
 
@@ -232,6 +250,7 @@ class Panel(Bars):
         *more: Factor,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         blocks: bool = False,
         **named: Factor,
     ) -> str:
@@ -253,7 +272,9 @@ class Panel(Bars):
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)
-        return explain(plan, self.rows, choose(engine).memory(plan, self))
+        executor = choose(engine)
+        plan = fit(plan, executor, self, memory)
+        return explain(plan, self.rows, executor.memory(plan, self))
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
@@ -268,7 +289,13 @@ class Panel(Bars):
         return "\n".join(lines)
 
     def _run(
-        self, plan: Plan, dates: Dates | None, symbols: Symbols | None, engine: Engine, observer: Observer | None
+        self,
+        plan: Plan,
+        dates: Dates | None,
+        symbols: Symbols | None,
+        engine: Engine,
+        memory: Size | None,
+        observer: Observer | None,
     ) -> Iterator[pl.DataFrame]:
         """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
         check_process()
@@ -278,6 +305,7 @@ class Panel(Bars):
         if chosen is not None:
             rows = needed_rows(plan, self, chosen)
             part, chosen = Bars(self.frame.filter(pl.Series(rows)), self.symbol, self.date), chosen[rows]
+        plan = fit(plan, executor, part, memory)
         return _selected(executor.run(plan, part, observer or default_observer()), part, chosen)
 
 

@@ -34,5 +34,8 @@ class Executor(Protocol):
         One block of all rows; of a streamed plan any number of blocks, at least one, each computed when it is consumed.
         """
 
+    def rank_bytes(self, bars: Bars) -> int:
+        """How many bytes a rank takes that waits between stages."""
+
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """The most bytes that a first run takes beyond the bars, by purpose."""

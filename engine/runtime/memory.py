@@ -22,7 +22,8 @@ __all__ = ["IDLE_SHARE", "borrow", "idle"]
 SMALL = 4 * 2**20
 """Below this many bytes the allocator of NumPy does as well."""
 
-PAGE = 2 * 2**20
+PAGE = 64 * 2**10
+"""Sizes are rounded up to this, so that memory fits results of nearly the same size."""
 
 IDLE_SHARE = 0.75
 """The share of the machine's memory that may be kept idle; the longest idle is freed first."""

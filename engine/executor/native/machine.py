@@ -11,6 +11,7 @@ import numpy as np
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.executor.native.kernel import prepare
+from factorloom.engine.executor.native.rank import rank_type
 from factorloom.engine.executor.native.result import Values
 from factorloom.engine.executor.native.stage import run_stage
 from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
@@ -30,13 +31,18 @@ class NativeExecutor:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
         prepare(plan, observer)
-        values = Values(plan, bars.rows, observer)
-        for stage in plan.stages[:-1]:
-            run_stage(stage, bars, tiles_of(stage, bars), values, observer)
-        last = plan.stages[-1]
-        for tiles in blocks_of(tiles_of(last, bars)) if plan.streamed else [tiles_of(last, bars)]:
-            run_stage(last, bars, tiles, values, observer)
-            yield values.block()
+        values = Values(plan, bars, observer)
+        for stage in plan.stages:
+            is_last = stage is plan.stages[-1]
+            whole = tiles_of(stage, bars)
+            for tiles in blocks_of(whole) if stage.writes or (is_last and plan.streamed) else [whole]:
+                run_stage(stage, bars, tiles, values, observer)
+                if is_last:
+                    yield values.block()
+
+    def rank_bytes(self, bars: Bars) -> int:
+        """See `Executor.rank_bytes`."""
+        return np.dtype(rank_type(bars)).itemsize
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`.
@@ -52,7 +58,7 @@ class NativeExecutor:
         tile = min(bars.rows, max(map(tile_rows, plan.stages)))
         return {
             "results": len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8),
-            "between stages": plan.most_waiting * bars.rows * 8,
+            "between stages": plan.waiting_bytes * bars.rows,
             "columns": (filled + 2 * plan.turns) * bars.rows * 8,
             "scratch": widest * tile * 8 * processors(),
         }

@@ -26,7 +26,7 @@ thread waits long for the last.
 def run_stage(stage: Stage, bars: Bars, tiles: Tiles, values: Values, observer: Observer) -> None:
     """Run a stage on these tiles, and leave what it keeps and emits in `values`."""
     values.prepare(stage, tiles)
-    program = Program(stage, bars, tiles, values.kept, values.columns)
+    program = Program(stage, bars, tiles, values)
     threads = max(1, min(processors(), len(tiles)))
     chunks = np.unique(np.linspace(0, len(tiles), 1 + CHUNKS * threads, dtype=int)).tolist()
     spare: SimpleQueue[Scratch] = SimpleQueue()
@@ -43,4 +43,5 @@ def run_stage(stage: Stage, bars: Bars, tiles: Tiles, values: Values, observer: 
 
     with observer.task(stage.orientation.value, len(chunks) - 1):
         for_each(run_chunk, itertools.pairwise(chunks), observer)
+    values.finish(stage)
     observer.ran(len(tiles) * len(stage.steps))

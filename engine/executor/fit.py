@@ -1,0 +1,71 @@
+"""A plan that takes no more memory than it may."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TypeAlias
+
+from factorloom.engine.bars.bars import Bars
+from factorloom.engine.executor.protocol import Executor
+from factorloom.engine.plan.passes import make_plan
+from factorloom.engine.plan.plan import Plan, Room
+from factorloom.expressions.errors import ArgumentError, MemoryLimitError
+
+__all__ = ["Size", "fit"]
+
+Size: TypeAlias = int | str
+"""A number of bytes, or text such as `"6 GB"` or `"512 MiB"`."""
+
+UNITS = {
+    "": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+
+LEAST = 512 * 2**20
+"""So many bytes may always wait between stages, unless the caller gives a limit; else half the size of the results."""
+
+
+def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan:
+    """The plan, split into as many batches as it takes to need no more than `memory` bytes beyond the panel.
+
+    Raises
+    ------
+    MemoryLimitError
+        Where no split needs so little; it says what is needed.
+    """
+    limit = None if memory is None else bytes_of(memory)
+    plan = replace(plan, room=Room(rank_bytes=executor.rank_bytes(bars)))
+    taken = executor.memory(plan, bars)
+    if limit is None:
+        allowed = max(plan.output_bytes / 2, LEAST / max(bars.rows, 1))
+    else:
+        allowed = (limit - sum(taken.values()) + taken["between stages"]) / max(bars.rows, 1)
+    if plan.waiting_bytes > allowed:
+        room = replace(plan.room, limit=allowed)
+        plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)
+        taken = executor.memory(plan, bars)
+    if limit is not None and sum(taken.values()) > limit:
+        raise MemoryLimitError(
+            f"the computation needs {sum(taken.values()) / 2**20:,.0f} MiB beyond the panel, and may take "
+            f"{limit / 2**20:,.0f} MiB",
+            hint="allow more memory, take fewer factors, dates or symbols at a time, or write to files: panel.write",
+        )
+    return plan
+
+
+def bytes_of(size: Size) -> int:
+    """A number of bytes from a number or text."""
+    if isinstance(size, int) and not isinstance(size, bool) and size > 0:
+        return size
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", size.lower()) if isinstance(size, str) else None
+    if found is None or found[2] not in UNITS:
+        raise ArgumentError(f"memory must be a positive number of bytes or text such as '6 GB', got {size!r}")
+    return int(float(found[1]) * UNITS[found[2]])
