@@ -30,7 +30,7 @@ UNITS = {
 }
 
 LEAST = 512 * 2**20
-"""So many bytes may always wait between stages, unless the caller gives a limit; else half the size of the results."""
+"""So many bytes may always wait between stages, unless the caller gives a limit."""
 
 
 def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan:
@@ -44,10 +44,12 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
     limit = None if memory is None else bytes_of(memory)
     plan = replace(plan, room=Room(rank_bytes=executor.rank_bytes(bars)))
     taken = executor.memory(plan, bars)
+    rows, others = max(bars.rows, 1), sum(taken.values()) - taken["between stages"]
     if limit is None:
-        allowed = max(plan.output_bytes / 2, LEAST / max(bars.rows, 1))
+        whole = 0.5 if plan.streamed else 1.5
+        allowed = max(whole * plan.output_bytes - others / rows, LEAST / rows)
     else:
-        allowed = (limit - sum(taken.values()) + taken["between stages"]) / max(bars.rows, 1)
+        allowed = (limit - others) / rows
     if plan.waiting_bytes > allowed:
         room = replace(plan.room, limit=allowed)
         plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)

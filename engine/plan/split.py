@@ -4,13 +4,14 @@
 other then waits for all factors at once. A batch goes through all stages before the next one starts. What two batches
 share is computed once and kept, but for cell-wise functions of columns: they are computed anew.
 
-There are as few batches as the room allows. A streamed plan ends in one stage of all factors. Its first stages are
+A batch has as many factors as there is room for. A streamed plan ends in one stage of all factors. Its first stages are
 split such that as little as possible waits for the last one; where that is still too much, outputs are computed early,
 and wait in a file.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -22,9 +23,6 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
 __all__ = ["split"]
-
-BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-"""The numbers of batches that are tried."""
 
 
 def split(plan: Plan) -> Plan:
@@ -65,21 +63,17 @@ class _Splitter:
             self._bits[node] = below | (0 if node in self._cheap else 1 << number)
 
     def candidates(self) -> Iterator[Plan]:
-        """Plans of more and more batches; then, of a streamed plan, those whose outputs wait in a file."""
+        """The plan in batches; of a streamed plan also in batches whose outputs wait in a file."""
         if not self._plan.streamed:
-            targets = self._ordered(self._plan.outputs.values())
-            for count in BATCHES[1:]:
-                yield self._in_batches(targets, count)
+            yield self._filled(self._plan, self._ordered(self._plan.outputs.values()))
             return
         last = last_nodes(self._plan)
         targets = self._ordered(_read_by(last, self._plan))
-        for count in BATCHES:
-            yield self._in_batches(targets, count, last, leaves_early=False)
+        yield self._filled(self._plan, targets, last, leaves_early=False)
         direct = self._from_columns()
         targets = self._ordered(node for node in self._plan.outputs.values() if node not in direct)
-        last = tuple(node for node in last if node in direct)
-        for count in BATCHES:
-            yield replace(self._in_batches(targets, count, last), on_disk=frozenset(targets))
+        on_disk = replace(self._plan, on_disk=frozenset(targets))
+        yield self._filled(on_disk, targets, tuple(node for node in last if node in direct))
 
     def _from_columns(self) -> set[Factor]:
         """What needs no whole dates."""
@@ -102,38 +96,52 @@ class _Splitter:
             known |= bits[chosen]
         return order
 
-    def _in_batches(
-        self, targets: Sequence[Factor], count: int, last: tuple[Factor, ...] = (), *, leaves_early: bool = True
+    def _filled(
+        self, plan: Plan, targets: Sequence[Factor], last: tuple[Factor, ...] = (), *, leaves_early: bool = True
     ) -> Plan:
-        """The plan in so many batches of about equal work; `last` is computed in the last stage of a streamed plan.
+        """The plan in batches of as many targets as there is room for, at least one in each.
 
-        The targets leave before that stage, or wait for it.
+        A streamed plan computes `last` in its last stage; the targets leave before it, or wait for it.
         """
-        work, known = [], 0
-        for node in targets:
-            work.append((self._bits[node] & ~known).bit_count())
-            known |= self._bits[node]
-        batches: list[list[Factor]] = [[] for _ in range(count)]
-        before = 0
-        for node, size in zip(targets, work, strict=True):
-            batches[before * count // max(1, sum(work)) if before < sum(work) else count - 1].append(node)
-            before += size
+        ends: list[int] = []
+        start, most = 0, len(targets)
+        while start < len(targets):
+            least = start + 1
+            while least < most:
+                half = (least + most + 1) // 2
+                stages, count = self._batches(targets, [*ends, half], last, leaves_early)
+                parts = list(_parts(flows_of(replace(plan, stages=stages))[0]))
+                fits = plan.bytes_between(parts[:count]) <= plan.room.limit
+                least, most = (half, most) if fits else (least, half - 1)
+            ends.append(least)
+            start, most = least, min(len(targets), 3 * least - 2 * start)
+        return replace(plan, stages=self._batches(targets, ends, last, leaves_early)[0])
+
+    def _batches(
+        self, targets: Sequence[Factor], ends: Sequence[int], last: tuple[Factor, ...], leaves_early: bool
+    ) -> tuple[tuple[Stage, ...], int]:
+        """The stages of all batches, the last of which has the remaining targets, and how many come before that one."""
         done: set[Factor] = set()
         stages: list[Stage] = []
-        for batch in batches:
-            needed = self._needed(batch, done)
-            for number, stage in enumerate(self._plan.stages):
-                nodes = tuple(node for node in self._plan.nodes if node in needed and self._level[node] == number)
-                if nodes:
-                    stages.append(Stage(stage.orientation, nodes))
+        count = 0
+        for start, end in itertools.pairwise((0, *ends, len(targets))):
+            count = len(stages)
+            needed = self._needed(targets[start:end], done)
+            by_level: dict[int, list[Factor]] = {}
+            for node in self._plan.nodes:
+                if node in needed:
+                    by_level.setdefault(self._level[node], []).append(node)
+            orientations = [stage.orientation for stage in self._plan.stages]
+            stages += [Stage(orientations[level], tuple(by_level[level])) for level in sorted(by_level)]
             done |= needed
+        if not stages or stages[0].orientation is Orientation.DATE:
+            stages.insert(0, Stage(Orientation.SYMBOL, ()))
+            count += 1
         if leaves_early and stages[-1].orientation is Orientation.DATE:
             stages.append(Stage(Orientation.SYMBOL, ()))
         if self._plan.streamed:
             stages.append(Stage(Orientation.SYMBOL, last))
-        if stages[0].orientation is Orientation.DATE:
-            stages.insert(0, Stage(Orientation.SYMBOL, ()))
-        return replace(self._plan, stages=tuple(stages))
+        return tuple(stages), count
 
     def _needed(self, targets: Iterable[Factor], done: set[Factor]) -> set[Factor]:
         """What these targets need and is not kept from before."""

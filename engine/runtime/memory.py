@@ -22,8 +22,7 @@ __all__ = ["IDLE_SHARE", "borrow", "idle"]
 SMALL = 4 * 2**20
 """Below this many bytes the allocator of NumPy does as well."""
 
-PAGE = 64 * 2**10
-"""Sizes are rounded up to this, so that memory fits results of nearly the same size."""
+PAGE = 2 * 2**20
 
 IDLE_SHARE = 0.75
 """The share of the machine's memory that may be kept idle; the longest idle is freed first."""
@@ -54,6 +53,7 @@ def _fresh(size: int) -> mmap.mmap:
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
+        memory.madvise(mmap.MADV_NOHUGEPAGE, size - PAGE)  # its end may stay unused
     return memory
 
 
