@@ -94,7 +94,7 @@ class _Splitter:
             del rest[chosen]
             order.append(chosen)
             known |= bits[chosen]
-        return order
+        return order[::-1]
 
     def _filled(
         self, plan: Plan, targets: Sequence[Factor], last: tuple[Factor, ...] = (), *, leaves_early: bool = True

@@ -50,6 +50,11 @@ def idle() -> int:
 
 
 def _fresh(size: int) -> mmap.mmap:
+    """New memory, in place of as much idle memory of other sizes, the longest idle first."""
+    with _lock:
+        freed = 0
+        while _idle and freed < size:
+            freed += len(_idle.popleft())
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
