@@ -5,6 +5,7 @@ Columns and outputs are used in place. Values that a stage date by date loads or
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -31,14 +32,14 @@ class NativeExecutor:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
         prepare(plan, observer)
-        values = Values(plan, bars, observer)
-        for stage in plan.stages:
-            is_last = stage is plan.stages[-1]
-            whole = tiles_of(stage, bars)
-            for tiles in blocks_of(whole) if stage.writes or (is_last and plan.streamed) else [whole]:
-                run_stage(stage, bars, tiles, values, observer)
-                if is_last:
-                    yield values.block()
+        with contextlib.closing(Values(plan, bars, observer)) as values:
+            for stage in plan.stages:
+                is_last = stage is plan.stages[-1]
+                whole = tiles_of(stage, bars)
+                for tiles in blocks_of(whole) if stage.writes or (is_last and plan.streamed) else [whole]:
+                    run_stage(stage, bars, tiles, values, observer)
+                    if is_last:
+                        yield values.block()
 
     def rank_bytes(self, bars: Bars) -> int:
         """See `Executor.rank_bytes`."""

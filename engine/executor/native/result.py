@@ -112,6 +112,11 @@ class Values:
         for node in stage.writes:
             self._outputs_file.write(node, *self.waiting[node])
 
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
     def block(self) -> Block:
         """The outputs under their names, once all stages have run."""
         named = self._plan.outputs.items()
