@@ -74,9 +74,7 @@ def test_ranks_that_wait_are_the_same_to_the_last_bit(closes: list[float | None]
         pl.DataFrame(bars, {"symbol": pl.String, "date": pl.Date, "close": pl.Float64}, orient="row")
     )
     rank = fl.cs_rank(fl.close)
-    values = panel.compute(
-        direct=rank, waiting=fl.ts_mean(rank, 1), twice=fl.cs_demean(fl.ts_delay(rank, 0) + 0 * rank)
-    )
+    values = panel.compute(direct=rank, waiting=fl.ts_mean(rank, 1), twice=fl.cs_demean(fl.ts_mean(rank, 1) + 0 * rank))
     assert values["waiting"].equals(values["direct"])
     present = [close for close in closes if close is not None]
     if present:
