@@ -309,8 +309,7 @@ class Plan:
         missing, most = 0 if self.streamed else self.output_bytes, 0
         for waiting, emits in stages:
             missing -= 0 if self.streamed else len(emits) * (4 if self.dtype == "float32" else 8)
-            size = sum(self.room.bytes_of(node) for node in waiting if node not in self.on_disk)
-            most = max(most, size - missing)
+            most = max(most, sum(map(self.room.bytes_of, waiting)) - missing)
         return most
 
 

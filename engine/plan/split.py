@@ -84,7 +84,11 @@ class _Splitter:
         return direct
 
     def _ordered(self, targets: Iterable[Factor]) -> list[Factor]:
-        """Targets in an order in which each adds as little as possible to those before it."""
+        """Targets in an order that keeps together what is shared, those that add most to all others first.
+
+        Found from its end: what comes last adds as little as possible, and so on. Much waits for what is deep, so that
+        comes while few results take memory.
+        """
         rest = dict.fromkeys(node for node in targets if node in self._level)
         order: list[Factor] = []
         known = 0
