@@ -9,9 +9,9 @@
    `passes.py` lists, one file each: `simplify` rewrites what has a cheaper form, `share` lists every distinct node
    once, inputs first, `cut` puts each node into a stage with a single orientation, symbol by symbol or date by date,
    `split` makes batches of factors where too many values would wait between stages (`flow.py` says which do, and
-   `separate.py` where the last stage of a streamed plan begins), `schedule` orders the steps of a stage with the statistics that they share, and `place` writes down the
-   instructions of each stage: load, run, keep, emit. `reach.py` finds the bars that selected values need;
-   `explain.py` prints a plan.
+   `separate.py` where the last stage of a streamed plan begins), `schedule` orders the steps of a stage with the
+   statistics that they share, and `place` writes down the instructions of each stage: load, run, keep, emit.
+   `reach.py` finds the bars that selected values need; `explain.py` prints a plan.
 3. `executor/`: whatever offers `run(plan, bars, observer)` (`protocol.py`), found by name (`choose.py`); `fit.py`
    plans anew where a computation would take too much memory.
    `native/` is the default: `machine.py` takes stage after stage, `tile.py` cuts rows into tiles (the history of some

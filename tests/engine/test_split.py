@@ -52,7 +52,7 @@ def test_batches_of_polars_stages_change_no_value() -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-@pytest.mark.parametrize("columns", [60, 40, 25])
+@pytest.mark.parametrize("columns", [60, 40, 30])
 def test_what_waits_stays_within_the_room(columns: int, streamed: bool) -> None:
     whole, split = plan_within(ALPHAS, math.inf, streamed), plan_within(ALPHAS, columns, streamed)
     assert whole.waiting_bytes > 8 * columns >= split.waiting_bytes
@@ -69,7 +69,7 @@ def test_a_plan_with_room_is_left_alone() -> None:
 @given(st.lists(st.sampled_from([1.0, 2.0, 2.0, 5.0, None]), min_size=1, max_size=40))
 def test_ranks_that_wait_are_the_same_to_the_last_bit(closes: list[float | None]) -> None:
     dates = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 2), eager=True)
-    bars = [(f"S{k}", day, close) for k, close in enumerate(closes) for day in dates]
+    bars = [(f"S{k:02}", day, close) for k, close in enumerate(closes) for day in dates]
     panel = Panel.from_frame(
         pl.DataFrame(bars, {"symbol": pl.String, "date": pl.Date, "close": pl.Float64}, orient="row")
     )
