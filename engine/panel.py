@@ -133,8 +133,8 @@ class Panel(Bars):
             Of the values returned; the computation is in Float64 either way.
         memory
             The most bytes that it may take beyond the panel, results included, such as `"6 GB"`; what does not fit is
-            computed in more batches. By default values that wait between stages may take half the size of the
-            results, at least 512 MiB.
+            computed in more batches. By default what it takes besides the results may be 45% of their size, at least
+            512 MiB for values that wait between stages.
         observer
             Counts kernels and memory, and can cancel the computation. The default draws a progress bar on a terminal.
 

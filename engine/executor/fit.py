@@ -29,8 +29,11 @@ UNITS = {
     "tib": 2**40,
 }
 
+SHARE = 0.45
+"""What a computation may take beyond panel and results, as a share of the results, unless the caller gives a limit."""
+
 LEAST = 512 * 2**20
-"""So many bytes may always wait between stages, unless the caller gives a limit."""
+"""So many bytes may wait between stages in any case."""
 
 
 def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan:
@@ -46,7 +49,7 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
     taken = executor.memory(plan, bars)
     rows, others = max(bars.rows, 1), sum(taken.values()) - taken["between stages"]
     if limit is None:
-        whole = 0.5 if plan.streamed else 1.5
+        whole = SHARE if plan.streamed else 1 + SHARE
         allowed = max(whole * plan.output_bytes - others / rows, LEAST / rows)
     else:
         allowed = (limit - others) / rows

@@ -48,12 +48,13 @@ class NativeExecutor:
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`.
 
-        Outputs with a validity bit for each value; values that wait between stages; columns with missing values and the
-        date-major order of rows, which the panel keeps for later runs; and the scratch memory of the threads. Of a
-        streamed plan up to two and a half blocks exist at once, in the last stage: one being made, one in use, one on
-        its way to a file.
+        Outputs with a validity bit for each value; values that wait between stages; columns with missing values, the
+        date-major order of rows and that of groups, which the panel keeps for later runs; and the scratch memory of the
+        threads. Of a streamed plan up to two and a half blocks exist at once, in the last stage: one being made, one in
+        use, one on its way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
+        keys = {key for stage in plan.stages for key in stage.keys}
         filled = sum(bars.frame[column].null_count() > 0 for column in columns)
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
         widest = max(stage.width() for stage in plan.stages)
@@ -66,6 +67,6 @@ class NativeExecutor:
         return {
             "results": results,
             "between stages": between,
-            "columns": (filled + 2 * plan.turns) * bars.rows * 8,
+            "columns": (filled + 2 * plan.turns + len(keys)) * bars.rows * 8,
             "scratch": widest * tile * 8 * processors(),
         }
