@@ -9,7 +9,7 @@
    `passes.py` lists, one file each: `simplify` rewrites what has a cheaper form, `share` lists every distinct node
    once, inputs first, `cut` puts each node into a stage with a single orientation, symbol by symbol or date by date,
    `split` makes batches of factors where too many values would wait between stages (`flow.py` says which do, and
-   `separate.py` where the last stage of a streamed plan begins), `schedule` orders the steps of a stage with the
+   `last_stage.py` where the last stage of a streamed plan begins), `schedule` orders the steps of a stage with the
    statistics that they share, and `place` writes down the instructions of each stage: load, run, keep, emit.
    `reach.py` finds the bars that selected values need; `explain.py` prints a plan.
 3. `executor/`: whatever offers `run(plan, bars, observer)` (`protocol.py`), found by name (`choose.py`); `fit.py`
@@ -18,7 +18,7 @@
    symbols, or all symbols on some dates), `stage.py` hands tiles to threads, `program.py` turns the instructions of a
    stage into calls on arrays, `kernel.py` makes drivers of the operators' loops, `call.py` calls drivers one after
    another in compiled code, `transfer.py` and `rank.py` have the drivers that move values, and `result.py` the arrays
-   that are written, `file.py` those that wait on disk.
+   that are written, `spill.py` those that wait on disk.
    `polars.py` runs the same stages as Polars expressions: the portable form and the second opinion. `file.py` writes
    blocks of outputs to Parquet.
 4. `panel.py` is what users hold: bars on which factors are computed, written and explained.

@@ -12,7 +12,7 @@ from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan, Room
 from factorloom.expressions.errors import ArgumentError, MemoryLimitError
 
-__all__ = ["Size", "fit"]
+__all__ = ["Size", "bytes_of", "fit"]
 
 Size: TypeAlias = int | str
 """A number of bytes, or text such as `"6 GB"` or `"512 MiB"`."""
@@ -58,10 +58,11 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
         plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)
         taken = executor.memory(plan, bars)
     if limit is not None and sum(taken.values()) > limit:
+        needed = sum(taken.values())
         raise MemoryLimitError(
-            f"the computation needs {sum(taken.values()) / 2**20:,.0f} MiB beyond the panel, and may take "
-            f"{limit / 2**20:,.0f} MiB",
-            hint="allow more memory, take fewer factors, dates or symbols at a time, or write to files: panel.write",
+            f"the computation needs {_shown(needed)} beyond the panel, and may take {_shown(limit)}",
+            hint="allow more memory, or take fewer factors, dates or symbols at a time"
+            + ("" if plan.streamed else ", or write to files: panel.write"),
         )
     return plan
 
@@ -74,3 +75,7 @@ def bytes_of(size: Size) -> int:
     if found is None or found[2] not in UNITS:
         raise ArgumentError(f"memory must be a positive number of bytes or text such as '6 GB', got {size!r}")
     return int(float(found[1]) * UNITS[found[2]])
+
+
+def _shown(size: float) -> str:
+    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size:,.0f} bytes"

@@ -56,9 +56,8 @@ class PolarsExecutor:
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`: a stage holds all that it loads and makes until it ends."""
-        item = 4 if plan.dtype == "float32" else 8
         return {
-            "results": len(set(plan.outputs.values())) * bars.rows * (item + 1 / 8),
+            "results": len(set(plan.outputs.values())) * bars.rows * (plan.item_bytes + 1 / 8),
             "between stages": plan.waiting_bytes * bars.rows,
             "columns": max(len(stage.nodes) + len(stage.loads) for stage in plan.stages) * bars.rows * 8,
         }

@@ -15,7 +15,7 @@ from factorloom.engine.plan.plan import Orientation, Plan, Stage
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
-__all__ = ["Flow", "Layouts", "flows_of", "layouts_of"]
+__all__ = ["Flow", "Layouts", "flows_of"]
 
 Layouts = Mapping[Factor, Orientation]
 Nodes = dict[Factor, None]
@@ -51,7 +51,7 @@ def flows_of(plan: Plan) -> tuple[list[Flow], Layouts]:
     reads = [_reads(stage, leaving) for stage, *leaving in zip(stages, emits, writes, strict=True)]
     for node in plan.on_disk:
         del reads[-1][node]
-    layouts = layouts_of(stages, reads)
+    layouts = _layouts(stages, reads)
     moved = [node for node in layouts if node.operator is COL]
     reads[0] |= dict.fromkeys(moved)
     needed: list[set[Factor]] = [set()]
@@ -69,7 +69,7 @@ def flows_of(plan: Plan) -> tuple[list[Flow], Layouts]:
     return flows, layouts
 
 
-def layouts_of(stages: Sequence[Stage], reads: Sequence[Nodes]) -> Layouts:
+def _layouts(stages: Sequence[Stage], reads: Sequence[Nodes]) -> Layouts:
     """The layout of the values that a stage date by date reads or makes; all others are in the order of the panel."""
     by_date: dict[Factor, Orientation] = {}
     for stage, read in zip(stages, reads, strict=True):

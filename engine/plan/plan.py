@@ -292,9 +292,14 @@ class Plan:
         return any(layout is not stage.orientation for stage in self.stages for layout in stage.layouts)
 
     @property
+    def item_bytes(self) -> int:
+        """The bytes of one value of an output."""
+        return 4 if self.dtype == "float32" else 8
+
+    @property
     def output_bytes(self) -> int:
         """The bytes of all outputs on one bar."""
-        return len(set(self.outputs.values())) * (4 if self.dtype == "float32" else 8)
+        return len(set(self.outputs.values())) * self.item_bytes
 
     @property
     def waiting_bytes(self) -> int:
@@ -308,7 +313,7 @@ class Plan:
         """
         missing, most = 0 if self.streamed else self.output_bytes, 0
         for waiting, emits in stages:
-            missing -= 0 if self.streamed else len(emits) * (4 if self.dtype == "float32" else 8)
+            missing -= 0 if self.streamed else len(emits) * self.item_bytes
             most = max(most, sum(map(self.room.bytes_of, waiting)) - missing)
         return most
 

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from factorloom.engine.plan.flow import Flow, flows_of
+from factorloom.engine.plan.last_stage import WHOLE_DATES, last_nodes
 from factorloom.engine.plan.plan import Orientation, Plan, Stage
-from factorloom.engine.plan.separate import WHOLE_DATES, last_nodes
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT

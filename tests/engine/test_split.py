@@ -17,8 +17,8 @@ import factorloom as fl
 from factorloom.bench.workload import Workload, make_bars
 from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.fit import bytes_of
-from factorloom.engine.executor.native.file import OutputFile
 from factorloom.engine.executor.native.rank import rank_type
+from factorloom.engine.executor.native.spill import SpillFile
 from factorloom.engine.panel import Panel
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan, Room
@@ -135,7 +135,7 @@ def test_wrong_sizes(wrong: object) -> None:
 def test_a_full_folder_is_named() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    file = OutputFile([fl.close], 4)
+    file = SpillFile([fl.close], 4)
     file.write(fl.close, np.arange(2.0), 2)
     back = np.empty(2)
     file.read(fl.close, back, 2)

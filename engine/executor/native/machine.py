@@ -59,7 +59,7 @@ class NativeExecutor:
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
         widest = max(stage.width() for stage in plan.stages)
         tile = min(bars.rows, max(map(tile_rows, plan.stages)))
-        results = len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8)
+        results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
         between = float(plan.waiting_bytes * bars.rows)
         if plan.streamed:
             last = sum(map(plan.room.bytes_of, plan.stages[-1].waiting)) * bars.rows

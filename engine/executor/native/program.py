@@ -104,9 +104,9 @@ class Program:
                 case Keep(node, layout):
                     self._keep(node, layout, kept[node])
                 case Write(node):
-                    self._call(transfer.move, (self._read(node, None), self._stretch(values.waiting[node])))
+                    self._call(transfer.move, (self._read(node, None), self._stretch(values.stretches[node])))
                 case Fetch(node):
-                    self._bound[self._slot(node)] = values.waiting[node]
+                    self._bound[self._slot(node)] = values.stretches[node]
                 case Emit(node):
                     self._emit(node, columns[node])
         self._registers = self._registers_of_slots()

@@ -7,6 +7,8 @@ present members. Their quotient is the rank divided by that number, to the last 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,34 +34,20 @@ def rank_type(bars: Bars) -> str:
 @functools.cache
 def pack_ranks(kind: str) -> Driver:
     """Takes ranks date by date, their codes, and the doubled counts of all dates."""
-    return _driver(
-        kind,
-        _pack,
-        'view(env[slots[0]], size, "read"), view(env[slots[1]], size, "{kind}"), view(env[slots[2]], last, "write"), '
-        "offsets, first, last",
-    )
+    return _driver(_pack, [("read", "size"), (kind, "size"), ("write", "last")], "offsets, first, last")
 
 
 @functools.cache
 def load_ranks_by_date(kind: str) -> Driver:
     """Takes codes date by date, the doubled counts of all dates, and where the ranks go."""
-    return _driver(
-        kind,
-        _unpack,
-        'view(env[slots[0]], size, "{kind}"), view(env[slots[1]], last, "write"), view(env[slots[2]], size, "write"), '
-        "offsets, first, last",
-    )
+    return _driver(_unpack, [(kind, "size"), ("write", "last"), ("write", "size")], "offsets, first, last")
 
 
 @functools.cache
 def load_ranks(kind: str) -> Driver:
     """Takes all codes, the place and the date of each row, the doubled counts of all dates, and where the ranks go."""
-    return _driver(
-        kind,
-        _unpack_rows,
-        'view(env[slots[0]], size, "{kind}"), view(env[slots[1]], size, "index"), view(env[slots[2]], size, "index"), '
-        'view(env[slots[3]], size, "write"), view(env[slots[4]], size, "write")',
-    )
+    kinds = (kind, "index", "index", "write", "write")
+    return _driver(_unpack_rows, [(kind, "size") for kind in kinds])
 
 
 SOURCE = """
@@ -69,9 +57,13 @@ def {name}(env, slots, numbers, offsets, first, last):
 """
 
 
-def _driver(kind: str, kernel: Any, arguments: str) -> Driver:
-    name = f"{kernel.__name__.strip('_')}_{kind}_{fingerprint(kernel)}"
-    return Driver.of(name, SOURCE.format(name=name, arguments=arguments.format(kind=kind)), kernel)
+def _driver(kernel: Callable[..., None], arrays: Sequence[tuple[str, str]], runs: str = "") -> Driver:
+    """The driver that calls a kernel with arrays of these kinds and sizes, and with the runs of the tile."""
+    assert isinstance(kernel, FunctionType)
+    kinds = "_".join(kind for kind, _ in arrays)
+    name = f"{kernel.__name__.strip('_')}_{kinds}_{fingerprint(kernel)}"
+    views = [f'view(env[slots[{slot}]], {size}, "{kind}")' for slot, (kind, size) in enumerate(arrays)]
+    return Driver.of(name, SOURCE.format(name=name, arguments=", ".join([*views, runs])), kernel)
 
 
 def _pack(x: Array, codes: Codes, doubled: Array, offsets: Index, first: int, last: int) -> None:

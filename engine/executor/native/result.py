@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
-from factorloom.engine.executor.native.file import OutputFile
 from factorloom.engine.executor.native.rank import rank_type
+from factorloom.engine.executor.native.spill import SpillFile
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.executor.native.transfer import Bits, seal_edges
 from factorloom.engine.executor.protocol import Block
@@ -21,7 +21,7 @@ from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.factor import Factor
 
-__all__ = ["Column", "Kept", "Values", "Waiting"]
+__all__ = ["Column", "Kept", "Stretch", "Values"]
 
 
 class Column:
@@ -63,8 +63,8 @@ class Kept(NamedTuple):
     """Of ranks only: twice the number of present members of each date."""
 
 
-class Waiting(NamedTuple):
-    """An output on some rows on its way to or from a file, the first row first."""
+class Stretch(NamedTuple):
+    """An output on some rows, on its way to or from a file; `start` is the first of them."""
 
     values: Array
     start: int
@@ -79,16 +79,16 @@ class Values:
         What waits between stages.
     columns : dict of Factor to Column
         The outputs.
-    waiting : dict of Factor to Waiting
+    stretches : dict of Factor to Stretch
         What the stage writes to a file or reads back.
     """
 
     def __init__(self, plan: Plan, bars: Bars, observer: Observer) -> None:
         self.kept: dict[Factor, Kept] = {}
         self.columns: dict[Factor, Column] = {}
-        self.waiting: dict[Factor, Waiting] = {}
+        self.stretches: dict[Factor, Stretch] = {}
         self._plan, self._bars, self._observer = plan, bars, observer
-        self._file = OutputFile(plan.on_disk, bars.rows) if plan.on_disk else None
+        self._file = SpillFile(plan.on_disk, bars.rows) if plan.on_disk else None
         self._tiles: dict[Factor, Tiles] = {}
         self._size = 0
 
@@ -100,9 +100,9 @@ class Values:
         self.columns |= {node: Column(tiles.rows, self._plan.dtype, len(tiles)) for node in stage.emits}
         self._tiles |= dict.fromkeys(stage.emits, tiles)
         start, size = tiles.rows.start, tiles.rows.stop - tiles.rows.start
-        self.waiting = {node: Waiting(np.empty(size), start) for node in (*stage.writes, *stage.fetches)}
+        self.stretches = {node: Stretch(np.empty(size), start) for node in (*stage.writes, *stage.fetches)}
         for node in stage.fetches:
-            self._outputs_file.read(node, *self.waiting[node])
+            self._spill.read(node, *self.stretches[node])
         before, self._size = self._size, sum(kept.values.nbytes for kept in self.kept.values())
         self._size += sum(column.values.nbytes for column in self.columns.values())
         self._observer.hold(self._size - before)
@@ -110,7 +110,7 @@ class Values:
     def finish(self, stage: Stage) -> None:
         """Write to the file what the stage has left on these tiles."""
         for node in stage.writes:
-            self._outputs_file.write(node, *self.waiting[node])
+            self._spill.write(node, *self.stretches[node])
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -129,6 +129,6 @@ class Values:
         return Kept(borrow(self._bars.rows, rank_type(self._bars)), np.empty(self._bars.by_date.size - 1))
 
     @property
-    def _outputs_file(self) -> OutputFile:
+    def _spill(self) -> SpillFile:
         assert self._file is not None, "a plan whose outputs do not wait in a file"
         return self._file

@@ -1,4 +1,4 @@
-"""A file in which outputs wait for the last stage, whole columns of float64 one after another."""
+"""A temporary file in which outputs wait for the last stage, whole columns of float64 one after another."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from factorloom.engine.bars.layout import Array
 from factorloom.expressions.errors import MemoryLimitError
 from factorloom.expressions.factor import Factor
 
-__all__ = ["OutputFile"]
+__all__ = ["SpillFile"]
 
 
-class OutputFile:
+class SpillFile:
     """A file without a name, which is gone once it is closed, in the folder that `TMPDIR` names."""
 
     def __init__(self, outputs: Iterable[Factor], rows: int) -> None:
