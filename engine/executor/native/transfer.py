@@ -20,12 +20,14 @@ from factorloom.engine.executor.native.prefetch import prefetch
 from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = [
+    "STRETCH",
     "Bits",
     "bound",
     "clean",
     "collect",
     "cuts_of",
     "load_by_date",
+    "longest_run",
     "move",
     "narrow",
     "seal",
@@ -82,7 +84,7 @@ def _seal(x: Array, start: int, bits: Bits) -> int:
     return missing
 
 
-def _longest(offsets: Index, first: int, last: int) -> int:
+def longest_run(offsets: Index, first: int, last: int) -> int:
     """The rows of the longest run."""
     longest = 0
     for run in range(first, last):
@@ -99,7 +101,7 @@ def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first
         view(env[slots[1]], size, "index"),
         view(env[slots[2]], size, "write"),
     )
-    for back in range(0, _longest(offsets, first, last), STRETCH):
+    for back in range(0, longest_run(offsets, first, last), STRETCH):
         for run in range(first, last):
             stop = offsets[run + 1] - origin - back
             for i in range(max(stop - STRETCH, offsets[run] - origin), stop):
@@ -116,7 +118,7 @@ def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, firs
         view(env[slots[1]], size, "index"),
         view(env[slots[2]], size, "write"),
     )
-    for back in range(0, _longest(offsets, first, last), STRETCH):
+    for back in range(0, longest_run(offsets, first, last), STRETCH):
         for run in range(first, last):
             stop = offsets[run + 1] - origin - back
             for i in range(max(stop - STRETCH, offsets[run] - origin), stop):
