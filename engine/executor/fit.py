@@ -30,7 +30,10 @@ UNITS = {
 }
 
 SHARE = 0.45
-"""What a computation may take beyond panel and results, as a share of the results, unless the caller gives a limit."""
+"""What a computation may take beyond panel and results, as a share of the results, unless the caller gives a limit.
+
+A streamed plan that needs more without a file may take it then.
+"""
 
 LEAST = 512 * 2**20
 """So many bytes may wait between stages in any case."""
@@ -54,7 +57,7 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
     else:
         allowed = (limit - others) / rows
     if plan.waiting_bytes > allowed:
-        room = replace(plan.room, limit=allowed)
+        room = replace(plan.room, limit=allowed, uses_file=limit is not None)
         plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)
         taken = executor.memory(plan, bars)
     if limit is not None and sum(taken.values()) > limit:

@@ -238,10 +238,13 @@ class Room:
         Bytes per bar.
     rank_bytes
         The bytes of a rank, which can be kept as a whole number; of all else 8.
+    uses_file
+        Whether outputs of a streamed plan may wait in a file where there is no room for them. This takes time.
     """
 
     limit: float = math.inf
     rank_bytes: int = 8
+    uses_file: bool = True
 
     def bytes_of(self, node: Factor) -> int:
         """The bytes of a value on one bar while it waits."""

@@ -70,6 +70,8 @@ class _Splitter:
         last = last_nodes(self._plan)
         targets = self._ordered(_read_by(last, self._plan))
         yield self._filled(self._plan, targets, last, leaves_early=False)
+        if not self._plan.room.uses_file:
+            return
         direct = self._from_columns()
         targets = self._ordered(node for node in self._plan.outputs.values() if node not in direct)
         on_disk = replace(self._plan, on_disk=frozenset(targets))

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 import factorloom as fl
 from factorloom.bench.workload import Workload, make_bars
 from factorloom.engine.executor.choose import Engine, choose
-from factorloom.engine.executor.fit import bytes_of
+from factorloom.engine.executor.fit import bytes_of, fit
 from factorloom.engine.executor.native.rank import rank_type
 from factorloom.engine.executor.native.spill import SpillFile
 from factorloom.engine.panel import Panel
@@ -61,6 +61,17 @@ def test_what_waits_stays_within_the_room(columns: int, streamed: bool) -> None:
     assert bool(split.on_disk) == (streamed and columns < 50)
     steps = [sum(len(stage.nodes) for stage in plan.stages) for plan in (whole, split)]
     assert steps[1] < 1.2 * steps[0]
+
+
+def test_results_wait_in_a_file_only_where_a_limit_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("factorloom.engine.executor.fit.LEAST", 0)
+    executor, streamed = choose("numba"), plan_within(ALPHAS, math.inf, True)
+    free = fit(streamed, executor, PANEL, None)
+    assert len(free.stages) > len(streamed.stages)
+    assert not free.on_disk
+    needs = executor.memory(free, PANEL)
+    tight = fit(streamed, executor, PANEL, int(sum(needs.values()) - needs["between stages"] / 3))
+    assert tight.on_disk
 
 
 def test_a_plan_with_room_is_left_alone() -> None:
