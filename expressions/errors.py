@@ -19,6 +19,7 @@ __all__ = [
     "IndicatorError",
     "LookaheadError",
     "ModelError",
+    "OutOfMemoryError",
     "ParameterError",
     "ParseError",
     "StoreError",
@@ -109,6 +110,10 @@ class CancelledError(FactorloomError, RuntimeError):
 
 class ForkedError(FactorloomError, RuntimeError):
     """A computation in a process that was forked from one that had computed before."""
+
+
+class OutOfMemoryError(FactorloomError, MemoryError):
+    """A computation for which the system has no memory, or the process may not use as much."""
 
 
 class IndicatorError(FactorloomError, ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.executor.native.kernel import prepare
@@ -15,7 +16,7 @@ from factorloom.engine.executor.native.result import Values
 from factorloom.engine.executor.native.stage import run_stage
 from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
 from factorloom.engine.executor.protocol import Block
-from factorloom.engine.plan.plan import Plan
+from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.operator import COL
@@ -46,13 +47,24 @@ class NativeExecutor:
         streamed plan up to two and a half blocks exist at once: one being made, one in use, one on its way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
-        filled = sum(bars.frame[column].null_count() > 0 for column in columns)
+        filled = sum(_bytes(bars, column) for column in columns if bars.frame[column].null_count())
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
-        widest = max(stage.width() for stage in plan.stages)
+        widest = max(stage.width() + _widened(stage, bars) for stage in plan.stages)
         tile = min(bars.rows, max(map(tile_rows, plan.stages)))
         return {
             "results": len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8),
             "between stages": plan.most_waiting * bars.rows * 8,
-            "columns": (filled + 2 * plan.turns) * bars.rows * 8,
+            "columns": (filled + 2 * 8 * plan.turns) * bars.rows,
             "scratch": widest * tile * 8 * processors(),
         }
+
+
+def _bytes(bars: Bars, column: str) -> int:
+    """Of one value of a column."""
+    return 4 if bars.frame.schema[column] == pl.Float32 else 8
+
+
+def _widened(stage: Stage, bars: Bars) -> int:
+    """How many columns a tile holds as Float64 because the panel holds them as Float32."""
+    columns = (str(load.node.parameters[0]) for load in stage.loads if load.node.operator is COL)
+    return sum(_bytes(bars, column) == 4 for column in columns)

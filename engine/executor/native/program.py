@@ -124,13 +124,19 @@ class Program:
                 self._bound[self._slot(item.node)] = kept[item.node], 0
 
     def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Array]) -> None:
-        """Bind a node to a column or a kept value; one in date-major order is first brought into panel order."""
+        """Bind a node to a column or a kept value; what is Float32, or in date-major order, goes through a register."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
         array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
-        if layout is self._stage.orientation:
-            self._bound[self._slot(node)] = array, 0
+        is_narrow = array.dtype == np.float32
+        if layout is not self._stage.orientation:
+            load = transfer.load_narrow_by_date if is_narrow else transfer.load_by_date
+            self._call(load, (self._whole(array), self._places(), self._slot(node)))
+        elif is_narrow:
+            source = self._slot(f"array {id(array)}")
+            self._bound[source] = array, 0
+            self._call(transfer.widen, (source, self._slot(node)))
         else:
-            self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
+            self._bound[self._slot(node)] = array, 0
 
     def _run(self, run: Run) -> None:
         """Run an operator or a statistic."""

@@ -12,6 +12,7 @@ from factorloom.engine.executor.native.program import Program, Scratch
 from factorloom.engine.executor.native.result import Values
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Stage
+from factorloom.engine.runtime.memory import allocate
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each, processors
 
@@ -31,7 +32,7 @@ def run_stage(stage: Stage, bars: Bars, tiles: Tiles, values: Values, observer: 
     chunks = np.unique(np.linspace(0, len(tiles), 1 + CHUNKS * threads, dtype=int)).tolist()
     spare: SimpleQueue[Scratch] = SimpleQueue()
     for _ in range(threads):
-        spare.put(program.scratch())
+        spare.put(allocate(program.scratch, 8 * program.width * tiles.size))
 
     def run_chunk(chunk: tuple[int, int]) -> None:
         scratch = spare.get()

@@ -19,12 +19,14 @@ __all__ = [
     "collect",
     "cuts_of",
     "load_by_date",
+    "load_narrow_by_date",
     "move",
     "narrow",
     "seal",
     "seal_edges",
     "spread",
     "store_by_date",
+    "widen",
 ]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
@@ -86,6 +88,19 @@ def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first
 
 
 @Driver
+def load_narrow_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = source[places[i]]` with a `source` of Float32; takes source, places, out."""
+    size = offsets[last] - offsets[first]
+    source, places, out = (
+        view(env[slots[0]], size, "float32"),
+        view(env[slots[1]], size, "index"),
+        view(env[slots[2]], size, "write"),
+    )
+    for i in range(size):
+        out[i] = np.float64(source[np.uint64(places[i])])
+
+
+@Driver
 def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`target[places[i]] = x[i]`; takes x, places, target."""
     size = offsets[last] - offsets[first]
@@ -140,6 +155,14 @@ def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
     x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
     for i in range(x.size):
         out[i] = np.float32(x[i])
+
+
+@Driver
+def widen(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]` with an `x` of Float32; takes x, out."""
+    x, out = view(env[slots[0]], env[ROWS], "float32"), view(env[slots[1]], env[ROWS], "write")
+    for i in range(x.size):
+        out[i] = np.float64(x[i])
 
 
 @Driver
