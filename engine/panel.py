@@ -31,6 +31,9 @@ Dtype: TypeAlias = Literal["float64", "float32"]
 Factors: TypeAlias = Factor | Mapping[str, Factor] | None
 Path: TypeAlias = str | os.PathLike[str]
 
+TEXT_BYTES = 16
+"""Of a symbol as text, in results."""
+
 
 class Panel(Bars):
     """Bars of many symbols on which factors are computed.
@@ -260,7 +263,9 @@ class Panel(Bars):
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)
-        return explain(plan, self.rows, choose(engine).memory(plan, self))
+        memory = dict(choose(engine).memory(plan, self))
+        memory["results"] += 0 if blocks else TEXT_BYTES * self.rows
+        return explain(plan, self.rows, memory)
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""

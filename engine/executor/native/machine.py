@@ -13,8 +13,8 @@ import polars as pl
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.executor.native.kernel import prepare
 from factorloom.engine.executor.native.result import Values
-from factorloom.engine.executor.native.stage import run_stage
-from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
+from factorloom.engine.executor.native.stage import parts_of, run_stage
+from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tiles_of
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
@@ -49,19 +49,25 @@ class NativeExecutor:
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         filled = sum(_bytes(bars, column) for column in columns if bars.frame[column].null_count())
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
-        widest = max(stage.width() + _widened(stage, bars) for stage in plan.stages)
-        tile = min(bars.rows, max(map(tile_rows, plan.stages)))
         return {
             "results": len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8),
             "between stages": plan.most_waiting * bars.rows * 8,
             "columns": (filled + 2 * 8 * plan.turns) * bars.rows,
-            "scratch": widest * tile * 8 * processors(),
+            "scratch": max(_scratch(stage, bars) for stage in plan.stages),
         }
 
 
 def _bytes(bars: Bars, column: str) -> int:
     """Of one value of a column."""
     return 4 if bars.frame.schema[column] == pl.Float32 else 8
+
+
+def _scratch(stage: Stage, bars: Bars) -> int:
+    """Bytes of registers, each as long as the largest tile, of all threads."""
+    tiles = tiles_of(stage, bars)
+    widths = [part.width() + _widened(part, bars) for part in parts_of(stage, tiles)]
+    threads = min(processors(), len(tiles)) if len(widths) == 1 else 1
+    return 8 * tiles.size * sum(widths) * threads
 
 
 def _widened(stage: Stage, bars: Bars) -> int:

@@ -1,0 +1,60 @@
+"""A stage as several, each with some of its outputs, so that a single long tile keeps more than one thread busy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from factorloom.engine.plan.plan import Emit, Instruction, Keep, Load, Run, Stage, Step
+from factorloom.expressions.factor import Factor
+
+__all__ = ["split"]
+
+Needs: TypeAlias = Mapping[Factor, frozenset[Step]]
+"""All steps that a value needs, its own included."""
+
+
+def split(stage: Stage, count: int) -> list[Stage]:
+    """Up to so many stages which together do what the stage does; what several of them need, each computes for itself.
+
+    The outputs that need the most steps are dealt out first, each to the part that then has the fewest.
+    """
+    needs = _needs(stage)
+    outputs = dict.fromkeys((*stage.emits, *(keep.node for keep in stage.keeps)))
+    parts: list[tuple[set[Factor], set[Step]]] = [(set(), set()) for _ in range(min(count, len(outputs)))]
+    for node in sorted(outputs, key=lambda node: -len(needs[node])):
+        chosen, steps = min(parts, key=lambda part: (len(part[1] | needs[node]), len(part[0])))
+        chosen.add(node)
+        steps |= needs[node]
+    return [_part(stage, chosen, steps) for chosen, steps in parts if chosen]
+
+
+def _needs(stage: Stage) -> Needs:
+    found: dict[Step, frozenset[Step]] = {}
+    for run in stage.steps:
+        inputs: tuple[Step, ...] = (*run.step.operands, *run.statistics)
+        found[run.step] = frozenset((run.step,)).union(*(found[step] for step in inputs if step in found))
+    outputs = (*stage.emits, *(keep.node for keep in stage.keeps))
+    return {node: found.get(node, frozenset()) for node in outputs}
+
+
+def _part(stage: Stage, outputs: set[Factor], steps: set[Step]) -> Stage:
+    """The part of a stage that gives some of its outputs."""
+    read = outputs.union(*(step.operands for step in steps))
+
+    def is_needed(item: Instruction) -> bool:
+        match item:
+            case Load(node):
+                return node in read
+            case Run(step):
+                return step in steps
+            case Keep(node) | Emit(node):
+                return node in outputs
+
+    return replace(
+        stage,
+        nodes=tuple(node for node in stage.nodes if node in steps),
+        steps=tuple(run for run in stage.steps if run.step in steps),
+        instructions=tuple(filter(is_needed, stage.instructions)),
+    )

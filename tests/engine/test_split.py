@@ -1,0 +1,73 @@
+"""Long tiles: threads share the outputs of a stage, or cut it where no operator looks along time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+import factorloom as fl
+from factorloom.engine.executor.native import stage as stages
+from factorloom.engine.executor.native import tile
+from factorloom.engine.executor.native.split import split
+from factorloom.engine.plan.plan import Emit, Keep, Run
+from tests.strategies import factors, panels
+
+many = st.lists(factors(), min_size=1, max_size=5)
+
+
+@settings(max_examples=60)
+@given(panel=panels(), wanted=many, threads=st.integers(2, 4), tile_rows=st.sampled_from([3, 16_384]))
+def test_outputs_that_threads_share_are_the_same(
+    panel: fl.Panel, wanted: list[fl.Factor], threads: int, tile_rows: int
+) -> None:
+    named = {str(number): factor for number, factor in enumerate(wanted)}
+    whole = panel.compute(named)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "LONG_ROWS", 0)
+        patch.setattr(tile, "TILE_ROWS", tile_rows)
+        fl.configure(threads=threads)
+        try:
+            shared = panel.compute(named)
+            narrow = panel.compute(named, dtype="float32")
+        finally:
+            fl.configure()
+    assert_frame_equal(shared, whole, check_exact=True)
+    assert_frame_equal(narrow, panel.compute(named, dtype="float32"), check_exact=True)
+
+
+@given(panel=panels(), wanted=many, count=st.integers(1, 4))
+def test_parts_make_every_output_once(panel: fl.Panel, wanted: list[fl.Factor], count: int) -> None:
+    for stage in panel.plan({str(number): factor for number, factor in enumerate(wanted)}).stages:
+        parts = split(stage, count)
+        assert 1 <= len(parts) <= count
+        for kind in (Emit, Keep):
+            made = [item for part in parts for item in part.instructions if isinstance(item, kind)]
+            assert sorted(made, key=str) == sorted((x for x in stage.instructions if isinstance(x, kind)), key=str)
+        assert {run.step for part in parts for run in part.steps} == {run.step for run in stage.steps}
+        for part in parts:
+            assert [x for x in part.instructions if isinstance(x, Run)] == list(part.steps)
+
+
+def test_independent_outputs_are_dealt_out_evenly() -> None:
+    factors = {str(n): fl.ts_mean(fl.close, n) for n in range(2, 10)}
+    (stage,) = fl.example().plan(factors).stages
+    sizes = [len(part.emits) for part in split(stage, 2)]
+    assert sum(sizes) == 8
+    assert max(sizes) <= 5
+
+
+@pytest.mark.parametrize("cell_wise", [True, False])
+def test_only_what_looks_along_time_needs_whole_symbols(cell_wise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile, "TILE_ROWS", 2)
+    monkeypatch.setattr(tile, "BLOCK_ROWS", 2)
+    panel = fl.example()
+    factor = fl.close / fl.open_ if cell_wise else fl.ts_mean(fl.close, 2)
+    (stage,) = panel.plan(x=factor).stages
+    bounds = tile.tiles_of(stage, panel).bounds.tolist()
+    assert bounds == ([0, 2, 4, 6, 8] if cell_wise else [0, 3, 6, 8])
+    assert np.diff(panel.by_symbol).tolist() == [3, 3, 2]
+    monkeypatch.undo()
+    assert panel.compute(x=factor).height == panel.rows
