@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["group_limit", "limit"]
+__all__ = ["group_limit", "limit", "room"]
+
+SIZE, DATA = 0, 5
+"""Places in `/proc/self/statm` of what `RLIMIT_AS` and `RLIMIT_DATA` limit, in pages."""
 
 
 def limit() -> int:
@@ -18,7 +21,7 @@ def limit() -> int:
     That is the least of the machine's memory, the limits of the process's control group and of the groups above it
     (version 1 or 2), and the resource limits `RLIMIT_AS` and `RLIMIT_DATA`. `sys.maxsize` where the system names none.
     """
-    return min(_machine(), _group(), *_resource_limits())
+    return min(_machine(), _group(), *(size for _, size in _resource_limits()))
 
 
 @functools.cache
@@ -63,13 +66,25 @@ def _read(file: Path) -> int | None:
     return None
 
 
-def _resource_limits() -> Iterator[int]:
+def room() -> int:
+    """The bytes of address space that the process may still take; `sys.maxsize` where no resource limit is set."""
+    limits = list(_resource_limits())
+    if not limits:
+        return sys.maxsize
+    with suppress(OSError):
+        pages = Path("/proc/self/statm").read_text().split()
+        return min(size - int(pages[place]) * os.sysconf("SC_PAGE_SIZE") for place, size in limits)
+    return sys.maxsize
+
+
+def _resource_limits() -> Iterator[tuple[int, int]]:
+    """Each limit with the place in `/proc/self/statm` of what counts against it."""
     try:
         import resource
     except ImportError:
         return
-    for name in ("RLIMIT_AS", "RLIMIT_DATA"):
+    for name, place in (("RLIMIT_AS", SIZE), ("RLIMIT_DATA", DATA)):
         if hasattr(resource, name):
             soft, _ = resource.getrlimit(getattr(resource, name))
             if soft != resource.RLIM_INFINITY:
-                yield soft
+                yield place, soft

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from factorloom.engine.runtime.limit import limit
+from factorloom.engine.runtime.limit import limit, room
 from factorloom.engine.runtime.setting import settings
 from factorloom.expressions.errors import OutOfMemoryError
 
@@ -101,12 +101,21 @@ def _take(size: int) -> mmap.mmap | None:
 
 
 def _give_back(memory: mmap.mmap) -> None:
-    """Keep memory that nobody uses any more; beyond the share of idle memory, the longest idle is freed."""
+    """Keep memory that nobody uses any more; the longest idle is freed where that is more than may be kept idle."""
     memory.madvise(mmap.MADV_FREE)
     with _lock:
         _idle.append(memory)
-        while sum(map(len, tuple(_idle))) > settings().idle_memory * limit():
+        while _idle and _is_too_much():
             _idle.popleft()
+
+
+def _is_too_much() -> bool:
+    """Whether idle memory is beyond its share, or leaves less than the rest of a resource limit to others.
+
+    The system can take idle pages, but not the address space; and Polars ends the process where it gets none.
+    """
+    share, most = settings().idle_memory, limit()
+    return sum(map(len, tuple(_idle))) > share * most or room() < (1 - share) * most
 
 
 def _free_idle() -> None:

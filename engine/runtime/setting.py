@@ -46,7 +46,7 @@ def configure(*, threads: int | None = None, idle_memory: float = IDLE_MEMORY) -
     idle_memory
         What results took is kept for later ones, because fresh memory is slow, up to this share of the memory that the
         process may use: what the machine has, or less where a container or a resource limit of the process allows less.
-        0 keeps nothing.
+        Under a resource limit, the rest of it is left to others. 0 keeps nothing.
 
     Raises
     ------

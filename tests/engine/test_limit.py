@@ -63,7 +63,7 @@ from pathlib import Path
 import numpy as np
 import factorloom as fl
 from factorloom.engine.runtime import memory
-from factorloom.engine.runtime.limit import limit
+from factorloom.engine.runtime.limit import limit, room
 from factorloom.storage.market import simulate
 
 def held():
@@ -72,23 +72,25 @@ def held():
 panel = fl.Panel.from_frame(simulate(symbols=400, years=4))
 expected = panel.compute(x=fl.close * 3)["x"].to_numpy().copy()
 gc.collect()
-most = held() + 96 * 2**20
+before_limit, most = limit(), 2 * held()
 resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
-assert limit() == most
-kept = [memory.borrow(n * 2**17, "float64") for n in range(10, 20, 2)]
-del kept
+assert limit() == min(most, before_limit)
+assert abs(room() - most / 2) < most / 20
+small = memory.borrow(most // 5 // 8, "float64")
+del small
 gc.collect()
-before = memory.idle()
-assert before > 48 * 2**20, before
-large = memory.borrow(10 * 2**20, "float64")
-large[:] = 1.0
-assert memory.idle() < before
+idle = memory.idle()
+assert idle >= most // 5
+large = memory.borrow(most // 5 * 2 // 8, "float64")
+large[:10] = 1.0
+assert memory.idle() < idle
 del large
 gc.collect()
+assert room() >= most / 4
 for _ in range(3):
     assert (panel.compute(x=fl.close * 3)["x"].to_numpy() == expected).all()
 try:
-    memory.borrow(2**30, "float64")
+    memory.borrow(2**33, "float64")
 except MemoryError as error:
     assert isinstance(error, fl.FactorloomError)
     print(error)
@@ -100,5 +102,5 @@ assert (panel.compute(x=fl.close * 3)["x"].to_numpy() == expected).all()
 def test_under_a_limit_idle_memory_is_freed_before_anything_fails() -> None:
     done = subprocess.run([sys.executable, "-W", "error", "-c", LIMITED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "no memory for 8,192.0 MiB; the process may use" in done.stdout
+    assert "no memory for 65,536.0 MiB; the process may use" in done.stdout
     assert "hint: compute fewer factors at a time" in done.stdout
