@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -18,16 +18,25 @@ Needs: TypeAlias = Mapping[Factor, frozenset[Step]]
 def split(stage: Stage, count: int) -> list[Stage]:
     """Up to so many stages which together do what the stage does; what several of them need, each computes for itself.
 
-    The outputs that need the most steps are dealt out first, each to the part that then has the fewest.
+    Outputs are dealt out one by one, those that need the most steps first: to the part that lacks the fewest of these
+    steps while it has less than its share of all steps, else to the part that has the fewest then.
     """
     needs = _needs(stage)
     outputs = dict.fromkeys((*stage.emits, *(keep.node for keep in stage.keeps)))
     parts: list[tuple[set[Factor], set[Step]]] = [(set(), set()) for _ in range(min(count, len(outputs)))]
+    share = len(frozenset().union(*needs.values())) / max(len(parts), 1)
     for node in sorted(outputs, key=lambda node: -len(needs[node])):
-        chosen, steps = min(parts, key=lambda part: (len(part[1] | needs[node]), len(part[0])))
+        chosen, steps = min(parts, key=lambda part: _cost(part[1], needs[node], share))
         chosen.add(node)
         steps |= needs[node]
     return [_part(stage, chosen, steps) for chosen, steps in parts if chosen]
+
+
+def _cost(steps: Set[Step], added: Set[Step], share: float) -> tuple[bool, int, int]:
+    """What counts against a part with these steps when an output is dealt out: more in front means later."""
+    after = len(steps | added)
+    is_full = after > share
+    return is_full, after if is_full else after - len(steps), after
 
 
 def _needs(stage: Stage) -> Needs:
