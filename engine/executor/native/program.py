@@ -127,11 +127,9 @@ class Program:
         """Bind a node to a column or a kept value; what is Float32, or in date-major order, goes through a register."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
         array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
-        is_narrow = array.dtype == np.float32
         if layout is not self._stage.orientation:
-            load = transfer.load_narrow_by_date if is_narrow else transfer.load_by_date
-            self._call(load, (self._whole(array), self._places(), self._slot(node)))
-        elif is_narrow:
+            self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
+        elif array.dtype == np.float32:
             source = self._slot(f"array {id(array)}")
             self._bound[source] = array, 0
             self._call(transfer.widen, (source, self._slot(node)))

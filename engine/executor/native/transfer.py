@@ -19,7 +19,6 @@ __all__ = [
     "collect",
     "cuts_of",
     "load_by_date",
-    "load_narrow_by_date",
     "move",
     "narrow",
     "seal",
@@ -85,19 +84,6 @@ def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first
     )
     for i in range(size):
         out[i] = source[np.uint64(places[i])]
-
-
-@Driver
-def load_narrow_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
-    """`out[i] = source[places[i]]` with a `source` of Float32; takes source, places, out."""
-    size = offsets[last] - offsets[first]
-    source, places, out = (
-        view(env[slots[0]], size, "float32"),
-        view(env[slots[1]], size, "index"),
-        view(env[slots[2]], size, "write"),
-    )
-    for i in range(size):
-        out[i] = np.float64(source[np.uint64(places[i])])
 
 
 @Driver
