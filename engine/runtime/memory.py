@@ -21,7 +21,7 @@ from factorloom.engine.runtime.limit import limit, room
 from factorloom.engine.runtime.setting import settings
 from factorloom.expressions.errors import OutOfMemoryError
 
-__all__ = ["allocate", "borrow", "idle"]
+__all__ = ["borrow", "idle"]
 
 Made = TypeVar("Made")
 
@@ -44,27 +44,27 @@ def borrow(size: int, dtype: str) -> npt.NDArray[Any]:
     """
     need = size * np.dtype(dtype).itemsize
     if need < SMALL or not hasattr(mmap, "MADV_FREE"):
-        return allocate(lambda: np.empty(size, dtype), need)
+        return _allocate(lambda: np.empty(size, dtype), need)
     rounded = -(-need // PAGE) * PAGE
     memory = _take(rounded)
     if memory is None:
         try:
-            memory = allocate(lambda: _fresh(rounded), rounded)
+            memory = _allocate(lambda: _fresh(rounded), rounded)
         except OutOfMemoryError:  # smaller by a part of a page, and maybe from what NumPy's allocator holds already
-            return allocate(lambda: np.empty(size, dtype), need)
+            return _allocate(lambda: np.empty(size, dtype), need)
     array = np.frombuffer(memory, dtype, size)
     weakref.finalize(array, _give_back, memory).atexit = False
     return array
 
 
-def allocate(make: Callable[[], Made], size: int) -> Made:
-    """What `make` makes of so many bytes of fresh memory; where there is none, again after idle memory is freed.
+def idle() -> int:
+    """The number of idle bytes."""
+    with _lock:
+        return sum(map(len, tuple(_idle)))
 
-    Raises
-    ------
-    OutOfMemoryError
-        Where there is none even then.
-    """
+
+def _allocate(make: Callable[[], Made], size: int) -> Made:
+    """What `make` makes of so many bytes of fresh memory; where there is none, again after idle memory is freed."""
     try:
         return make()
     except (MemoryError, OSError):
@@ -76,12 +76,6 @@ def allocate(make: Callable[[], Made], size: int) -> Made:
             f"no memory for {size / 2**20:,.1f} MiB; the process may use {limit() / 2**20:,.0f} MiB in all",
             hint="compute fewer factors at a time, write results block by block with `write`, or raise the limit",
         ) from error
-
-
-def idle() -> int:
-    """The number of idle bytes."""
-    with _lock:
-        return sum(map(len, tuple(_idle)))
 
 
 def _fresh(size: int) -> mmap.mmap:

@@ -27,6 +27,7 @@ def test_outputs_that_threads_share_are_the_same(
     whole = panel.compute(named)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "LONG_ROWS", 0)
+        patch.setattr(stages, "LONG_PARTS", 1 if tile_rows == 3 else 4)
         patch.setattr(tile, "TILE_ROWS", tile_rows)
         fl.configure(threads=threads)
         try:

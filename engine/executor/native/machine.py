@@ -65,9 +65,10 @@ def _bytes(bars: Bars, column: str) -> int:
 def _scratch(stage: Stage, bars: Bars) -> int:
     """Bytes of registers, each as long as the largest tile, of all threads."""
     tiles = tiles_of(stage, bars)
-    widths = [part.width() + _widened(part, bars) for part in parts_of(stage, tiles)]
-    threads = min(processors(), len(tiles)) if len(widths) == 1 else 1
-    return 8 * tiles.size * sum(widths) * threads
+    parts = parts_of(stage, tiles)
+    widths = sorted(part.width() + _widened(part, bars) for part in parts)
+    registers = sum(widths[-processors() :]) if len(parts) > 1 else widths[0] * min(processors(), len(tiles))
+    return 8 * tiles.size * registers
 
 
 def _widened(stage: Stage, bars: Bars) -> int:

@@ -23,6 +23,7 @@ from factorloom.engine.executor.native.kernel import Read, launch
 from factorloom.engine.executor.native.result import Column
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage
+from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -191,7 +192,7 @@ class Program:
     def scratch(self) -> Scratch:
         """Memory in which a thread can run any of the tiles."""
         rows = self._tiles.size
-        registers = np.empty((self.width, rows))
+        registers = [borrow(rows, "float64") for _ in range(self.width)]
         arrays = {slot: registers[register] for slot, register in self._registers.items()}
         arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
         addresses = np.zeros(FIRST_SLOT + len(self._slots), np.int64)

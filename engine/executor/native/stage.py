@@ -13,7 +13,6 @@ from factorloom.engine.executor.native.result import Values
 from factorloom.engine.executor.native.split import split
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Stage
-from factorloom.engine.runtime.memory import allocate
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each, processors
 
@@ -27,12 +26,17 @@ thread waits long for the last.
 LONG_ROWS = 262_144
 """Where a tile has more rows, and more than a thread's share of all rows, threads share its outputs."""
 
+LONG_PARTS = 4
+"""Parts of such a stage for each thread: with more, each needs fewer registers, and more is computed twice."""
+
 
 def run_stage(stage: Stage, bars: Bars, tiles: Tiles, values: Values, observer: Observer) -> None:
     """Run a stage on these tiles, and leave what it keeps and emits in `values`."""
     values.prepare(stage, tiles)
     parts = parts_of(stage, tiles)
-    programs = [_Program(Program(part, bars, tiles, values.kept, values.columns), tiles) for part in parts]
+    programs = [
+        _Program(Program(part, bars, tiles, values.kept, values.columns), keep=len(parts) == 1) for part in parts
+    ]
     threads = max(1, min(processors(), len(tiles)))
     chunks = np.unique(np.linspace(0, len(tiles), 1 + CHUNKS * threads, dtype=int)).tolist()
     items = list(itertools.product(itertools.pairwise(chunks), programs))
@@ -45,15 +49,14 @@ def parts_of(stage: Stage, tiles: Tiles) -> list[Stage]:
     """The stage, or where tiles are too long to keep all threads busy, stages with some of its outputs each."""
     rows = tiles.rows.stop - tiles.rows.start
     is_long = tiles.size > LONG_ROWS and tiles.size * processors() > rows
-    return split(stage, processors()) if is_long else [stage]
+    return split(stage, LONG_PARTS * processors()) if is_long and processors() > 1 else [stage]
 
 
 class _Program:
-    """A program with the scratch memory of the threads that run it."""
+    """A program with the scratch memory of the threads that run it, kept from one run to the next or not."""
 
-    def __init__(self, program: Program, tiles: Tiles) -> None:
-        self._program = program
-        self._size = 8 * program.width * tiles.size
+    def __init__(self, program: Program, *, keep: bool) -> None:
+        self._program, self._keep = program, keep
         self._spare: SimpleQueue[Scratch] = SimpleQueue()
 
     def run(self, first: int, last: int, observer: Observer) -> None:
@@ -61,9 +64,10 @@ class _Program:
         try:
             scratch = self._spare.get_nowait()
         except Empty:
-            scratch = allocate(self._program.scratch, self._size)
+            scratch = self._program.scratch()
         try:
             with np.errstate(all="ignore"):
                 self._program.run(first, last, scratch, observer)
         finally:
-            self._spare.put(scratch)
+            if self._keep:
+                self._spare.put(scratch)
