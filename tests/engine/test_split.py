@@ -29,12 +29,9 @@ def test_outputs_that_threads_share_are_the_same(
         patch.setattr(stages, "LONG_ROWS", 0)
         patch.setattr(stages, "LONG_PARTS", 1 if tile_rows == 3 else 4)
         patch.setattr(tile, "TILE_ROWS", tile_rows)
-        fl.configure(threads=threads)
-        try:
-            shared = panel.compute(named)
-            narrow = panel.compute(named, dtype="float32")
-        finally:
-            fl.configure()
+        patch.setattr(stages, "processors", lambda: threads)
+        shared = panel.compute(named)
+        narrow = panel.compute(named, dtype="float32")
     assert_frame_equal(shared, whole, check_exact=True)
     assert_frame_equal(narrow, panel.compute(named, dtype="float32"), check_exact=True)
 

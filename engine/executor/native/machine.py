@@ -44,11 +44,11 @@ class NativeExecutor:
 
         Outputs with a validity bit for each value; values that wait between stages; columns with missing values and the
         date-major order of rows, which the panel keeps for later runs; and the scratch memory of the threads. Of a
-        streamed plan up to two and a half blocks exist at once: one being made, one in use, one on its way to a file.
+        streamed plan two blocks exist at once: one being made, and one in use or on its way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         filled = sum(_bytes(bars, column) for column in columns if bars.frame[column].null_count())
-        rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
+        rows = min(bars.rows, 2 * BLOCK_ROWS) if plan.streamed else bars.rows
         return {
             "results": len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8),
             "between stages": plan.most_waiting * bars.rows * 8,
