@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,8 @@ from polars.testing import assert_frame_equal
 
 from factorloom.engine.bars.category import encode
 from factorloom.engine.bars.sort import sort_bars
+from factorloom.engine.panel import Panel
+from factorloom.expressions.errors import BarsError
 
 SYMBOLS = st.sampled_from(["A", "B", "AA", "a", "", "Ü", "é", "10", "9", "BRK.B"])
 DATES = {
@@ -58,3 +60,21 @@ def test_large_tables_are_sorted(order: str) -> None:
     }[order]
     found = sort_bars(given_order.with_columns(encode(given_order["symbol"])), "symbol", "date")
     assert_frame_equal(found.cast({"symbol": pl.String}), frame)
+
+
+@pytest.mark.parametrize("symbols", [pl.String, pl.Categorical, pl.Int64])
+def test_zoned_moments_are_sorted_across_the_change_of_clocks(symbols: type[pl.DataType]) -> None:
+    """The hour that comes twice in autumn is two moments, not a repeated key."""
+    start = datetime(2024, 10, 26, 22, tzinfo=UTC)
+    moments = pl.Series([start + timedelta(minutes=30 * n) for n in range(12)]).dt.convert_time_zone("Europe/Berlin")
+    frame = pl.DataFrame({"symbol": ["10", "9"] * 12, "date": moments.append(moments), "close": np.arange(24.0)})
+    frame = frame.with_columns(date=pl.col("date").sort())
+    panel = Panel.from_frame(
+        frame.with_columns(pl.col("symbol").cast(symbols)).sample(fraction=1, shuffle=True, seed=2)
+    )
+    assert_frame_equal(panel.frame.cast({"symbol": pl.String}), frame.sort("symbol", "date"))
+    twice = pl.concat([frame, frame[[3]]]).with_columns(pl.col("symbol").cast(symbols))
+    with pytest.raises(BarsError, match=r"1 rows repeat a key \(symbol, date\): \(9, 2024-10-27 00:30:00\+02:00\)"):
+        Panel.from_frame(twice)
+    with pytest.raises(BarsError, match=r"column 'symbol' has no value in 1 rows, first in rows \[24\]"):
+        Panel.from_frame(pl.concat([frame, frame[[3]].with_columns(symbol=pl.lit(None, pl.String))]))
