@@ -10,11 +10,12 @@ from typing import Any, Literal, TypeAlias
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.category import text_of
 from factorloom.engine.bars.read import append_bars, read_bars
 from factorloom.engine.bars.selection import Dates, Mask, Symbols, selected_rows
 from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.file import check_path, write_blocks
-from factorloom.engine.executor.fit import Size, fit
+from factorloom.engine.executor.fit import Size, fit, needs
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
 from factorloom.engine.plan.plan import Plan
@@ -35,19 +36,20 @@ Path: TypeAlias = str | os.PathLike[str]
 class Panel(Bars):
     """Bars of many symbols on which factors are computed.
 
-    Numbers and booleans are Float64 columns, missing as null; text is kept as categories to group by. A panel never
+    Numbers are Float64 or Float32 columns, missing as null; text is kept as categories to group by. A panel never
     changes.
 
     Attributes
     ----------
     frame : polars.DataFrame
-        The bars, sorted by (symbol, date), one row per key.
+        The bars, sorted by (symbol, date), one row per key. Symbols and categories are Enum: codes of the distinct
+        texts, one to four bytes each.
     symbol, date : str
         The names of the key columns.
     """
 
     @classmethod
-    def from_frame(cls, frame: Any, symbol: str = "symbol", date: str = "date") -> Panel:
+    def from_frame(cls, frame: Any, symbol: str = "symbol", date: str = "date", *, dtype: Dtype | None = None) -> Panel:
         """Check and sort bars.
 
         Parameters
@@ -56,6 +58,9 @@ class Panel(Bars):
             A Polars frame (eager or lazy), an Arrow table, or a pandas frame: one row per symbol and date.
         symbol, date
             The names of the key columns: text (or whole numbers), and dates, datetimes or ISO text.
+        dtype
+            Of the columns of numbers. `"float32"` halves their memory; what is too large for it is missing. The default
+            keeps Float32 columns, and makes all others Float64. The computation is in Float64 either way.
 
         Raises
         ------
@@ -63,6 +68,8 @@ class Panel(Bars):
             Where the frame lacks a key column.
         BarsError
             Where a key is missing or duplicated, the dates cannot be read, or a column is of no use.
+        ArgumentError
+            Where `dtype` is another one.
 
         Examples
         --------
@@ -71,7 +78,7 @@ class Panel(Bars):
         >>> fl.Panel.from_frame(bars)
         <Panel: 2 bars, 2 symbols, 1 date from 2024-01-02 to 2024-01-02, columns close>
         """
-        return cls(read_bars(frame, symbol, date), symbol, date)
+        return cls(read_bars(frame, symbol, date, dtype), symbol, date)
 
     def __repr__(self) -> str:
         count, days = self.symbols.len(), self.dates.len()
@@ -274,7 +281,7 @@ class Panel(Bars):
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)
         executor = choose(engine)
         plan = fit(plan, executor, self, memory)
-        return explain(plan, self.rows, executor.memory(plan, self))
+        return explain(plan, self.rows, needs(plan, executor, self))
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
@@ -310,14 +317,14 @@ class Panel(Bars):
 
 
 def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Iterator[pl.DataFrame]:
-    """The blocks with their keys, and without the bars that only the computation needed."""
+    """The blocks with their keys, symbols as text, and without the bars that only the computation needed."""
     keys = bars.frame.select(bars.symbol, bars.date)
     is_first = True
     for rows, values in blocks:
         frame = keys[rows].hstack(values)
         frame = frame if chosen is None else frame.filter(pl.Series(chosen[rows]))
         if is_first or frame.height:
-            yield frame
+            yield frame.with_columns(text_of(frame[bars.symbol]))
         is_first = False
 
 

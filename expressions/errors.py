@@ -108,7 +108,7 @@ class CancelledError(FactorloomError, RuntimeError):
 
 
 class MemoryLimitError(FactorloomError, MemoryError):
-    """A computation needs more memory than it may take."""
+    """A computation needs more memory than it, or the process, may take."""
 
 
 class ForkedError(FactorloomError, RuntimeError):

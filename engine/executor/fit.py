@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,7 +13,7 @@ from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan, Room
 from factorloom.expressions.errors import ArgumentError, MemoryLimitError
 
-__all__ = ["Size", "bytes_of", "fit"]
+__all__ = ["Size", "bytes_of", "fit", "needs"]
 
 Size: TypeAlias = int | str
 """A number of bytes, or text such as `"6 GB"` or `"512 MiB"`."""
@@ -39,6 +40,16 @@ LEAST = 512 * 2**20
 """So many bytes may wait between stages in any case."""
 
 
+TEXT_BYTES = 16
+"""Of a symbol as text, in results."""
+
+
+def needs(plan: Plan, executor: Executor, bars: Bars) -> Mapping[str, float]:
+    """The most bytes that a computation takes beyond the panel, by purpose: those of the executor and the keys."""
+    taken = executor.memory(plan, bars)
+    return {**taken, "results": taken["results"] + (0 if plan.streamed else TEXT_BYTES * bars.rows)}
+
+
 def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan:
     """The plan, split into as many batches as it takes to need no more than `memory` bytes beyond the panel.
 
@@ -49,7 +60,7 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
     """
     limit = None if memory is None else bytes_of(memory)
     plan = replace(plan, room=Room(rank_bytes=executor.rank_bytes(bars)))
-    taken = executor.memory(plan, bars)
+    taken = needs(plan, executor, bars)
     rows, others = max(bars.rows, 1), sum(taken.values()) - taken["between stages"]
     if limit is None:
         whole = SHARE if plan.streamed else 1 + SHARE
@@ -59,7 +70,7 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
     if plan.waiting_bytes > allowed:
         room = replace(plan.room, limit=allowed, uses_file=limit is not None)
         plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)
-        taken = executor.memory(plan, bars)
+        taken = needs(plan, executor, bars)
     if limit is not None and sum(taken.values()) > limit:
         needed = sum(taken.values())
         raise MemoryLimitError(

@@ -25,7 +25,8 @@ class Executor(Protocol):
     """Runs plans over bars.
 
     A plan lists all instructions, stage by stage. An executor may split the rows of a stage in any way that keeps each
-    symbol whole in a stage symbol by symbol, and each date in a stage date by date.
+    symbol whole in a stage symbol by symbol, and each date in a stage date by date; a stage of cell-wise steps alone
+    anywhere.
     """
 
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:

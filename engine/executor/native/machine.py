@@ -9,15 +9,16 @@ import contextlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.executor.native.kernel import prepare
 from factorloom.engine.executor.native.rank import rank_type
 from factorloom.engine.executor.native.result import Values
-from factorloom.engine.executor.native.stage import run_stage
-from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
+from factorloom.engine.executor.native.stage import parts_of, run_stage
+from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tiles_of
 from factorloom.engine.executor.protocol import Block
-from factorloom.engine.plan.plan import Plan
+from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.operator import COL
@@ -55,10 +56,8 @@ class NativeExecutor:
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         keys = {key for stage in plan.stages for key in stage.keys}
-        filled = sum(bars.frame[column].null_count() > 0 for column in columns)
+        filled = sum(_bytes(bars, column) for column in columns if bars.frame[column].null_count())
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
-        widest = max(stage.width() for stage in plan.stages)
-        tile = min(bars.rows, max(map(tile_rows, plan.stages)))
         results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
         between = float(plan.waiting_bytes * bars.rows)
         if plan.streamed:
@@ -67,6 +66,26 @@ class NativeExecutor:
         return {
             "results": results,
             "between stages": between,
-            "columns": (filled + 2 * plan.turns + len(keys)) * bars.rows * 8,
-            "scratch": widest * tile * 8 * processors(),
+            "columns": (filled + 8 * (2 * plan.turns + len(keys))) * bars.rows,
+            "scratch": max(_scratch(stage, bars) for stage in plan.stages),
         }
+
+
+def _bytes(bars: Bars, column: str) -> int:
+    """Of one value of a column."""
+    return 4 if bars.frame.schema[column] == pl.Float32 else 8
+
+
+def _scratch(stage: Stage, bars: Bars) -> int:
+    """Bytes of registers, each as long as the largest tile, of all threads."""
+    tiles = tiles_of(stage, bars)
+    parts = parts_of(stage, tiles)
+    widths = sorted(part.width() + _widened(part, bars) for part in parts)
+    registers = sum(widths[-processors() :]) if len(parts) > 1 else widths[0] * min(processors(), len(tiles))
+    return 8 * tiles.size * registers
+
+
+def _widened(stage: Stage, bars: Bars) -> int:
+    """How many columns a tile holds as Float64 because the panel holds them as Float32."""
+    columns = (str(load.node.parameters[0]) for load in stage.loads if load.node.operator is COL)
+    return sum(_bytes(bars, column) == 4 for column in columns)

@@ -24,6 +24,7 @@ from factorloom.engine.executor.native.rank import load_ranks, load_ranks_by_dat
 from factorloom.engine.executor.native.result import Column, Kept, Values
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Run, SharedStatistic, Stage, Write
+from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -127,7 +128,7 @@ class Program:
                 self._bound[self._slot(item.node)] = kept[item.node].values, 0
 
     def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Kept]) -> None:
-        """Bind a node to a column or a kept value; one in date-major order is first brought into panel order."""
+        """Bind a node to a column or a kept value; Float32, codes and date-major order go to a register."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
         array, doubled = (self._bars.array(str(node.parameters[0])), None) if is_panel else kept[node]
         is_here = layout is self._stage.orientation
@@ -136,10 +137,12 @@ class Program:
             rows = () if is_here else (self._places(), self._aligned(self._bars.date_codes))
             driver = load_ranks_by_date(kind) if is_here else load_ranks(kind)
             self._call(driver, (codes, *rows, self._whole(doubled), self._slot(node)))
-        elif is_here:
-            self._bound[self._slot(node)] = array, 0
-        else:
+        elif not is_here:
             self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
+        elif array.dtype == np.float32:
+            self._call(transfer.widen, (self._aligned(array), self._slot(node)))
+        else:
+            self._bound[self._slot(node)] = array, 0
 
     def _run(self, run: Run) -> None:
         """Run an operator or a statistic."""
@@ -200,7 +203,7 @@ class Program:
     def scratch(self) -> Scratch:
         """Memory in which a thread can run any of the tiles."""
         rows = self._tiles.size
-        registers = np.empty((self.width, rows))
+        registers = [borrow(rows, "float64") for _ in range(self.width)]
         arrays = {slot: registers[register] for slot, register in self._registers.items()}
         arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
         addresses = np.zeros(FIRST_SLOT + len(self._slots), np.int64)

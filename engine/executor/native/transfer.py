@@ -34,6 +34,7 @@ __all__ = [
     "seal_edges",
     "spread",
     "store_by_date",
+    "widen",
 ]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
@@ -168,6 +169,14 @@ def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
     x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
     for i in range(x.size):
         out[i] = np.float32(x[i])
+
+
+@Driver
+def widen(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]` with an `x` of Float32; takes x, out."""
+    x, out = view(env[slots[0]], env[ROWS], "float32"), view(env[slots[1]], env[ROWS], "write")
+    for i in range(x.size):
+        out[i] = np.float64(x[i])
 
 
 @Driver
