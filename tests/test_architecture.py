@@ -48,7 +48,7 @@ LAYERS = {
         {"executor.protocol"},
         {"executor.column"},
         {"executor.native", "executor.polars", "executor.file"},
-        {"executor.choose"},
+        {"executor.choose", "executor.fit"},
         {"panel"},
         {"research"},
     ),

@@ -21,13 +21,19 @@ class ColumnExecutor:
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; the outputs are the panel's own memory, in one block."""
         observer.check()
-        columns = {name: bars.frame[str(factor.parameters[0])] for name, factor in plan.outputs.items()}
+        columns = {name: bars.table[str(factor.parameters[0])] for name, factor in plan.outputs.items()}
         yield Block(slice(0, bars.rows), [typed(values, plan.dtype).alias(name) for name, values in columns.items()])
 
+    def rank_bytes(self, bars: Bars) -> int:
+        """See `Executor.rank_bytes`; there are no ranks."""
+        return 0
+
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
-        """See `Executor.memory`."""
-        outputs = len(set(plan.outputs.values())) if plan.dtype == "float32" else 0
-        return {"results": outputs * bars.rows * (4 + 1 / 8)}
+        """See `Executor.memory`: columns of the type that is asked for are used as they are."""
+        kinds = [bars.table.schema[str(factor.parameters[0])] for factor in set(plan.outputs.values())]
+        copied = sum(kind != (pl.Float32 if plan.dtype == "float32" else pl.Float64) for kind in kinds)
+        results = copied * bars.rows * (plan.item_bytes + 1 / 8)
+        return {"results": results, "between stages": 0.0, "columns": 0.0, "scratch": 0.0}
 
 
 def is_plain(plan: Plan) -> bool:
@@ -37,7 +43,7 @@ def is_plain(plan: Plan) -> bool:
 
 def typed(values: pl.Series, dtype: str) -> pl.Series:
     """Values as Float64, or as Float32, missing where that overflows."""
-    if dtype == "float64":
-        return values
+    if dtype == "float64" or values.dtype == pl.Float32:
+        return values.cast(pl.Float64 if dtype == "float64" else pl.Float32)
     narrow = values.cast(pl.Float32)
     return narrow.set(narrow.is_infinite(), None)

@@ -1,4 +1,10 @@
-"""Compiled loops of the engine's own: moving values between orders, and marking what is missing."""
+"""Compiled loops of the engine's own: moving values between orders, and marking what is missing.
+
+In date-major order the values of neighbouring symbols on one date share a cache line, and every date has lines of its
+own. So a tile of symbols is moved some bars at a time: all of its symbols use a line while it is in the cache. Bars are
+counted from the last one of each symbol, since most symbols end on the same date. The lines of the bars that come next
+are asked for meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +16,17 @@ from numba import types
 
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native.call import NUMBER, ROWS, START, Driver, view
+from factorloom.engine.executor.native.prefetch import prefetch
 from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = [
+    "STRETCH",
     "Bits",
     "bound",
     "clean",
     "collect",
     "load_by_date",
+    "longest_run",
     "move",
     "narrow",
     "seal",
@@ -26,6 +35,7 @@ __all__ = [
     "seal_float64",
     "spread",
     "store_by_date",
+    "widen",
 ]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
@@ -33,6 +43,9 @@ Bits: TypeAlias = npt.NDArray[np.uint8]
 VALUES = types.Array(types.float64, 1, "C")
 FLOATS = types.Array(types.float32, 1, "C")
 BITS = types.Array(types.uint8, 1, "C")
+
+STRETCH = 64
+"""Bars of a symbol that are moved before those of the next symbol."""
 
 
 # --- drivers -----------------------------------------------------------------------------------------------------
@@ -73,30 +86,46 @@ def _seal(x: Array, start: int, bits: Bits) -> int:
     return missing
 
 
+def longest_run(offsets: Index, first: int, last: int) -> int:
+    """The rows of the longest run."""
+    longest = 0
+    for run in range(first, last):
+        longest = max(longest, offsets[run + 1] - offsets[run])
+    return longest
+
+
 @Driver
 def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`out[i] = source[places[i]]`; takes source, places, out."""
-    size = offsets[last] - offsets[first]
+    origin, size = offsets[first], offsets[last] - offsets[first]
     source, places, out = (
         view(env[slots[0]], size, "read"),
         view(env[slots[1]], size, "index"),
         view(env[slots[2]], size, "write"),
     )
-    for i in range(size):
-        out[i] = source[np.uint64(places[i])]
+    for back in range(0, longest_run(offsets, first, last), STRETCH):
+        for run in range(first, last):
+            stop = offsets[run + 1] - origin - back
+            for i in range(max(stop - STRETCH, offsets[run] - origin), stop):
+                prefetch(env[slots[0]] + 8 * places[np.uint64(max(i - STRETCH, 0))], "read")
+                out[np.uint64(i)] = source[np.uint64(places[np.uint64(i)])]
 
 
 @Driver
 def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
     """`target[places[i]] = x[i]`; takes x, places, target."""
-    size = offsets[last] - offsets[first]
+    origin, size = offsets[first], offsets[last] - offsets[first]
     x, places, target = (
         view(env[slots[0]], size, "read"),
         view(env[slots[1]], size, "index"),
         view(env[slots[2]], size, "write"),
     )
-    for i in range(size):
-        target[np.uint64(places[i])] = x[i]
+    for back in range(0, longest_run(offsets, first, last), STRETCH):
+        for run in range(first, last):
+            stop = offsets[run + 1] - origin - back
+            for i in range(max(stop - STRETCH, offsets[run] - origin), stop):
+                prefetch(env[slots[2]] + 8 * places[np.uint64(max(i - STRETCH, 0))], "write")
+                target[np.uint64(places[np.uint64(i)])] = x[np.uint64(i)]
 
 
 @Driver
@@ -142,6 +171,14 @@ def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
     x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
     for i in range(x.size):
         out[i] = np.float32(x[i])
+
+
+@Driver
+def widen(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]` with an `x` of Float32; takes x, out."""
+    x, out = view(env[slots[0]], env[ROWS], "float32"), view(env[slots[1]], env[ROWS], "write")
+    for i in range(x.size):
+        out[i] = np.float64(x[i])
 
 
 @Driver
