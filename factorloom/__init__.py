@@ -38,6 +38,7 @@ from factorloom.expressions.trial import check_indicator as check_indicator
 
 if TYPE_CHECKING:
     from factorloom.engine.panel import Panel as Panel, example as example
+    from factorloom.engine.prepare import prepare as prepare
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
@@ -60,6 +61,7 @@ _LATER = {
     "configure": "factorloom.engine.runtime.setting",
     "example": "factorloom.engine.panel",
     "open_store": "factorloom.storage.store",
+    "prepare": "factorloom.engine.prepare",
     "score": "factorloom.engine.research.score",
 }
 
@@ -98,6 +100,7 @@ if not TYPE_CHECKING:
         "open_store",
         "operators",
         "parse",
+        "prepare",
         "returns",
         "score",
         "volume",

@@ -49,7 +49,7 @@ LAYERS = {
         {"executor.column"},
         {"executor.native", "executor.polars", "executor.file"},
         {"executor.choose", "executor.fit"},
-        {"panel"},
+        {"panel", "prepare"},
         {"research"},
     ),
     "api": ({"verb"}, {"http"}, {"cli"}),

@@ -258,6 +258,26 @@ def library(
         write_bytes(page(find(name)).encode(), output)
 
 
+@app.command
+def prepare(*libraries: str) -> None:
+    """Compile kernels ahead, and say how many and where they are kept: for images and deployments.
+
+    Parameters
+    ----------
+    libraries
+        Factor libraries, as `factorloom library` lists them; those of the demo and its score if none is given.
+    """
+    from factorloom.api.cli.demo import factors_of, style_model
+    from factorloom.api.verb.library import find
+    from factorloom.engine.prepare import prepare
+    from factorloom.storage.market import simulate
+
+    if libraries:
+        print(prepare(*map(find, libraries)))
+    else:
+        print(prepare(factors_of(style_model(simulate(symbols=1, years=1).columns))))
+
+
 def map_names(factors: Sequence[str]) -> dict[str, str]:
     """Expressions by name; an expression without a name is named by its text.
 

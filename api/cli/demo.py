@@ -23,6 +23,7 @@ from factorloom.engine.research.model import ScoreFactor, ScoreModel
 from factorloom.engine.research.score import composite
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.errors import StoreError
+from factorloom.expressions.factor import Factor
 from factorloom.expressions.library import styles
 from factorloom.storage import catalog
 from factorloom.storage.connection import exclusive
@@ -52,7 +53,7 @@ def run(symbols: int, years: int, path: Path) -> None:
         with clock.timed("load", f"checking and loading {market.height:,} bars into {path}"):
             report = store.load(DATASET, market.drop("sector"), attributes=sectors)
         with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later runs"):
-            prepare(make_plan({**model.raw, **composite(model)}), default_observer())
+            prepare([make_plan(factors_of(model))], default_observer())
         with clock.timed("compute", f"computing {len(model.factors)} style factors"):
             store.compute(DATASET, model.raw)
         with clock.timed("score", "scoring the last date"):
@@ -93,6 +94,11 @@ def style_model(columns: Sequence[str]) -> ScoreModel:
     entries = styles().available(columns).entries
     parts = {name: ScoreFactor(entry.factor, direction=entry.direction or 1) for name, entry in entries.items()}
     return ScoreModel("styles", parts, neutralize="sector", description="all style factors, equal weights")
+
+
+def factors_of(model: ScoreModel) -> dict[str, Factor]:
+    """All that the demo computes: the factors, and what makes the score."""
+    return {**model.raw, **composite(model)}
 
 
 def check_replaceable(path: Path) -> None:

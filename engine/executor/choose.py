@@ -12,7 +12,7 @@ from factorloom.engine.executor.protocol import Executor
 from factorloom.engine.plan.plan import Plan
 from factorloom.expressions.errors import ArgumentError
 
-__all__ = ["Engine", "choose"]
+__all__ = ["Engine", "choose", "numba_is_off"]
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def choose(engine: str, plan: Plan) -> Executor:
     """The executor of that name, or the one for plain columns; each is imported when it is first needed."""
     if engine == "numba" and is_plain(plan):
         return ColumnExecutor()
-    if engine == "numba" and not _numba_is_off():
+    if engine == "numba" and not numba_is_off():
         from factorloom.engine.executor.native.machine import NativeExecutor
 
         return NativeExecutor()
@@ -36,7 +36,8 @@ def choose(engine: str, plan: Plan) -> Executor:
 
 
 @functools.cache
-def _numba_is_off() -> bool:
+def numba_is_off() -> bool:
+    """Whether Numba is switched off, of which a warning informs."""
     is_off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
     if is_off:
         log.warning("NUMBA_DISABLE_JIT is set: factors run as Polars stages, and indicators in plain Python")

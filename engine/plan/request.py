@@ -13,7 +13,7 @@ from factorloom.expressions.errors import ArgumentError, UnknownColumnError, sug
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL
 
-__all__ = ["make_request"]
+__all__ = ["make_request", "named_factors"]
 
 SHOWN = 10
 """So many factors are named in an error."""
@@ -30,12 +30,12 @@ def make_request(
 ) -> Plan:
     """The plan for the factors that a caller names in any way, refused where these bars cannot give them."""
     check_dtype(dtype)
-    wanted = _named(factors, more, named)
+    wanted = named_factors(factors, more, named)
     _check(wanted, bars)
     return make_plan(wanted, dtype=dtype, streamed=streamed)
 
 
-def _named(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
+def named_factors(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
     """All factors by name."""
     pairs: list[tuple[str, object]] = []
     if isinstance(factors, Mapping):

@@ -1,8 +1,9 @@
-"""Progress bars for long work: on a terminal only, and on stderr, so that data on stdout stays clean."""
+"""Progress of long work: bars on a terminal, one line elsewhere; on stderr, so that data on stdout stays clean."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,18 @@ from factorloom.engine.runtime.observer import Observer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["Bar", "default_observer"]
+__all__ = ["COMPILING", "Bar", "Line", "default_observer"]
+
+COMPILING = "compiling kernels"
+"""The task that takes long only once; where no bar can be drawn, a line says so."""
+
+LINE = "factorloom: compiling kernels, which later runs find on disk"
 
 PATIENCE = 0.5
 """Seconds before a bar is drawn: short work stays quiet."""
+
+LONGER = 1.0
+"""Seconds before a line is written."""
 
 
 class Bar(Observer):
@@ -51,6 +60,22 @@ class Bar(Observer):
         super().advance()
 
 
+class Line(Observer):
+    """An observer that writes one line where kernels are compiled and that takes longer than a moment."""
+
+    @contextmanager
+    def task(self, name: str, parts: int) -> Iterator[None]:
+        """Write the line unless the work ends before."""
+        timer = threading.Timer(LONGER, lambda: print(LINE, file=sys.stderr, flush=True))  # noqa: T201
+        timer.daemon = True
+        if name == COMPILING:
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
 def default_observer() -> Observer:
-    """A progress bar on a terminal, else silence."""
-    return Bar() if sys.stderr.isatty() else Observer()
+    """A progress bar on a terminal; in notebooks and elsewhere a line where kernels are compiled."""
+    return Bar() if sys.stderr.isatty() else Line()

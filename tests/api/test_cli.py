@@ -64,6 +64,16 @@ def test_compute_names_filters_and_formats(command: Command, store_path: Path, t
     assert one in out
 
 
+def test_prepare_says_what_is_compiled_and_where(command: Command) -> None:
+    code, out, _ = command("prepare", "styles")
+    assert code == 0
+    assert re.fullmatch(r"\d+ kernels compiled, \d+ loaded from disk; kept in .+\n", out)
+    assert command("prepare", "styles")[1].startswith("0 kernels compiled, 0 loaded")
+    code, _, err = command("prepare", "stlyes")
+    assert code == 2
+    assert "styles" in err
+
+
 def test_score_sql_and_operators(command: Command, store_path: Path, model_file: Path) -> None:
     code, out, err = command("score", "us", model_file, "--store", store_path, "--format", "json")
     assert (code, err) == (0, "")

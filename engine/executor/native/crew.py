@@ -50,6 +50,11 @@ class Crew:
     ----------
     missing
         What is to be compiled, or loaded from disk.
+
+    Attributes
+    ----------
+    count : int
+        How many are not on disk, and so must be compiled.
     """
 
     def __init__(self, missing: Iterable[Shape]) -> None:
@@ -57,7 +62,7 @@ class Crew:
         known = {name.partition(".")[0] for name in cache.kept()} if shapes else set()
         self._kept = [shape for shape in shapes if shape.title in known]
         self._waiting = deque(shape for shape in shapes if shape.title not in known)
-        self._count = len(self._waiting)
+        self.count = len(self._waiting)
         self._done: SimpleQueue[Shape] = SimpleQueue()
         self._workers: list[subprocess.Popen[bytes]] = []
         self._feeders: list[threading.Thread] = []
@@ -89,7 +94,7 @@ class Crew:
 
     def share(self, observer: Observer) -> Iterator[Shape]:
         """Every shape once: first those that are to be compiled here, then those whose code is on disk."""
-        count = self._count
+        count = self.count
         while self._waiting:
             with contextlib.suppress(IndexError):
                 shape = self._waiting.popleft()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from factorloom.engine.executor.native.shape import READY, Read, Shape, argument
 from factorloom.engine.plan.plan import Plan, Run
 from factorloom.engine.runtime.jit import Loop
 from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.progress import COMPILING
 from factorloom.expressions.errors import IndicatorError
 
 __all__ = ["Launch", "compile_shape", "launch", "prepare"]
@@ -34,10 +35,10 @@ class Launch:
 _LOCK = threading.RLock()
 
 
-def prepare(plan: Plan, shapes: Collection[Shape], crew: Crew, observer: Observer) -> None:
-    """Compile shapes, of which the crew takes a part, and the engine's own loops that a plan needs."""
-    loops = list(_loops(plan))
-    with _LOCK, observer.task("preparing kernels", len(loops) + len(shapes)):
+def prepare(plans: Iterable[Plan], shapes: Collection[Shape], crew: Crew, observer: Observer) -> None:
+    """Compile shapes, of which the crew takes a part, and the engine's own loops that the plans need."""
+    loops = list(dict.fromkeys(loop for plan in plans for loop in _loops(plan)))
+    with _LOCK, observer.task(COMPILING if crew.count else "loading kernels", len(loops) + len(shapes)):
         for loop in loops:
             loop.prepare()
             observer.advance()

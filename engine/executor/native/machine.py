@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,22 +24,32 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.operator import COL
 
-__all__ = ["NativeExecutor", "prepare"]
+__all__ = ["NativeExecutor", "Prepared", "prepare"]
 
 
 log = logging.getLogger(__name__)
 
 
-def prepare(plan: Plan, observer: Observer) -> int:
-    """Compile the kernels of a plan, or load them from disk; return how many there were."""
-    missing = missing_in(plan)
+class Prepared(NamedTuple):
+    """How many kernels were compiled, and how many were found on disk."""
+
+    compiled: int
+    loaded: int
+
+
+def prepare(plans: Sequence[Plan], observer: Observer) -> Prepared:
+    """Compile the kernels of plans that this process does not have yet, or load them from disk."""
+    missing = missing_in(plans)
+    compiled = 0
     if missing:
         with Crew(missing) as crew:  # workers start while this process imports Numba
-            log.info("preparing %d kernels: compiled when first used, then kept on disk", len(missing))
+            compiled = crew.count
+            if compiled:
+                log.info("preparing %d kernels: compiled when first used, then kept on disk", compiled)
             from factorloom.engine.executor.native import kernel
 
-            kernel.prepare(plan, missing, crew, observer)
-    return len(missing)
+            kernel.prepare(plans, missing, crew, observer)
+    return Prepared(compiled, len(missing) - compiled)
 
 
 class NativeExecutor:
@@ -47,7 +58,7 @@ class NativeExecutor:
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
-        prepare(plan, observer)
+        prepare([plan], observer)
         from factorloom.engine.executor.native.result import Values
         from factorloom.engine.executor.native.stage import run_stage
 

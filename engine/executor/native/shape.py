@@ -7,7 +7,7 @@ that is not finite missing. Steps of one shape share a driver, whatever they rea
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
@@ -101,9 +101,9 @@ READY: dict[Shape, Any] = {}
 """The driver of each shape that is compiled, or loaded from disk."""
 
 
-def missing_in(plan: Plan) -> set[Shape]:
-    """The shapes of a plan's steps that have no driver yet."""
-    runs = (run for stage in plan.stages for run in stage.steps)
+def missing_in(plans: Iterable[Plan]) -> set[Shape]:
+    """The shapes of all steps of plans that have no driver yet."""
+    runs = (run for plan in plans for stage in plan.stages for run in stage.steps)
     return {shape_of(run) for run in runs if has_kernel(run.step)} - READY.keys()
 
 
