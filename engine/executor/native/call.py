@@ -15,15 +15,16 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 from numba.core.cgutils import if_unlikely
-from numba.core.errors import RequireLiteralValue
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 
 from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.executor.native.inputs import inputs_of
+from factorloom.engine.executor.native.view import view
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, compile_source, compiled, loop
 from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["FIRST_SLOT", "NUMBER", "ROWS", "START", "Driver", "call_all", "view"]
+__all__ = ["FIRST_SLOT", "NUMBER", "ROWS", "START", "Driver", "call_all"]
 
 Flag: TypeAlias = npt.NDArray[np.uint8]
 
@@ -60,7 +61,8 @@ class Driver:
     def compiled(self) -> Any:
         """The function as Numba compiled it, or as it was loaded from disk."""
         kernel = compiled(self._kernel) if isinstance(self._kernel, FunctionType) else self._kernel
-        return compile_source(self._name, self._source, {"view": view, "kernel": kernel}, (SIGNATURE,), python=False)
+        scope = {"view": view, "inputs_of": inputs_of, "kernel": kernel}
+        return compile_source(self._name, self._source, scope, (SIGNATURE,), python=False)
 
     def prepare(self) -> None:
         """Compile it now."""
@@ -71,39 +73,6 @@ class Driver:
         """The address of its code, valid as long as the driver exists."""
         result = self.compiled.overloads[SIGNATURE.args]
         return int(result.library.get_pointer_to_function(result.fndesc.llvm_func_name))
-
-
-def _view(typing: Any, place: Any, size: Any, kind: Any) -> tuple[Signature, Callable[..., Any]]:
-    """The array of a kind, one of `ARRAYS`, that lies at an address."""
-    if not isinstance(kind, types.StringLiteral):
-        raise RequireLiteralValue("kind")
-    array = ARRAYS[kind.literal_value]
-
-    def build(context: Any, builder: Any, signature: Signature, args: Any) -> Any:
-        from numba.np.arrayobj import make_array, populate_array  # slow to import, and only needed to compile
-
-        made = make_array(array)(context, builder)  # type: ignore[no-untyped-call]
-        item = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
-        data = builder.inttoptr(args[0], context.get_data_type(array.dtype).as_pointer())
-        populate_array(  # type: ignore[no-untyped-call]
-            made, data=data, shape=[args[1]], strides=[item], itemsize=item, meminfo=None
-        )
-        return made._getvalue()
-
-    return array(types.int64, types.int64, kind), build
-
-
-view: Any = intrinsic(_view)
-
-ARRAYS = {
-    "read": types.Array(types.float64, 1, "C", readonly=True),
-    "write": types.Array(types.float64, 1, "C"),
-    "index": types.Array(types.int64, 1, "C"),
-    "float32": types.Array(types.float32, 1, "C"),
-    "bits": types.Array(types.uint8, 1, "C"),
-    "uint16": types.Array(types.uint16, 1, "C"),
-    "uint32": types.Array(types.uint32, 1, "C"),
-}
 
 
 def _call(

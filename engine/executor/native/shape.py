@@ -47,6 +47,9 @@ def {name}(env, slots, numbers, offsets, first, last):
         value = kernel({pieces})
         out[i] = value if np.isfinite(value) else np.nan
 """
+MANY = -1
+"""How many arrays stand for a variadic argument that is the only one: any number, in the same driver."""
+
 ARITHMETIC = {
     np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sign, np.sqrt, np.square, np.floor,
     np.ceil, np.minimum, np.maximum
@@ -61,7 +64,7 @@ class Shape:
     Attributes
     ----------
     arguments
-        For each its name, and how many arrays stand for it, or which and how many numbers.
+        For each its name, and how many arrays stand for it (or `MANY`), or which and how many numbers.
     variadic
         The argument that is a tuple; those of a statistic fill a tuple too.
     """
@@ -77,6 +80,11 @@ class Shape:
         """Whether it is a statistic, whose outputs are used as they are."""
         return self.outputs != ("out",)
 
+    @property
+    def is_any_number(self) -> bool:
+        """Whether its driver takes any number of inputs."""
+        return any(kind == MANY for _, kind in self.arguments)
+
     @cached_property
     def title(self) -> str:
         """The name of the driver, which identifies its code."""
@@ -89,7 +97,8 @@ class Shape:
             x for place, (_, kind) in enumerate(self.arguments) if isinstance(kind, int) for x in _arrays(place, kind)
         ]
         views = [f'{x} = view(env[slots[{slot}]], size, "read")' for slot, x in enumerate(arrays)]
-        views += [f'{x} = view(env[slots[{slot}]], size, "write")' for slot, x in enumerate(self.outputs, len(arrays))]
+        first = "slots.size - 1 + " if self.is_any_number else f"{len(arrays)} + "
+        views += [f'{x} = view(env[slots[{first}{slot}]], size, "write")' for slot, x in enumerate(self.outputs)]
         if isinstance(self.function, np.ufunc):
             pieces, source = [f"{x}[i]" for x in arrays], ELEMENTWISE
         else:
@@ -189,13 +198,19 @@ def shape_of(run: Run) -> Shape:
     if isinstance(step, SharedStatistic):
         outputs = tuple(f"out{place}" for place in range(len(step.outputs)))
         return Shape(function, step.statistic.name, kinds, outputs, step.statistic.every)
-    return Shape(function, step.operator.name, kinds, ("out",), step.operator.variadic)
+    variadic = step.operator.variadic
+    if isinstance(function, FunctionType) and [name for name, _ in kinds] == [variadic]:
+        kinds = ((str(variadic), MANY),)
+    return Shape(function, step.operator.name, kinds, ("out",), variadic)
 
 
 def _pieces(shape: Shape) -> Iterator[str]:
     """The arguments of the kernel for one run: each an array, a number, or a tuple of either."""
     numbers = itertools.count()
     for place, (name, kind) in enumerate(shape.arguments):
+        if kind == MANY:
+            yield "inputs_of(env, slots, a, b - a)"
+            continue
         if isinstance(kind, int):
             parts = [f"{array}[a:b]" for array in _arrays(place, kind)]
         else:
@@ -211,6 +226,8 @@ def _tuple(parts: Sequence[str]) -> str:
 
 def _worded(argument: tuple[str, int | tuple[str, int]]) -> str:
     kind = argument[1]
+    if kind == MANY:
+        return "n"
     return str(kind) if isinstance(kind, int) else f"{kind[0]}{kind[1]}"
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 from numba import types
 
 from factorloom.engine.bars.layout import Array, Index
-from factorloom.engine.executor.native.call import NUMBER, ROWS, START, Driver, view
+from factorloom.engine.executor.native.call import NUMBER, ROWS, START, Driver
 from factorloom.engine.executor.native.prefetch import prefetch
+from factorloom.engine.executor.native.view import view
 from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = [

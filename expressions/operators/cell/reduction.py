@@ -51,7 +51,8 @@ def _(*inputs: pl.Expr) -> pl.Expr:
 @count_of.kernel
 def _(inputs: tuple[Array, ...], out: Array) -> None:
     out[:] = 0
-    for x in inputs:
+    for k in range(len(inputs)):
+        x = inputs[k]
         for i in range(out.size):
             out[i] += 0.0 if np.isnan(x[i]) else 1.0
 
@@ -84,7 +85,8 @@ def _(*inputs: pl.Expr) -> pl.Expr:
 @sum_of.kernel
 def _(inputs: tuple[Array, ...], out: Array) -> None:
     out[:] = np.nan
-    for x in inputs:
+    for k in range(len(inputs)):
+        x = inputs[k]
         for i in range(out.size):
             out[i] = x[i] if np.isnan(out[i]) else out[i] if np.isnan(x[i]) else out[i] + x[i]
 
@@ -123,7 +125,8 @@ def _(*inputs: pl.Expr) -> pl.Expr:
 def _(inputs: tuple[Array, ...], out: Array) -> None:
     total, count = np.zeros(out.size), np.zeros(out.size)
     out[:] = np.nan
-    for x in inputs:
+    for k in range(len(inputs)):
+        x = inputs[k]
         for i in range(out.size):
             out[i] = x[i] if np.isnan(out[i]) else out[i]
             total[i] += 0.0 if np.isnan(x[i]) else x[i] - out[i]
@@ -160,7 +163,8 @@ def _(*inputs: pl.Expr) -> pl.Expr:
 @max_of.kernel
 def _(inputs: tuple[Array, ...], out: Array) -> None:
     out[:] = np.nan
-    for x in inputs:
+    for k in range(len(inputs)):
+        x = inputs[k]
         for i in range(out.size):
             out[i] = out[i] if np.isnan(x[i]) | (x[i] <= out[i]) else x[i]
 
@@ -193,6 +197,7 @@ def _(*inputs: pl.Expr) -> pl.Expr:
 @min_of.kernel
 def _(inputs: tuple[Array, ...], out: Array) -> None:
     out[:] = np.nan
-    for x in inputs:
+    for k in range(len(inputs)):
+        x = inputs[k]
         for i in range(out.size):
             out[i] = out[i] if np.isnan(x[i]) | (x[i] >= out[i]) else x[i]
