@@ -145,6 +145,23 @@ def test_workers_end_when_a_computation_is_cancelled(monkeypatch: pytest.MonkeyP
     assert not any(feeder.is_alive() for feeder in crew._feeders)
 
 
+# --- any number of inputs ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sum_of", "mean_of", "count_of", "max_of", "min_of"])
+def test_all_numbers_of_inputs_share_a_driver(name: str) -> None:
+    function = getattr(fl, name)
+    panel = fl.example()
+    inputs = [fl.ts_delay(fl.close, k % 3) * float(k + 1) for k in range(60)]
+    made = {f"{count}": function(*inputs[:count]) for count in (1, 2, 60)}
+    runs = [run for stage in make_plan(made).stages for run in stage.steps]
+    assert len({shape_of(run) for run in runs if getattr(getattr(run.step, "operator", None), "name", "") == name}) == 1
+    ours, others = panel.compute(made), panel.compute(made, engine="polars")
+    for key in made:
+        assert ours[key].is_null().equals(others[key].is_null())
+        assert ours[key].drop_nulls().to_list() == pytest.approx(others[key].drop_nulls().to_list(), rel=1e-12)
+
+
 # --- what is said ------------------------------------------------------------------------------------------------
 
 
