@@ -152,7 +152,7 @@ def test_workers_end_when_a_computation_is_cancelled(monkeypatch: pytest.MonkeyP
 def test_all_numbers_of_inputs_share_a_driver(name: str) -> None:
     function = getattr(fl, name)
     panel = fl.example()
-    inputs = [fl.ts_delay(fl.close, k % 3) * float(k + 1) for k in range(60)]
+    inputs = [fl.ts_delay(fl.close, k % 3 + 1) * float(k + 1) for k in range(60)]
     made = {f"{count}": function(*inputs[:count]) for count in (1, 2, 60)}
     runs = [run for stage in make_plan(made).stages for run in stage.steps]
     assert len({shape_of(run) for run in runs if getattr(getattr(run.step, "operator", None), "name", "") == name}) == 1
