@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.form import statistic
-from factorloom.expressions.operators.loop.sort import rank_section
+from factorloom.expressions.operators.loop.sort import rank_section, sort_section
 
 __all__ = [
     "around_mean",
@@ -26,6 +26,7 @@ __all__ = [
     "ordered",
     "present_in",
     "quantile",
+    "ranked",
     "section_deviation",
     "section_mean",
     "section_moments",
@@ -152,11 +153,17 @@ def _or_zero(value: float) -> float:
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-@statistic("rank", "ascending")
-def ordered(x: Array, rank: Array, ascending: Array) -> None:
-    """The ranks of the members, from 1 on and with ties sharing their mean rank; and the sorted values, missing
-    ones last."""
-    rank_section(x, rank, ascending)
+@statistic("doubled", "members")
+def ranked(x: Array, doubled: Array, members: Array) -> None:
+    """Twice the rank of every member, from 1 on and with ties (see `tie.py`) sharing their mean rank: whole numbers;
+    and in the first element of `members` how many are present."""
+    members[0] = rank_section(x, doubled)
+
+
+@statistic("ascending")
+def ordered(x: Array, ascending: Array) -> None:
+    """The sorted values, missing ones last."""
+    sort_section(x, ascending)
 
 
 def present_in(ascending: Array) -> int:

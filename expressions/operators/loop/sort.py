@@ -1,12 +1,20 @@
-"""Ordering and ranking a cross-section: the plain loops behind the statistic `ordered`.
+"""Sorting and ranking a cross-section: the plain loops behind the statistics `ranked` and `ordered`.
 
-A small section is sorted by insertion. A larger one is sorted by where its values lie in their range, as a number of 16
-to 22 bits: a radix sort of two digits, the last digit first, which leaves little for a final insertion. Where outliers
-take up the range, so that insertion would have much to move, the section is sorted by the leading bits in which its
-values differ instead, and if need be by all of their bits. -0.0 ties with 0.0.
+Every present member is one word of 64 bits, whose order as a signed integer is that of the values. For ranks the word
+holds the rounded value (see `tie.py`), whose last bits are zero, and there the place of the member: no separate array
+of places has to be moved along. Sections with more members than these bits can number are looked up instead.
 
-A radix sort moves words that hold the key in their upper bits and the index of the member in their lower ones. Indices
-and digits are unsigned: with signed ones, compiled code would test whether they count from the end of an array.
+Words are sorted in three steps:
+
+1. each gets a bucket from its value, on a scale that is linear near the centre of the section and logarithmic far from
+   it, so that outliers do not take up all buckets; there are two buckets for each member;
+2. words are put into the order of their buckets;
+3. neighbours that are out of order are swapped, in all even and then in all odd pairs, until none is. This has no
+   branches and uses vector instructions. It takes as many passes as the fullest bucket has members out of order.
+
+To keep pairs apart for step 3, words at even positions are in one array, `evens`, and those at odd positions in
+another, `odds`. If too many passes would be needed, a scale with finer buckets at the centre is tried, and then a radix
+sort. Where words are moved does not depend on what was read from the same array just before: processors wait for that.
 """
 
 from __future__ import annotations
@@ -16,218 +24,347 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["rank_section"]
+from factorloom.expressions.operators.loop.tie import PLACE_BITS, rounded
+
+__all__ = ["rank_section", "sort_section"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.uint32]
-Words: TypeAlias = npt.NDArray[np.uint64]
+Words: TypeAlias = npt.NDArray[np.int64]
+Buckets: TypeAlias = npt.NDArray[np.int32]
+Counts: TypeAlias = npt.NDArray[np.uint32]
 
 FEW = 32
-"""With fewer members than this nothing is faster than insertion."""
+"""With fewer members than this, nothing is gained by buckets."""
 
-SHORT = 2**12
-"""Fewer members than this have indices of 12 bits, which leave room for two digits in a word of 32."""
+SAMPLE = 15
+"""Members from which the centre and the spread of a section are estimated."""
 
-MOVES = 3
-"""How many moves insertion may take per member before it gives up."""
+SHARPNESS, SHARPER = 8.0, 2.0**12
+"""How fine buckets are at the centre at first, and how many times finer for every further trial, which is centred where
+values are densest."""
 
-BITS = 20
-"""The bits of two digits where values are sorted by their bits."""
+ROUNDS, MOST_ROUNDS = 10, 40
+"""How many times all pairs are compared in the first and in the last trial."""
 
-LOWEST = -(2**63)
+MAGNITUDE, LOWEST = 2**63 - 1, -(2**63)
+PLACE = 2**PLACE_BITS - 1
+ONE = 0x3FF0000000000000
+"""The bits of 1.0."""
+
+DIGIT = 8
+"""Bits of a digit of the radix sort."""
 
 
-def rank_section(x: Array, rank: Array, ascending: Array) -> None:
-    """The ranks of the present members from 1 on, with ties sharing their mean rank, and the sorted values; missing
-    members have no rank, and missing values come last."""
+def rank_section(x: Array, doubled: Array) -> int:
+    """Twice the ranks of the present members from 1 on, with ties sharing their mean rank, and how many are present;
+    missing members have no rank."""
+    is_short = x.size <= PLACE + 1
+    room, words, spare, buckets, counts, order = _room(x.size)
+    values = spare.view(np.float64)
+    for k in range(x.size):
+        values[k] = rounded(x[k])
+    place = PLACE if is_short else 0
+    for k in range(x.size):
+        words[k] = _turned(spare[k], PLACE) | (k & place)
+    n = _drop_missing(x, words, doubled)
+    even = (n + 1) // 2
+    evens, odds = room[:even], room[even : 2 * even]
+    is_near = _sort(
+        words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[: 0 if is_short else n], evens, odds, PLACE
+    )
+    ranks = words[:n]
+    if is_short and _count_tied(evens, odds) + _count_tied(odds[: max(even - 1, 0)], evens[1:]) == 0:
+        for k in range(n // 2):
+            i = np.uint64(k)
+            doubled[np.uint64(evens[i] & PLACE)] = 4 * k + 2
+            doubled[np.uint64(odds[i] & PLACE)] = 4 * k + 4
+        if n % 2:
+            doubled[np.uint64(evens[n // 2] & PLACE)] = 2 * n
+        return n
+    _fill_ranks(room, even, ranks)
+    if is_short:
+        for k in range(n):
+            doubled[np.uint64(room[_index(k, even)] & PLACE)] = ranks[k]
+    elif is_near:
+        _place_near(x, room, even, order, ranks, doubled)
+    else:
+        _look_up(x, room, even, ranks, doubled)
+    return n
+
+
+def sort_section(x: Array, ascending: Array) -> None:
+    """The sorted values, missing ones last."""
+    room, words, spare, buckets, counts, order = _room(x.size)
+    values = spare.view(np.float64)
+    for k in range(x.size):
+        values[k] = x[k] + 0.0
+    for k in range(x.size):
+        words[k] = _turned(spare[k], 0)
+    n = _drop_missing(x, words, ascending)
+    even = (n + 1) // 2
+    _sort(words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[:0], room[:even], room[even : 2 * even], 0)
+    ascending[n:] = np.nan
+    bits = ascending[:n].view(np.int64)
+    for k in range(n):
+        bits[k] = _turned(room[_index(k, even)], 0)
+
+
+def _room(size: int) -> tuple[Words, Words, Words, Buckets, Counts, Buckets]:
+    """Memory in one piece, because asking for it takes time: for sorted words, words, other words, buckets, counts, and
+    the order in buckets."""
+    half = size // 2 + 1
+    memory = np.empty(4 * size + 2 * half + 1, np.int64)
+    a, b, c = size + 1, 2 * size + 1, 3 * size + 1
+    d = c + half
+    e = d + size
+    buckets, counts, order = memory[c:d].view(np.int32), memory[d:e].view(np.uint32), memory[e:].view(np.int32)
+    return memory[:a], memory[a:b], memory[b:c], buckets, counts, order
+
+
+def _turned(bits: int, low: int) -> int:
+    """The bits of a value as an integer in the order of values, or back: the magnitude of negative ones is turned
+    around, but for the `low` bits."""
+    return bits ^ (bits >> 63 & (MAGNITUDE - low))
+
+
+def _index(position: int, even: int) -> int:
+    """Where the word at a position is, with `even` words at even positions before those at odd ones."""
+    return np.uint64((position >> 1) + (position & 1) * even)
+
+
+def _drop_missing(x: Array, words: Words, out: Array) -> int:
+    """Keep the words of present members only, and make `out` missing if some are not; return how many are present.
+
+    Every word is written, and the next one overwrites it where it was missing: no branch to mispredict.
+    """
     n = 0
     for k in range(x.size):
-        n += x[np.uint64(k)] == x[np.uint64(k)]
-    order, present = np.empty(n, np.uint32), ascending[:n]
-    if n == x.size:
-        _sort(x, order, present)
-    else:
-        rank[:] = np.nan
-        ascending[n:] = np.nan
-        members, values = np.empty(x.size, np.uint32), np.empty(x.size)
-        _gather_present(x, members, values)
-        _sort(values[:n], order, present)
-        for k in range(n):
-            order[k] = members[order[k]]
-    _rank(order, present, rank)
+        n += x[k] == x[k]
+    if n < x.size:
+        m = np.uint64(0)
+        for k in range(x.size):
+            i = np.uint64(k)
+            out[i], words[m] = np.nan, words[i]
+            m += np.uint64(x[i] == x[i])
+    return n
 
 
-def _gather_present(x: Array, members: Indices, values: Array) -> None:
-    """The indices and the values of the present members, in their given order.
-
-    Every member is written, and the next one overwrites it where it was missing: no branch to mispredict.
-    """
-    n = np.uint64(0)
-    for k in range(x.size):
-        i = np.uint64(k)
-        members[n], values[n] = i, x[i]
-        n += np.uint64(x[i] == x[i])
+# --- order ---------------------------------------------------------------------------------------------------------
 
 
-def _rank(order: Indices, ascending: Array, rank: Array) -> None:
-    """Tied members are neighbours in sorted order, and share the mean of the first and the last of their ranks."""
-    n, ties = order.size, 0
-    for k in range(1, n):
-        ties += ascending[k] == ascending[k - 1]
-    if ties == 0:
-        for k in range(n):
-            rank[order[np.uint64(k)]] = k + 1
-        return
-    starts, start, stop = np.empty(n, np.uint32), 0, n
-    for k in range(n):
-        start = start if k > 0 and ascending[k] == ascending[k - 1] else k
-        starts[k] = start
-    for k in range(n - 1, -1, -1):
-        rank[order[k]] = (starts[k] + stop + 1) / 2
-        stop = k if starts[k] == k else stop
-
-
-# --- order: the indices of the values from the smallest to the largest, and the sorted values ----------------------
-
-
-def _sort(values: Array, order: Indices, ascending: Array) -> None:
-    n = values.size
-    if n < FEW:
-        _unpack(values, np.arange(n).astype(np.uint64), 32, order, ascending)
-        _insert(order, ascending, n * n)
-    elif not (_sort_short(values, order, ascending) if n < SHORT else _sort_long(values, order, ascending)):
-        _sort_by_bits(values, order, ascending)
-
-
-def _sort_short(values: Array, order: Indices, ascending: Array) -> bool:
-    n = values.size
-    digit_bits = 8 if n < 300 else 9 if n < 2000 else 10
-    return _sort_by_range(values, np.empty(n, np.uint32), np.empty(n, np.uint32), 12, digit_bits, order, ascending)
-
-
-def _sort_long(values: Array, order: Indices, ascending: Array) -> bool:
-    n = values.size
-    return _sort_by_range(values, np.empty(n, np.uint64), np.empty(n, np.uint64), 32, 11, order, ascending)
-
-
-def _sort_by_range(
-    values: Array, words: Words, spare: Words, index_bits: int, digit_bits: int, order: Indices, ascending: Array
+def _sort(
+    words: Words,
+    spare: Words,
+    buckets: Buckets,
+    counts: Counts,
+    order: Buckets,
+    evens: Words,
+    odds: Words,
+    low: int,
 ) -> bool:
-    """Sort by where values lie in their range; false where that leaves too much for insertion."""
-    least, most = _bounds(values)
-    scale = ((1 << 2 * digit_bits) - 1) / (most - least)
-    if not 0 < scale < np.inf:
+    """Sort words into `evens` and `odds` by all but the `low` bits; whether by buckets.
+
+    If there is an `order` to fill, it holds which word was at each position in the order of buckets, and sorted words
+    get the last bits of that position.
+    """
+    n = words.size
+    if n % 2:
+        odds[n // 2] = MAGNITUDE
+    if n < FEW:
+        _deal(words, evens, odds)
+        _swap(evens, odds, low, n)
         return False
-    shift = np.uint64(index_bits)
-    for k in range(values.size):
-        i = np.uint64(k)
-        words[i] = np.uint64(np.int64((values[i] - least) * scale)) << shift | i
-    _sort_words(words, spare, index_bits, digit_bits)
-    _unpack(values, words, index_bits, order, ascending)
-    return _insert(order, ascending, MOVES * values.size)
+    sharpness, most = SHARPNESS, ROUNDS
+    while most <= MOST_ROUNDS:
+        sharpness = _fill_buckets(words, spare.view(np.float64), sharpness, buckets, counts.size)
+        _distribute(words, spare, buckets, counts, order, evens, odds)
+        if _swap(evens, odds, low, most):
+            return True
+        sharpness, most = sharpness * SHARPER, 2 * most
+    _sort_by_bits(words, spare, evens, odds)
+    return False
 
 
-def _bounds(values: Array) -> tuple[float, float]:
-    """The smallest and the largest value: four at a time, because a comparison waits for the one before it."""
-    a = b = c = d = np.inf
-    p = q = r = s = -np.inf
-    for k in range(0, values.size - 3, 4):
-        i = np.uint64(k)
-        v0, v1, v2, v3 = values[i], values[i + np.uint64(1)], values[i + np.uint64(2)], values[i + np.uint64(3)]
-        a, b, c, d = min(v0, a), min(v1, b), min(v2, c), min(v3, d)
-        p, q, r, s = max(v0, p), max(v1, q), max(v2, r), max(v3, s)
-    for k in range(values.size - values.size % 4, values.size):
-        a, p = min(values[k], a), max(values[k], p)
-    return min(min(a, b), min(c, d)), max(max(p, q), max(r, s))
+def _deal(words: Words, evens: Words, odds: Words) -> None:
+    """Words in their order to even and odd positions."""
+    for k in range(words.size // 2):
+        evens[k], odds[k] = words[2 * k], words[2 * k + 1]
+    if words.size % 2:
+        evens[words.size // 2] = words[words.size - 1]
 
 
-def _sort_words(words: Words, spare: Words, index_bits: int, digit_bits: int) -> None:
-    """Sort words by the two digits above their index bits, the lower digit first and stably, by counting.
+def _fill_buckets(words: Words, values: Array, sharpness: float, buckets: Buckets, count: int) -> float:
+    """The bucket of every word, from 0 up to `count`, excluded; and the sharpness of the scale, larger than asked for
+    where values repeat.
 
-    `low` and `high` first count how often each digit occurs, and then give where the next word of a digit goes.
+    The upper half of the bits of `1 + distance from the centre`, read as an integer, is the scale: linear up to a
+    distance of 1, and logarithmic beyond.
     """
-    first, second = np.uint64(index_bits), np.uint64(index_bits + digit_bits)
-    last = np.uint64((1 << digit_bits) - 1)
-    low, high = np.zeros(1 << digit_bits, np.uint32), np.zeros(1 << digit_bits, np.uint32)
+    bits, size = values.view(np.int64), np.uint64(words.size)
+    for k in range(size):
+        bits[k] = _turned(words[k] & ~PLACE, PLACE)
+    middle, spread, densest, is_repeated = _estimate(values)
+    sharpness = max(sharpness, SHARPNESS * SHARPER) if is_repeated else sharpness
+    centre, scale = middle if sharpness == SHARPNESS else densest, sharpness / spread
+    for k in range(size):
+        buckets[k] = 1 if values[k] >= centre else -1
+    for k in range(size):
+        values[k] = 1.0 + abs(values[k] - centre) * scale
+    for k in range(size):
+        buckets[k] *= np.int32((bits[k] - ONE) >> 32)
+    least, most = buckets[0], buckets[0]
+    for k in range(size):
+        least, most = min(least, buckets[k]), max(most, buckets[k])
+    wide = (count - 1) / max(1.0, float(most) - float(least))
+    for k in range(size):
+        buckets[k] = np.int32((float(buckets[k]) - float(least)) * wide)
+    return sharpness
+
+
+def _estimate(values: Array) -> tuple[float, float, float, bool]:
+    """The median of some members, the distance of their quartiles, the one nearest to another, and whether they are
+    equal."""
+    sample, step = np.empty(SAMPLE), values.size // SAMPLE
+    for k in range(SAMPLE):
+        value, i = values[k * step], k
+        while i > 0 and sample[i - 1] > value:
+            sample[i] = sample[i - 1]
+            i -= 1
+        sample[i] = value
+    densest = 1
+    for k in range(2, SAMPLE):
+        densest = k if sample[k] - sample[k - 1] < sample[densest] - sample[densest - 1] else densest
+    spread = sample[SAMPLE - 1 - SAMPLE // 4] - sample[SAMPLE // 4]
+    spread = spread if spread > 0 else sample[SAMPLE - 1] - sample[0]
+    is_repeated = sample[densest] == sample[densest - 1]
+    return sample[SAMPLE // 2], spread if spread > 0 else 1.0, sample[densest], is_repeated
+
+
+def _distribute(
+    words: Words, nth: Words, buckets: Buckets, counts: Counts, order: Buckets, evens: Words, odds: Words
+) -> None:
+    """Put words into the order of their buckets, in their given order within each."""
+    counts[:] = 0
     for k in range(words.size):
-        word = np.uint64(words[np.uint64(k)])
-        low[word >> first & last] += np.uint32(1)
-        high[word >> second & last] += np.uint32(1)
-    a = b = np.uint32(0)
-    for k in range(low.size):
         i = np.uint64(k)
-        low[i], a = a, a + low[i]
-        high[i], b = b, b + high[i]
-    for k in range(words.size):
-        word = np.uint64(words[np.uint64(k)])
-        digit = word >> first & last
-        spare[low[digit]] = word
-        low[digit] += np.uint32(1)
-    for k in range(words.size):
-        word = np.uint64(spare[np.uint64(k)])
-        digit = word >> second & last
-        words[high[digit]] = word
-        high[digit] += np.uint32(1)
-
-
-def _unpack(values: Array, words: Words, index_bits: int, order: Indices, ascending: Array) -> None:
-    """The indices in the lower bits of sorted words, and their values."""
-    last = np.uint64((1 << index_bits) - 1)
+        bucket = np.uint32(buckets[i])
+        number = counts[bucket]
+        nth[i], counts[bucket] = number, number + np.uint32(1)
+    start = np.uint32(0)
+    for k in range(counts.size):
+        i = np.uint64(k)
+        counts[i], start = start, start + counts[i]
     for k in range(words.size):
         i = np.uint64(k)
-        member = np.uint64(words[i]) & last
-        order[i], ascending[i] = member, values[member]
+        position, word = np.uint64(counts[np.uint32(buckets[i])]) + np.uint64(nth[i]), words[i]
+        if order.size:
+            order[position] = k
+            word |= np.int64(position) & PLACE
+        half = position >> np.uint64(1)
+        if position & np.uint64(1):
+            odds[half] = word
+        else:
+            evens[half] = word
 
 
-def _sort_by_bits(values: Array, order: Indices, ascending: Array) -> None:
-    """Sort by the leading bits in which values differ, and by all of them where that leaves too much for insertion."""
-    n = values.size
-    keys, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
-    size = _fill_keys(values, keys)
-    for lowest in (max(size - BITS, 0), 0):
-        words = np.arange(n).astype(np.uint64)
-        for shift in range(lowest, size, BITS):
-            for k in range(n):
-                member = words[k] & np.uint64(2**32 - 1)
-                words[k] = keys[member] >> np.uint64(shift) << np.uint64(32) | member
-            _sort_words(words, spare, 32, BITS // 2)
-        _unpack(values, words, 32, order, ascending)
-        if _insert(order, ascending, MOVES * n):
-            return
+def _swap(evens: Words, odds: Words, low: int, most: int) -> bool:
+    """Swap neighbours that are out of order until none is; false where that takes more than `most` rounds."""
+    later, inner = evens[1:], odds[: evens.size - 1]
+    for _ in range(most):
+        _swap_pairs(evens, odds, low)
+        _swap_pairs(inner, later, low)
+        if _count_swapped(evens, odds, low) == 0:
+            return True
+    return False
 
 
-def _fill_keys(values: Array, keys: Words) -> int:
-    """Fill whole numbers from 0 on, in the order of the values; return how many bits they have.
-
-    The bits of a float64, read as a signed integer, are in the order of the values if those of negative ones are turned
-    around: their magnitude is negated.
-    """
-    bits, signed = values.view(np.int64), keys.view(np.int64)
-    least, most = -(LOWEST + 1), LOWEST
-    for k in range(bits.size):
-        key = bits[k] if bits[k] >= 0 else LOWEST - bits[k]
-        signed[k] = key
-        least, most = min(least, key), max(most, key)
-    for k in range(bits.size):
-        keys[k] -= np.uint64(least)
-    span, size = np.uint64(most) - np.uint64(least), 0
-    while size < 64 and span >> np.uint64(size) != 0:
-        size += 1
-    return size
+def _swap_pairs(first: Words, second: Words, low: int) -> None:
+    for k in range(first.size):
+        a, b = first[k], second[k]
+        swapped = a > b | low
+        first[k], second[k] = b if swapped else a, a if swapped else b
 
 
-def _insert(order: Indices, ascending: Array, most: int) -> bool:
-    """Finish by insertion what is nearly in order; false where that takes more moves than `most`."""
-    moves = 0
-    for k in range(1, ascending.size):
-        value = ascending[k]
-        if ascending[k - 1] > value:
-            member, i = order[k], k
-            while i > 0 and ascending[i - 1] > value:
-                ascending[i], order[i] = ascending[i - 1], order[i - 1]
-                i -= 1
-            ascending[i], order[i] = value, member
-            moves += k - i
-            if moves > most:
-                return False
-    return True
+def _count_swapped(first: Words, second: Words, low: int) -> int:
+    count = 0
+    for k in range(first.size):
+        count += first[k] > second[k] | low
+    return count
+
+
+def _sort_by_bits(words: Words, spare: Words, evens: Words, odds: Words) -> None:
+    """A radix sort, which uses up `words`; digits in which no word differs are skipped."""
+    counts = np.empty(1 << DIGIT, np.int64)
+    last = (1 << DIGIT) - 1
+    for shift in range(0, 64, DIGIT):
+        counts[:] = 0
+        for k in range(words.size):
+            counts[((words[k] ^ LOWEST) >> shift) & last] += 1
+        if counts[((words[0] ^ LOWEST) >> shift) & last] == words.size:
+            continue
+        start = 0
+        for digit in range(counts.size):
+            counts[digit], start = start, start + counts[digit]
+        for k in range(words.size):
+            digit = ((words[k] ^ LOWEST) >> shift) & last
+            spare[counts[digit]] = words[k]
+            counts[digit] += 1
+        words, spare = spare, words
+    _deal(words, evens, odds)
+
+
+# --- ranks ---------------------------------------------------------------------------------------------------------
+
+
+def _count_tied(first: Words, second: Words) -> int:
+    count = 0
+    for k in range(first.size):
+        count += first[k] | PLACE == second[k] | PLACE
+    return count
+
+
+def _fill_ranks(room: Words, even: int, ranks: Words) -> None:
+    """Twice the rank at every position: ties share the mean of their first and last rank."""
+    n = ranks.size
+    start = 0
+    for k in range(n):
+        tied = k > 0 and room[_index(k, even)] | PLACE == room[_index(k - 1, even)] | PLACE
+        start = start if tied else k
+        ranks[k] = start
+    stop = n
+    for k in range(n - 1, -1, -1):
+        start = ranks[k]
+        ranks[k] = start + stop + 1
+        stop = k if start == k else stop
+
+
+def _place_near(x: Array, room: Words, even: int, order: Buckets, ranks: Words, doubled: Array) -> None:
+    """Give ranks to the members whose last bits of a position are known: it is near to where the word is now."""
+    n = ranks.size
+    for k in range(n):
+        away = (room[_index(k, even)] - k) & PLACE
+        position = k + (away if away <= PLACE // 2 else away - PLACE - 1)
+        doubled[np.uint64(order[np.uint64(position)])] = ranks[k]
+    m = n
+    for k in range(x.size - 1 if n < x.size else -1, -1, -1):
+        is_present = x[k] == x[k]
+        m -= is_present
+        doubled[k] = doubled[m] if is_present else np.nan
+
+
+def _look_up(x: Array, room: Words, even: int, ranks: Words, doubled: Array) -> None:
+    """Give ranks to members by searching for their values."""
+    value = np.empty(1)
+    bits = value.view(np.int64)
+    for k in range(x.size):
+        if x[k] == x[k]:
+            value[0] = rounded(x[k])
+            word = _turned(bits[0], PLACE)
+            first, last = 0, ranks.size - 1
+            while first < last:
+                half = (first + last) // 2
+                if room[_index(half, even)] < word:
+                    first = half + 1
+                else:
+                    last = half
+            doubled[k] = ranks[first]
