@@ -72,20 +72,14 @@ def rank_section(x: Array, doubled: Array) -> int:
     is_near = _sort(
         words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[: 0 if is_short else n], evens, odds, PLACE
     )
-    ranks = words[:n]
-    if is_short and _count_tied(evens, odds) + _count_tied(odds[: max(even - 1, 0)], evens[1:]) == 0:
-        for k in range(n // 2):
-            i = np.uint64(k)
-            doubled[np.uint64(evens[i] & PLACE)] = 4 * k + 2
-            doubled[np.uint64(odds[i] & PLACE)] = 4 * k + 4
-        if n % 2:
-            doubled[np.uint64(evens[n // 2] & PLACE)] = 2 * n
-        return n
-    _fill_ranks(room, even, ranks)
     if is_short:
-        for k in range(n):
-            doubled[np.uint64(room[_index(k, even)] & PLACE)] = ranks[k]
-    elif is_near:
+        _write_ranks(evens, odds, n, doubled)
+        if _count_tied(evens[: max(even - 1, 0)], evens[1:]) + _count_tied(odds[: max(n // 2 - 1, 0)], odds[1:]) > 0:
+            _share_ranks(room, even, n, doubled)
+        return n
+    ranks = words[:n]
+    _fill_ranks(room, even, ranks)
+    if is_near:
         _place_near(x, room, even, order, ranks, doubled)
     else:
         _look_up(x, room, even, ranks, doubled)
@@ -127,7 +121,7 @@ def _turned(bits: int, low: int) -> int:
     return bits ^ (bits >> 63 & (MAGNITUDE - low))
 
 
-def _index(position: int, even: int) -> int:
+def _index(position: int, even: int) -> np.uint64:
     """Where the word at a position is, with `even` words at even positions before those at odd ones."""
     return np.uint64((position >> 1) + (position & 1) * even)
 
@@ -321,6 +315,38 @@ def _count_tied(first: Words, second: Words) -> int:
     for k in range(first.size):
         count += first[k] | PLACE == second[k] | PLACE
     return count
+
+
+def _write_ranks(evens: Words, odds: Words, n: int, doubled: Array) -> None:
+    """Twice the rank of every member, if at most two share a value."""
+    before = 0  # 1 if the word before ties with the next one
+    for k in range(evens.size - 1):
+        i = np.uint64(k)
+        even, odd, later = evens[i], odds[i], evens[i + np.uint64(1)]
+        pair, after = int(even | PLACE == odd | PLACE), int(odd | PLACE == later | PLACE)
+        doubled[np.uint64(even & PLACE)] = 4 * k + 2 + pair - before
+        doubled[np.uint64(odd & PLACE)] = 4 * k + 4 + after - pair
+        before = after
+    if n % 2:
+        doubled[np.uint64(evens[n // 2] & PLACE)] = 2 * n - before
+    elif n:
+        even, odd = evens[n // 2 - 1], odds[n // 2 - 1]
+        pair = int(even | PLACE == odd | PLACE)
+        doubled[np.uint64(even & PLACE)] = 2 * n - 2 + pair - before
+        doubled[np.uint64(odd & PLACE)] = 2 * n - pair
+
+
+def _share_ranks(room: Words, even: int, n: int, doubled: Array) -> None:
+    """Give those that tie the mean of their first and last rank: any number of them."""
+    first = 0
+    while first < n - 1:
+        word, stop = room[_index(first, even)] | PLACE, first + 1
+        while stop < n and room[_index(stop, even)] | PLACE == word:
+            stop += 1
+        if stop > first + 1:
+            for k in range(first, stop):
+                doubled[np.uint64(room[_index(k, even)] & PLACE)] = first + stop + 1
+        first = stop
 
 
 def _fill_ranks(room: Words, even: int, ranks: Words) -> None:
