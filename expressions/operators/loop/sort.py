@@ -13,8 +13,8 @@ Words are sorted in three steps:
    branches and uses vector instructions. It takes as many passes as the fullest bucket has members out of order.
 
 To keep pairs apart for step 3, words at even positions are in one array, `evens`, and those at odd positions in
-another, `odds`. If too many passes would be needed, a scale with finer buckets at the centre is tried, and then a radix
-sort. Where words are moved does not depend on what was read from the same array just before: processors wait for that.
+another, `odds`. Where values repeat or are very dense somewhere, a radix sort by where values lie in their range takes
+the place of buckets, and if that leaves too many passes a radix sort by all bits.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ FEW = 32
 SAMPLE = 15
 """Members from which the centre and the spread of a section are estimated."""
 
-SHARPNESS, SHARPER = 8.0, 2.0**12
-"""How fine buckets are at the centre at first, and how many times finer for every further trial, which is centred where
-values are densest."""
+SHARPNESS = 8.0
+"""How fine buckets are at the centre."""
 
 ROUNDS, MOST_ROUNDS = 10, 40
-"""How many times all pairs are compared in the first and in the last trial."""
+"""How many times all pairs are compared after buckets, and after the first radix sort, before another way is tried."""
 
 MAGNITUDE, LOWEST = 2**63 - 1, -(2**63)
 PLACE = 2**PLACE_BITS - 1
@@ -69,9 +68,7 @@ def rank_section(x: Array, doubled: Array) -> int:
     n = _drop_missing(x, words, doubled)
     even = (n + 1) // 2
     evens, odds = room[:even], room[even : 2 * even]
-    is_near = _sort(
-        words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[: 0 if is_short else n], evens, odds, PLACE
-    )
+    is_near = _sort(words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[: 0 if is_short else n], room, PLACE)
     if is_short:
         _write_ranks(evens, odds, n, doubled)
         if _count_tied(evens[: max(even - 1, 0)], evens[1:]) + _count_tied(odds[: max(n // 2 - 1, 0)], odds[1:]) > 0:
@@ -96,7 +93,7 @@ def sort_section(x: Array, ascending: Array) -> None:
         words[k] = _turned(spare[k], 0)
     n = _drop_missing(x, words, ascending)
     even = (n + 1) // 2
-    _sort(words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[:0], room[:even], room[even : 2 * even], 0)
+    _sort(words[:n], spare[:n], buckets[:n], counts[: 2 * n], order[:0], room, 0)
     ascending[n:] = np.nan
     bits = ascending[:n].view(np.int64)
     for k in range(n):
@@ -152,29 +149,32 @@ def _sort(
     buckets: Buckets,
     counts: Counts,
     order: Buckets,
-    evens: Words,
-    odds: Words,
+    room: Words,
     low: int,
 ) -> bool:
-    """Sort words into `evens` and `odds` by all but the `low` bits; whether by buckets.
+    """Sort words into the even and the odd positions in `room` by all but the `low` bits; whether by buckets.
 
     If there is an `order` to fill, it holds which word was at each position in the order of buckets, and sorted words
     get the last bits of that position.
     """
-    n = words.size
+    n, even = words.size, (words.size + 1) // 2
+    evens, odds = room[:even], room[even : 2 * even]
     if n % 2:
         odds[n // 2] = MAGNITUDE
     if n < FEW:
         _deal(words, evens, odds)
         _swap(evens, odds, low, n)
         return False
-    sharpness, most = SHARPNESS, ROUNDS
-    while most <= MOST_ROUNDS:
-        sharpness = _fill_buckets(words, spare.view(np.float64), sharpness, buckets, counts.size)
-        _distribute(words, spare, buckets, counts, order, evens, odds)
-        if _swap(evens, odds, low, most):
+    for k in range(n):
+        spare[k] = _turned(words[k] & ~PLACE, PLACE)
+    if _fill_buckets(spare.view(np.float64), buckets, counts.size):
+        _distribute(words, spare, buckets, counts, order, room)
+        if _swap(evens, odds, low, ROUNDS):
             return True
-        sharpness, most = sharpness * SHARPER, 2 * most
+        for k in range(n):
+            spare[k] = _turned(words[k] & ~PLACE, PLACE)
+    if _sort_by_range(words, spare, order, room) and _swap(evens, odds, low, MOST_ROUNDS):
+        return True
     _sort_by_bits(words, spare, evens, odds)
     return False
 
@@ -187,19 +187,26 @@ def _deal(words: Words, evens: Words, odds: Words) -> None:
         evens[words.size // 2] = words[words.size - 1]
 
 
-def _fill_buckets(words: Words, values: Array, sharpness: float, buckets: Buckets, count: int) -> float:
-    """The bucket of every word, from 0 up to `count`, excluded; and the sharpness of the scale, larger than asked for
-    where values repeat.
+def _fill_buckets(values: Array, buckets: Buckets, count: int) -> bool:
+    """The bucket of every value, from 0 up to `count`, excluded; false where values repeat, which fill up a bucket.
 
     The upper half of the bits of `1 + distance from the centre`, read as an integer, is the scale: linear up to a
     distance of 1, and logarithmic beyond.
     """
-    bits, size = values.view(np.int64), np.uint64(words.size)
-    for k in range(size):
-        bits[k] = _turned(words[k] & ~PLACE, PLACE)
-    middle, spread, densest, is_repeated = _estimate(values)
-    sharpness = max(sharpness, SHARPNESS * SHARPER) if is_repeated else sharpness
-    centre, scale = middle if sharpness == SHARPNESS else densest, sharpness / spread
+    sample, step = np.empty(SAMPLE), values.size // SAMPLE
+    repeats = 0
+    for k in range(SAMPLE):
+        value, i = values[k * step], k
+        while i > 0 and sample[i - 1] > value:
+            sample[i] = sample[i - 1]
+            i -= 1
+        repeats += i > 0 and sample[i - 1] == value
+        sample[i] = value
+    spread = sample[SAMPLE - 1 - SAMPLE // 4] - sample[SAMPLE // 4]
+    if repeats > 1 or not spread > 0:
+        return False
+    centre, scale = sample[SAMPLE // 2], SHARPNESS / spread
+    bits, size = values.view(np.int64), np.uint64(values.size)
     for k in range(size):
         buckets[k] = 1 if values[k] >= centre else -1
     for k in range(size):
@@ -212,32 +219,12 @@ def _fill_buckets(words: Words, values: Array, sharpness: float, buckets: Bucket
     wide = (count - 1) / max(1.0, float(most) - float(least))
     for k in range(size):
         buckets[k] = np.int32((float(buckets[k]) - float(least)) * wide)
-    return sharpness
+    return True
 
 
-def _estimate(values: Array) -> tuple[float, float, float, bool]:
-    """The median of some members, the distance of their quartiles, the one nearest to another, and whether they are
-    equal."""
-    sample, step = np.empty(SAMPLE), values.size // SAMPLE
-    for k in range(SAMPLE):
-        value, i = values[k * step], k
-        while i > 0 and sample[i - 1] > value:
-            sample[i] = sample[i - 1]
-            i -= 1
-        sample[i] = value
-    densest = 1
-    for k in range(2, SAMPLE):
-        densest = k if sample[k] - sample[k - 1] < sample[densest] - sample[densest - 1] else densest
-    spread = sample[SAMPLE - 1 - SAMPLE // 4] - sample[SAMPLE // 4]
-    spread = spread if spread > 0 else sample[SAMPLE - 1] - sample[0]
-    is_repeated = sample[densest] == sample[densest - 1]
-    return sample[SAMPLE // 2], spread if spread > 0 else 1.0, sample[densest], is_repeated
-
-
-def _distribute(
-    words: Words, nth: Words, buckets: Buckets, counts: Counts, order: Buckets, evens: Words, odds: Words
-) -> None:
+def _distribute(words: Words, nth: Words, buckets: Buckets, counts: Counts, order: Buckets, room: Words) -> None:
     """Put words into the order of their buckets, in their given order within each."""
+    even = np.uint64((words.size + 1) // 2)
     counts[:] = 0
     for k in range(words.size):
         i = np.uint64(k)
@@ -254,11 +241,7 @@ def _distribute(
         if order.size:
             order[position] = k
             word |= np.int64(position) & PLACE
-        half = position >> np.uint64(1)
-        if position & np.uint64(1):
-            odds[half] = word
-        else:
-            evens[half] = word
+        room[(position >> np.uint64(1)) + (position & np.uint64(1)) * even] = word
 
 
 def _swap(evens: Words, odds: Words, low: int, most: int) -> bool:
@@ -284,6 +267,51 @@ def _count_swapped(first: Words, second: Words, low: int) -> int:
     for k in range(first.size):
         count += first[k] > second[k] | low
     return count
+
+
+def _sort_by_range(words: Words, spare: Words, order: Buckets, room: Words) -> bool:
+    """Sort words by where their values, which are in `spare`, lie in their range; false where it is unknown.
+
+    That is a number of two digits: a radix sort of numbers with the index of the word in their lower half.
+    """
+    values, size, even = spare.view(np.float64), np.uint64(words.size), np.uint64((words.size + 1) // 2)
+    least, most = values[0], values[0]
+    for k in range(size):
+        least, most = min(least, values[k]), max(most, values[k])
+    digit_bits = 8 if words.size < 300 else 9 if words.size < 2000 else 10
+    scale = (4.0**digit_bits - 1) / (most - least)
+    if not 0 < scale < np.inf:
+        return False
+    for k in range(size):
+        spare[k] = np.int64((values[k] - least) * scale) << 32 | np.int64(k)
+    first, second, last = np.uint64(32), np.uint64(32 + digit_bits), np.uint64((1 << digit_bits) - 1)
+    between, counts = np.empty(words.size, np.int64), np.zeros(2 << digit_bits, np.uint32)
+    low, high = counts[: 1 << digit_bits], counts[1 << digit_bits :]
+    for k in range(size):
+        number = np.uint64(spare[k])
+        low[number >> first & last] += np.uint32(1)
+        high[number >> second & last] += np.uint32(1)
+    a = b = np.uint32(0)
+    for k in range(low.size):
+        i = np.uint64(k)
+        low[i], a = a, a + low[i]
+        high[i], b = b, b + high[i]
+    for k in range(size):
+        number = np.uint64(spare[k])
+        digit = number >> first & last
+        between[low[digit]] = number
+        low[digit] += np.uint32(1)
+    for k in range(size):
+        number = np.uint64(between[k])
+        digit = number >> second & last
+        position, index = np.uint64(high[digit]), number & np.uint64(2**32 - 1)
+        high[digit] += np.uint32(1)
+        word = words[index]
+        if order.size:
+            order[position] = index
+            word |= np.int64(position) & PLACE
+        room[(position >> np.uint64(1)) + (position & np.uint64(1)) * even] = word
+    return True
 
 
 def _sort_by_bits(words: Words, spare: Words, evens: Words, odds: Words) -> None:

@@ -58,10 +58,11 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
     older = min(window, x.size) - 1
     keys = np.empty(older + x.size)  # with missing values before the first bar, so that every bar has older ones
-    keys[:older] = np.nan
-    for i in range(x.size):
-        keys[older + i] = rounded(x[i])
     new = keys[older:]
+    for i in range(older):
+        keys[i] = np.nan
+    for i in range(x.size):
+        new[i] = rounded(x[i])
     out[:] = 2.0  # twice the rank: 2 for itself, 2 for every older bar below, 1 for every one that ties
     for k in range(1, older - 2, 4):
         a, b, c, d = keys[older - k :], keys[older - k - 1 :], keys[older - k - 2 :], keys[older - k - 3 :]
