@@ -10,10 +10,12 @@ from typing import Any, Literal, TypeAlias
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.category import text_of
 from factorloom.engine.bars.read import append_bars, read_bars
 from factorloom.engine.bars.selection import Dates, Mask, Symbols, selected_rows
 from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.file import check_path, write_blocks
+from factorloom.engine.executor.fit import Size, fit, needs
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
 from factorloom.engine.plan.plan import Plan
@@ -34,19 +36,20 @@ Path: TypeAlias = str | os.PathLike[str]
 class Panel(Bars):
     """Bars of many symbols on which factors are computed.
 
-    Numbers and booleans are Float64 columns, missing as null; text is kept as categories to group by. A panel never
+    Numbers are Float64 or Float32 columns, missing as null; text is kept as categories to group by. A panel never
     changes.
 
     Attributes
     ----------
     frame : polars.DataFrame
-        The bars, sorted by (symbol, date), one row per key.
+        The bars, sorted by (symbol, date), one row per key. Symbols and categories are Enum: codes of the distinct
+        texts, one to four bytes each.
     symbol, date : str
         The names of the key columns.
     """
 
     @classmethod
-    def from_frame(cls, frame: Any, symbol: str = "symbol", date: str = "date") -> Panel:
+    def from_frame(cls, frame: Any, symbol: str = "symbol", date: str = "date", *, dtype: Dtype | None = None) -> Panel:
         """Check and sort bars.
 
         Parameters
@@ -55,6 +58,9 @@ class Panel(Bars):
             A Polars frame (eager or lazy), an Arrow table, or a pandas frame: one row per symbol and date.
         symbol, date
             The names of the key columns: text (or whole numbers), and dates, datetimes or ISO text.
+        dtype
+            Of the columns of numbers. `"float32"` halves their memory; what is too large for it is missing. The default
+            keeps Float32 columns, and makes all others Float64. The computation is in Float64 either way.
 
         Raises
         ------
@@ -62,6 +68,8 @@ class Panel(Bars):
             Where the frame lacks a key column.
         BarsError
             Where a key is missing or duplicated, the dates cannot be read, or a column is of no use.
+        ArgumentError
+            Where `dtype` is another one.
 
         Examples
         --------
@@ -70,7 +78,7 @@ class Panel(Bars):
         >>> fl.Panel.from_frame(bars)
         <Panel: 2 bars, 2 symbols, 1 date from 2024-01-02 to 2024-01-02, columns close>
         """
-        return cls(read_bars(frame, symbol, date), symbol, date)
+        return cls(read_bars(frame, symbol, date, dtype), symbol, date)
 
     def __repr__(self) -> str:
         count, days = self.symbols.len(), self.dates.len()
@@ -112,6 +120,7 @@ class Panel(Bars):
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         observer: Observer | None = None,
         **named: Factor,
     ) -> pl.DataFrame:
@@ -129,6 +138,10 @@ class Panel(Bars):
             `"numba"` for compiled kernels on tiles, `"polars"` for lazy Polars stages. Both give the same values.
         dtype
             Of the values returned; the computation is in Float64 either way.
+        memory
+            The most bytes that it may take beyond the panel, results included, such as `"6 GB"`; what does not fit is
+            computed in more batches. By default what it takes besides the results may be 45% of their size, at least
+            512 MiB for values that wait between stages.
         observer
             Counts kernels and memory, and can cancel the computation. The default draws a progress bar on a terminal.
 
@@ -141,6 +154,8 @@ class Panel(Bars):
         ------
         UnknownColumnError
             Where a factor reads a column that the panel does not have.
+        MemoryLimitError
+            Where it needs more than `memory`; nothing is computed then.
         CancelledError
             Where `observer.cancel()` was called.
 
@@ -151,7 +166,7 @@ class Panel(Bars):
         [0.04347826086956519, 0.10000000000000009]
         """
         plan = make_request(self, factors, more, named, dtype)
-        (whole,) = self._run(plan, dates, symbols, engine, observer)
+        (whole,) = self._run(plan, dates, symbols, engine, memory, observer)
         return whole
 
     def blocks(
@@ -163,6 +178,7 @@ class Panel(Bars):
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         observer: Observer | None = None,
         **named: Factor,
     ) -> Iterator[pl.DataFrame]:
@@ -175,7 +191,7 @@ class Panel(Bars):
         [8]
         """
         plan = make_request(self, factors, more, named, dtype, streamed=True)
-        return self._run(plan, dates, symbols, engine, observer)
+        return self._run(plan, dates, symbols, engine, memory, observer)
 
     def write(
         self,
@@ -187,6 +203,7 @@ class Panel(Bars):
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         observer: Observer | None = None,
         **named: Factor,
     ) -> pl.LazyFrame:
@@ -217,7 +234,15 @@ class Panel(Bars):
         """
         target = check_path(path)
         blocks = self.blocks(
-            factors, *more, dates=dates, symbols=symbols, engine=engine, dtype=dtype, observer=observer, **named
+            factors,
+            *more,
+            dates=dates,
+            symbols=symbols,
+            engine=engine,
+            dtype=dtype,
+            memory=memory,
+            observer=observer,
+            **named,
         )
         return write_blocks(blocks, target)
 
@@ -232,6 +257,7 @@ class Panel(Bars):
         *more: Factor,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
+        memory: Size | None = None,
         blocks: bool = False,
         **named: Factor,
     ) -> str:
@@ -253,7 +279,9 @@ class Panel(Bars):
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)
-        return explain(plan, self.rows, choose(engine).memory(plan, self))
+        executor = choose(engine)
+        plan = fit(plan, executor, self, memory)
+        return explain(plan, self.rows, needs(plan, executor, self))
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
@@ -268,7 +296,13 @@ class Panel(Bars):
         return "\n".join(lines)
 
     def _run(
-        self, plan: Plan, dates: Dates | None, symbols: Symbols | None, engine: Engine, observer: Observer | None
+        self,
+        plan: Plan,
+        dates: Dates | None,
+        symbols: Symbols | None,
+        engine: Engine,
+        memory: Size | None,
+        observer: Observer | None,
     ) -> Iterator[pl.DataFrame]:
         """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
         check_process()
@@ -278,18 +312,19 @@ class Panel(Bars):
         if chosen is not None:
             rows = needed_rows(plan, self, chosen)
             part, chosen = Bars(self.frame.filter(pl.Series(rows)), self.symbol, self.date), chosen[rows]
+        plan = fit(plan, executor, part, memory)
         return _selected(executor.run(plan, part, observer or default_observer()), part, chosen)
 
 
 def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Iterator[pl.DataFrame]:
-    """The blocks with their keys, and without the bars that only the computation needed."""
+    """The blocks with their keys, symbols as text, and without the bars that only the computation needed."""
     keys = bars.frame.select(bars.symbol, bars.date)
     is_first = True
     for rows, values in blocks:
         frame = keys[rows].hstack(values)
         frame = frame if chosen is None else frame.filter(pl.Series(chosen[rows]))
         if is_first or frame.height:
-            yield frame
+            yield frame.with_columns(text_of(frame[bars.symbol]))
         is_first = False
 
 

@@ -107,6 +107,10 @@ class CancelledError(FactorloomError, RuntimeError):
     """A computation that was cancelled before its end."""
 
 
+class MemoryLimitError(FactorloomError, MemoryError):
+    """A computation needs more memory than it, or the process, may take."""
+
+
 class ForkedError(FactorloomError, RuntimeError):
     """A computation in a process that was forked from one that had computed before."""
 

@@ -119,16 +119,19 @@ def operator(
     lookback: BarCount | None = None,
     lookahead: BarCount | None = None,
     unbounded: bool = False,
+    rank: Callable[..., bool] | None = None,
     version: int | str = 1,
 ) -> Callable[[Callable[P, Factor]], Operator[P]]:
     """Register a documented signature as an operator.
 
-    `lookback` and `lookahead` give the bars before and after the current one from all parameters, by name.
+    `lookback` and `lookahead` give the bars before and after the current one from all parameters, by name. `rank` says
+    with which parameters the values are mean ranks divided by the number of present members: these can be kept as whole
+    numbers.
     """
 
     def declare(function: Callable[P, Factor]) -> Operator[P]:
         made: Operator[P] = Operator(
-            function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, version=version
+            function, axis, lookback=lookback, lookahead=lookahead, unbounded=unbounded, rank=rank, version=version
         )
         register(made)
         return made

@@ -67,6 +67,7 @@ class Definition:
         lookback: BarCount | None = None,
         lookahead: BarCount | None = None,
         unbounded: bool = False,
+        rank: Callable[..., bool] | None = None,
         version: int | str = 1,
     ) -> None:
         functools.update_wrapper(self, function)
@@ -76,6 +77,7 @@ class Definition:
         self.unbounded = unbounded
         self.looks_ahead = lookahead is not None and lookback is None
         self._lookback, self._lookahead = lookback, lookahead
+        self._rank = rank
         self.signature = inspect.signature(function)
         self.inputs, self.kinds = _declared(function)
         self.variadic = next((p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
@@ -130,6 +132,10 @@ class Definition:
         before = self._lookback(**parameters) if self._lookback else 0
         after = self._lookahead(**parameters) if self._lookahead else 0
         return before, after
+
+    def is_rank(self, parameters: tuple[Value, ...]) -> bool:
+        """Whether values are mean ranks from 1 on, divided by the number of present members of the cross-section."""
+        return self._rank is not None and self._rank(**self.named(parameters))
 
     def _is_keyword(self, name: str) -> bool:
         return self.signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from factorloom.engine.research.score import score as score
     from factorloom.engine.runtime.observer import Observer as Observer
-    from factorloom.engine.runtime.thread import configure as configure
+    from factorloom.engine.runtime.setting import configure as configure
     from factorloom.storage.store import Store as Store, open_store as open_store
 
     __version__: str
@@ -57,7 +57,7 @@ _LATER = {
     "ScoreModel": "factorloom.engine.research.model",
     "Store": "factorloom.storage.store",
     "Winsorize": "factorloom.engine.research.model",
-    "configure": "factorloom.engine.runtime.thread",
+    "configure": "factorloom.engine.runtime.setting",
     "example": "factorloom.engine.panel",
     "open_store": "factorloom.storage.store",
     "score": "factorloom.engine.research.score",

@@ -46,7 +46,7 @@ LAYERS = {
         {"plan"},
         {"executor.protocol"},
         {"executor.native", "executor.polars", "executor.file"},
-        {"executor.choose"},
+        {"executor.choose", "executor.fit"},
         {"panel"},
         {"research"},
     ),

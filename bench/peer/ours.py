@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from factorloom.engine.panel import Panel
-from factorloom.engine.runtime.thread import configure
+from factorloom.engine.runtime.setting import configure
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine"]

@@ -7,19 +7,20 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.layout import Array, GroupRuns, Index, as_array, codes_of, offsets_of, runs_by_group
+from factorloom.engine.bars.category import text_of
+from factorloom.engine.bars.layout import Floats, GroupRuns, Index, as_array, codes_of, offsets_of, runs_by_group
 
 __all__ = ["Bars"]
 
 
 class Bars:
-    """Bars sorted by (symbol, date), one row per key, as frame and as arrays."""
+    """Bars sorted by (symbol, date), one row per key, as frame and as arrays; text is Enum."""
 
     def __init__(self, frame: pl.DataFrame, symbol: str, date: str) -> None:
         self.frame = frame
         self.symbol = symbol
         self.date = date
-        self._arrays: dict[str, Array] = {}
+        self._arrays: dict[str, Floats] = {}
         self._groups: dict[str, GroupRuns] = {}
 
     @property
@@ -34,16 +35,16 @@ class Bars:
 
     @cached_property
     def symbols(self) -> pl.Series:
-        """The distinct symbols, sorted."""
-        return self.frame[self.symbol].unique(maintain_order=True)
+        """The distinct symbols as text, sorted."""
+        return text_of(self.frame[self.symbol].gather(self.by_symbol[:-1]))
 
     @cached_property
     def dates(self) -> pl.Series:
         """The distinct dates, sorted."""
         return self.frame[self.date].unique().sort()
 
-    def array(self, column: str) -> Array:
-        """A column as Float64 in panel order, missing as NaN; not to be written to."""
+    def array(self, column: str) -> Floats:
+        """A column of numbers in panel order, missing as NaN; not to be written to."""
         if column not in self._arrays:
             self._arrays[column] = as_array(self.frame[column])
         return self._arrays[column]
@@ -51,7 +52,7 @@ class Bars:
     @cached_property
     def by_symbol(self) -> Index:
         """Where the rows of each symbol start, and where the last one's end."""
-        return offsets_of(self.frame[self.symbol].rle_id().to_numpy())
+        return offsets_of(self.frame[self.symbol].to_physical().rle_id().to_numpy())
 
     @cached_property
     def by_date(self) -> Index:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["Array", "GroupRuns", "Index", "as_array", "codes_of", "offsets_of", "runs_by_group"]
+__all__ = ["Array", "Floats", "GroupRuns", "Index", "as_array", "codes_of", "offsets_of", "runs_by_group"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Floats: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 Index: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -34,8 +35,8 @@ class GroupRuns:
     dates: Index
 
 
-def as_array(series: pl.Series) -> Array:
-    """A Float64 series as an array with NaN where it is null, without a copy where nothing is missing."""
+def as_array(series: pl.Series) -> Floats:
+    """A series of floats as an array with NaN where it is null, without a copy where nothing is missing."""
     return (series.fill_null(np.nan) if series.null_count() else series).to_numpy()
 
 
@@ -50,9 +51,9 @@ def runs_by_group(codes: Index, offsets: Index) -> GroupRuns:
     return GroupRuns(places, starts, np.searchsorted(firsts, np.arange(offsets.size)))
 
 
-def codes_of(series: pl.Series) -> Index:
-    """Whole numbers from 0 for the distinct values, -1 for missing ones."""
-    return (series.rank("dense").cast(pl.Int64) - 1).fill_null(-1).to_numpy()
+def codes_of(categories: pl.Series) -> Index:
+    """The codes of an Enum, -1 for missing ones."""
+    return categories.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
 
 
 def offsets_of(codes: npt.NDArray[np.integer]) -> Index:

@@ -6,45 +6,65 @@ from typing import Any
 
 import polars as pl
 
+from factorloom.engine.bars.category import concat, encode
 from factorloom.engine.bars.sort import sort_bars
 from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
 
-__all__ = ["append_bars", "read_bars"]
+__all__ = ["append_bars", "check_dtype", "read_bars"]
 
 EXAMPLES = 3
 """How many offending rows an error shows."""
 
 
-def read_bars(frame: Any, symbol: str, date: str) -> pl.DataFrame:
-    """Bars sorted by (symbol, date): keys first, then numbers as Float64 and categories as they are.
+def read_bars(frame: Any, symbol: str, date: str, dtype: str | None = None) -> pl.DataFrame:
+    """Bars sorted by (symbol, date): keys first, then numbers; text as Enum.
+
+    Numbers are of the given type, or else Float32 where they are, and Float64 of any other kind.
 
     Raises what `Panel.from_frame` documents.
     """
+    if dtype is not None:
+        check_dtype(dtype)
     bars = _as_polars(frame)
     for key in (symbol, date):
         if key not in bars.columns:
             raise UnknownColumnError(f"no column {key!r} for the keys", hint=suggest(key, bars.columns))
-    values = [_value(series) for series in bars if series.name not in (symbol, date)]
+    values = [_value(series, dtype) for series in bars if series.name not in (symbol, date)]
     bars = pl.DataFrame([_symbols(bars[symbol]), _dates(bars[date]), *values])
     bars = sort_bars(bars, symbol, date)
     _refuse_duplicates(bars, symbol, date)
     return bars
 
 
+def check_dtype(dtype: str) -> None:
+    """Refuse a type that columns of numbers cannot have."""
+    if dtype not in ("float64", "float32"):
+        raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+
+
 def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.DataFrame:
     """Sorted bars with further ones, each after the last bar of its symbol."""
     bars = read_bars(more, symbol, date)
     _refuse_other_columns(frame, bars)
-    bars = bars.select(pl.col(name).cast(kind) for name, kind in frame.schema.items())
+    numbers = (_finite(bars[name].cast(kind)) for name, kind in frame.schema.items() if kind.is_float())
+    bars = bars.with_columns(numbers).select(frame.columns)
     ends = frame.group_by(symbol, maintain_order=True).agg(pl.col(date).last().alias("\0last"))
-    early = bars.join(ends, on=symbol, how="inner").filter(pl.col(date) <= pl.col("\0last"))
+    early = (
+        bars.cast({symbol: pl.String})
+        .join(ends.cast({symbol: pl.String}), on=symbol)
+        .filter(pl.col(date) <= pl.col("\0last"))
+    )
     if early.height:
         shown = ", ".join(f"({a}, {b})" for a, b in early.select(symbol, date).head(EXAMPLES).rows())
         raise BarsError(
             f"{early.height:,} of {bars.height:,} bars do not come after the last one of their symbol: {shown}",
             hint="to restate bars, make a new panel from all of them",
         )
-    return sort_bars(pl.concat([frame, bars]), symbol, date)
+    columns = [
+        concat(old, new) if isinstance(old.dtype, pl.Enum) else pl.concat([old, new])
+        for old, new in zip(frame, bars, strict=True)
+    ]
+    return sort_bars(pl.DataFrame(columns), symbol, date)
 
 
 def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
@@ -55,8 +75,9 @@ def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
         ] * bool(extra)
         raise BarsError(f"the columns differ from the panel's: {'; '.join(parts)}")
     for name, kind in frame.schema.items():
-        if (kind == pl.Float64) != (bars.schema[name] == pl.Float64) and name in bars.columns[2:]:
-            raise BarsError(f"column {name!r} holds {bars.schema[name]}, in the panel {kind}")
+        if kind.is_float() != bars.schema[name].is_float() and name in bars.columns[2:]:
+            has, wanted = ("numbers" if x.is_float() else "categories" for x in (bars.schema[name], kind))
+            raise BarsError(f"column {name!r} holds {has}, in the panel {wanted}")
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:
@@ -75,10 +96,10 @@ def _as_polars(frame: Any) -> pl.DataFrame:
 def _symbols(series: pl.Series) -> pl.Series:
     _refuse_missing(series)
     if series.dtype.is_integer():
-        return series.cast(pl.String)
+        return encode(series.cast(pl.String))
     if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
         raise BarsError(f"column {series.name!r} must hold symbols as text, got {series.dtype}")
-    return series.cast(pl.String)
+    return encode(series)
 
 
 def _dates(series: pl.Series) -> pl.Series:
@@ -127,18 +148,23 @@ def _refuse_missing(series: pl.Series) -> None:
         )
 
 
-def _value(series: pl.Series) -> pl.Series:
-    """A column as Float64 (finite or null), or as it is where it holds categories."""
+def _value(series: pl.Series, dtype: str | None) -> pl.Series:
+    """A column of finite numbers or null, or of categories."""
     if series.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return series
+        return encode(series)
     if series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null):
-        numbers = series.cast(pl.Float64)
-        finite = numbers.is_finite()
-        return numbers if finite.all() else numbers.set(~finite, None)
+        is_narrow = dtype == "float32" or (dtype is None and series.dtype == pl.Float32)
+        return _finite(series.cast(pl.Float32 if is_narrow else pl.Float64))
     raise BarsError(
         f"column {series.name!r} holds {series.dtype}, which is neither numbers nor categories",
         hint=f"drop it first: frame.drop({series.name!r})",
     )
+
+
+def _finite(numbers: pl.Series) -> pl.Series:
+    """Numbers with null for what is not finite."""
+    finite = numbers.is_finite()
+    return numbers if finite.all() else numbers.set(~finite, None)
 
 
 def _refuse_duplicates(bars: pl.DataFrame, symbol: str, date: str) -> None:

@@ -7,6 +7,8 @@ repeated, are compared with one another.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -15,52 +17,57 @@ from factorloom.engine.bars.layout import Index
 
 __all__ = ["sort_bars"]
 
+Keys: TypeAlias = npt.NDArray[np.integer]
+
 ROOM = 8
 """The range of keys is at most so many times the number of rows where a table is used."""
 
 
 def sort_bars(bars: pl.DataFrame, symbol: str, date: str) -> pl.DataFrame:
-    """The bars by (symbol, date); equal keys stay in their order.
+    """The bars by (symbol, date), symbols as an Enum in the order of its categories; equal keys stay in their order.
 
+    >>> kind = pl.Enum(["A", "B"])
     >>> bars = pl.DataFrame({"symbol": ["B", "A", "A"], "date": [1, 2, 1], "close": [3.0, 2.0, 1.0]})
-    >>> sort_bars(bars, "symbol", "date")["close"].to_list()
+    >>> sort_bars(bars.cast({"symbol": kind}), "symbol", "date")["close"].to_list()
     [1.0, 2.0, 3.0]
     """
-    if _is_sorted(bars, symbol, date):
+    symbols = bars[symbol].to_physical().to_numpy()
+    dates, count = _codes(bars[date].to_physical().cast(pl.Int64).to_numpy())
+    size = (int(symbols.max(initial=0)) + 1) * count
+    keys: Keys = symbols.astype(_type(size))
+    np.multiply(keys, count, out=keys)
+    np.add(keys, dates, out=keys)
+    if np.greater_equal(keys[1:], keys[:-1]).all():
         return bars
-    rows = pl.Series(_order(bars[symbol], bars[date]))
+    rows = pl.Series(_order(keys, size))
     return bars.select(pl.all().gather(rows))
 
 
-def _is_sorted(bars: pl.DataFrame, symbol: str, date: str) -> bool:
-    s, d = pl.col(symbol), pl.col(date)
-    ordered = (s > s.shift(1)) | ((s == s.shift(1)) & (d >= d.shift(1)))
-    return bool(bars.select(ordered.all()).item())
-
-
-def _order(symbol: pl.Series, date: pl.Series) -> npt.NDArray[np.integer]:
-    """The row that comes first, the one that comes second, and so on."""
-    names = symbol.unique().sort()
-    dates, count = _codes(date.to_physical().cast(pl.Int64).to_numpy())
-    keys = symbol.cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy() * count + dates
-    if names.len() * count <= ROOM * keys.size:
-        kind = np.int32 if keys.size < 2**31 else np.int64
-        table: npt.NDArray[np.integer] = np.full(names.len() * count, -1, kind)
+def _order(keys: Keys, size: int) -> Keys:
+    """The row that comes first, the one that comes second, and so on; keys are below `size`."""
+    if size <= ROOM * keys.size:
+        table: Keys = np.full(size, -1, _type(keys.size))
         table[keys] = np.arange(keys.size, dtype=table.dtype)
-        order = table[table >= 0]
+        order: Keys = table[np.greater_equal(table, 0)]
         if order.size == keys.size:  # no key is repeated
             return order
     return np.argsort(keys, kind="stable")
 
 
-def _codes(dates: Index) -> tuple[Index, int]:
+def _codes(dates: Index) -> tuple[Keys, int]:
     """The number of each date among all distinct dates, and how many of these there are."""
     first = dates.min(initial=np.iinfo(np.int64).max)
     span = int(dates.max(initial=first)) - int(first) + 1
     if span > ROOM * dates.size:
         known = np.unique(dates)
-        return np.searchsorted(known, dates), known.size
+        return np.searchsorted(known, dates).astype(np.int32), known.size
+    places = dates - first
     present = np.zeros(span, np.bool_)
-    present[dates - first] = True
-    numbers = np.cumsum(present) - 1
-    return numbers[dates - first], int(numbers[-1]) + 1
+    present[places] = True
+    numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return numbers[places], int(numbers[-1]) + 1
+
+
+def _type(size: int) -> type[np.int32] | type[np.int64]:
+    """What holds whole numbers below `size`."""
+    return np.int32 if size < 2**31 else np.int64

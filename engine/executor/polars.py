@@ -44,17 +44,21 @@ class PolarsExecutor:
                 for batch in batches:
                     frame = frame.with_columns(_column(node, bars, names) for node in batch)
                     observer.advance()
-                outputs |= {node: frame[names[node]] for node in stage.emits}
+                leaving = [node for node in (*stage.writes, *stage.emits) if node not in outputs]
+                outputs |= {node: frame[names[node]] for node in leaving}
                 kept = [frame[names[node]] for node in stage.waiting]
         values = [_typed(outputs[factor], plan.dtype).alias(name) for name, factor in plan.outputs.items()]
         yield Block(slice(0, bars.rows), values)
 
+    def rank_bytes(self, bars: Bars) -> int:
+        """See `Executor.rank_bytes`; ranks are Float64 columns like all others."""
+        return 8
+
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`: a stage holds all that it loads and makes until it ends."""
-        item = 4 if plan.dtype == "float32" else 8
         return {
-            "results": len(set(plan.outputs.values())) * bars.rows * (item + 1 / 8),
-            "between stages": plan.most_waiting * bars.rows * 8,
+            "results": len(set(plan.outputs.values())) * bars.rows * (plan.item_bytes + 1 / 8),
+            "between stages": plan.waiting_bytes * bars.rows,
             "columns": max(len(stage.nodes) + len(stage.loads) for stage in plan.stages) * bars.rows * 8,
         }
 

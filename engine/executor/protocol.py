@@ -25,7 +25,8 @@ class Executor(Protocol):
     """Runs plans over bars.
 
     A plan lists all instructions, stage by stage. An executor may split the rows of a stage in any way that keeps each
-    symbol whole in a stage symbol by symbol, and each date in a stage date by date.
+    symbol whole in a stage symbol by symbol, and each date in a stage date by date; a stage of cell-wise steps alone
+    anywhere.
     """
 
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
@@ -33,6 +34,9 @@ class Executor(Protocol):
 
         One block of all rows; of a streamed plan any number of blocks, at least one, each computed when it is consumed.
         """
+
+    def rank_bytes(self, bars: Bars) -> int:
+        """How many bytes a rank takes that waits between stages."""
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """The most bytes that a first run takes beyond the bars, by purpose."""

@@ -14,6 +14,7 @@ from factorloom.engine.plan.plan import (
     SharedStatistic,
     Stage,
     Step,
+    Write,
 )
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
@@ -67,6 +68,8 @@ def _steps(plan: Plan, stage: Stage, names: Mapping[Step, str]) -> list[str]:
         if isinstance(item, Keep):
             by_date = item.layout is Orientation.DATE
             left.setdefault(item.node, []).append("kept by date" if by_date else "kept by symbol")
+        elif isinstance(item, Write):
+            left.setdefault(item.node, []).append("kept in a file")
         elif isinstance(item, Emit):
             left.setdefault(item.node, []).extend(n for n, factor in plan.outputs.items() if factor is item.node)
     made = [_line(run, names) for run in stage.steps]

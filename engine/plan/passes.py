@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 
 from factorloom.engine.plan.cut import cut
 from factorloom.engine.plan.place import place
-from factorloom.engine.plan.plan import Plan
+from factorloom.engine.plan.plan import Plan, Room
 from factorloom.engine.plan.schedule import schedule
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
+from factorloom.engine.plan.split import split
 from factorloom.expressions.factor import Factor
 
 __all__ = ["PASSES", "make_plan"]
 
-PASSES: tuple[Callable[[Plan], Plan], ...] = (simplify, share, cut, schedule, place)
+PASSES: tuple[Callable[[Plan], Plan], ...] = (simplify, share, cut, split, schedule, place)
 """All passes, in the order in which they run."""
 
 
@@ -23,10 +24,11 @@ def make_plan(
     *,
     dtype: str = "float64",
     streamed: bool = False,
+    room: Room | None = None,
     until: Callable[[Plan], Plan] | None = None,
 ) -> Plan:
     """The plan for these factors, after all passes, or as it is after the pass `until`."""
-    plan = Plan(dict(wanted), dict(wanted), dtype=dtype, streamed=streamed)
+    plan = Plan(dict(wanted), dict(wanted), dtype=dtype, streamed=streamed, room=room or Room())
     for step in PASSES:
         plan = step(plan)
         if step is until:

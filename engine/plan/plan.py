@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TypeAlias
@@ -16,15 +16,18 @@ from factorloom.expressions.operator import COL, LIT
 
 __all__ = [
     "Emit",
+    "Fetch",
     "Instruction",
     "Keep",
     "Load",
     "Orientation",
     "Plan",
+    "Room",
     "Run",
     "SharedStatistic",
     "Stage",
     "Step",
+    "Write",
     "shared_statistics",
 ]
 
@@ -120,7 +123,21 @@ class Emit:
     node: Factor
 
 
-Instruction: TypeAlias = Load | Run | Keep | Emit
+@dataclass(frozen=True)
+class Write:
+    """Leave an output in a file, in the order of the panel."""
+
+    node: Factor
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Read an output back from the file, to emit it."""
+
+    node: Factor
+
+
+Instruction: TypeAlias = Load | Run | Keep | Emit | Write | Fetch
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +149,8 @@ class Stage:
     orientation
         Whether it goes symbol by symbol, or date by date (with or without groups).
     nodes
-        What is computed here, inputs before the nodes that use them. Filled by the pass `cut`.
+        What is computed here, inputs before the nodes that use them. Filled by the pass `cut`; `split` makes several
+        stages of one.
     steps
         The nodes in the order in which they run, each statistic before the first node that reads it. Filled by
         `schedule`.
@@ -162,6 +180,16 @@ class Stage:
     def emits(self) -> tuple[Factor, ...]:
         """What leaves the plan here."""
         return tuple(item.node for item in self.instructions if isinstance(item, Emit))
+
+    @property
+    def writes(self) -> tuple[Factor, ...]:
+        """What it leaves in a file."""
+        return tuple(item.node for item in self.instructions if isinstance(item, Write))
+
+    @property
+    def fetches(self) -> tuple[Factor, ...]:
+        """What it reads back from the file."""
+        return tuple(item.node for item in self.instructions if isinstance(item, Fetch))
 
     @property
     def layouts(self) -> set[Orientation]:
@@ -200,6 +228,29 @@ class Stage:
         return most
 
 
+@dataclass(frozen=True)
+class Room:
+    """How many bytes per bar may wait between stages, and how many a value takes.
+
+    Attributes
+    ----------
+    limit
+        Bytes per bar.
+    rank_bytes
+        The bytes of a rank, which can be kept as a whole number; of all else 8.
+    uses_file
+        Whether outputs of a streamed plan may wait in a file where there is no room for them. This takes time.
+    """
+
+    limit: float = math.inf
+    rank_bytes: int = 8
+    uses_file: bool = True
+
+    def bytes_of(self, node: Factor) -> int:
+        """The bytes of a value on one bar while it waits."""
+        return self.rank_bytes if node.operator.is_rank(node.parameters) else 8
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What will be computed, and in which order.
@@ -213,11 +264,15 @@ class Plan:
     nodes
         Every distinct node once, inputs first. Filled by the pass `share`.
     stages
-        Filled by the pass `cut`, and completed by those after it.
+        Filled by the pass `cut`, and completed by those after it. What is cheap may be computed in several stages.
     dtype
         `"float64"` or `"float32"`: of the outputs; the computation is in Float64 either way.
     streamed
         Whether all outputs leave in the last stage, so that they can leave block by block.
+    room
+        What may wait between stages, and what it takes. Respected by the pass `split` as far as it can.
+    on_disk
+        Outputs that wait for the last stage in a file, not in memory. Chosen by `split`, of streamed plans only.
     """
 
     wanted: Mapping[str, Factor]
@@ -226,6 +281,8 @@ class Plan:
     stages: tuple[Stage, ...] = ()
     dtype: str = "float64"
     streamed: bool = False
+    room: Room = field(default_factory=Room)
+    on_disk: frozenset[Factor] = frozenset()
 
     @property
     def computed(self) -> tuple[Factor, ...]:
@@ -238,9 +295,30 @@ class Plan:
         return any(layout is not stage.orientation for stage in self.stages for layout in stage.layouts)
 
     @property
-    def most_waiting(self) -> int:
-        """How many values are kept in memory between stages at most."""
-        return max(len(stage.waiting) for stage in self.stages)
+    def item_bytes(self) -> int:
+        """The bytes of one value of an output."""
+        return 4 if self.dtype == "float32" else 8
+
+    @property
+    def output_bytes(self) -> int:
+        """The bytes of all outputs on one bar."""
+        return len(set(self.outputs.values())) * self.item_bytes
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The most bytes per bar that wait between stages at once; see `bytes_between`."""
+        return self.bytes_between([(stage.waiting, stage.emits) for stage in self.stages])
+
+    def bytes_between(self, stages: Iterable[tuple[Iterable[Factor], Collection[Factor]]]) -> int:
+        """The most bytes per bar that wait at once, given what waits during each stage and what it emits.
+
+        Outputs that are not there yet leave room for what waits, unless they leave block by block.
+        """
+        missing, most = 0 if self.streamed else self.output_bytes, 0
+        for waiting, emits in stages:
+            missing -= 0 if self.streamed else len(emits) * self.item_bytes
+            most = max(most, sum(map(self.room.bytes_of, waiting)) - missing)
+        return most
 
 
 def shared_statistics(node: Factor) -> Iterator[SharedStatistic]:

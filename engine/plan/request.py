@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import polars as pl
-
 from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.read import check_dtype
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan
 from factorloom.expressions.axis import Axis
@@ -30,8 +29,7 @@ def make_request(
     streamed: bool = False,
 ) -> Plan:
     """The plan for the factors that a caller names in any way, refused where these bars cannot give them."""
-    if dtype not in ("float64", "float32"):
-        raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+    check_dtype(dtype)
     wanted = _named(factors, more, named)
     _check(wanted, bars)
     return make_plan(wanted, dtype=dtype, streamed=streamed)
@@ -110,7 +108,7 @@ def _check_known(factor: Factor, column: Factor, bars: Bars) -> str:
 
 def _check_number(factor: Factor, column: Factor, bars: Bars) -> None:
     name = _check_known(factor, column, bars)
-    if bars.frame.schema[name] != pl.Float64:
+    if not bars.frame.schema[name].is_float():
         text = str(factor)
         raise ArgumentError(
             f"column {name!r} holds categories, not numbers",

@@ -1,4 +1,4 @@
-"""Pass 4: say in which order a stage's nodes run, with every statistic before the first node that reads it.
+"""Pass 5: say in which order a stage's nodes run, with every statistic before the first node that reads it.
 
 What reads a value runs as soon as it can, while the value is still in the processor's cache; that also keeps few
 values alive at a time.

@@ -10,36 +10,24 @@ from itertools import islice
 from typing import TypeVar
 
 from factorloom.engine.runtime.observer import Observer
-from factorloom.expressions.errors import ArgumentError, ForkedError
+from factorloom.engine.runtime.setting import settings
+from factorloom.expressions.errors import ForkedError
 
-__all__ = ["check_process", "configure", "for_each", "processors"]
+__all__ = ["check_process", "for_each", "processors"]
 
 Item = TypeVar("Item")
 
-_threads: int | None = None
 _pool: ThreadPoolExecutor | None = None
 _size = 0
 _is_forked = False
 _lock = threading.Lock()
 
 
-def configure(*, threads: int | None = None) -> None:
-    """Say how many threads the engine may use; None for as many as the process may run on.
-
-    >>> import factorloom as fl
-    >>> fl.configure(threads=1)
-    >>> fl.configure(threads=None)
-    """
-    global _threads
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ArgumentError(f"threads must be a whole number of at least 1, got {threads!r}")
-    _threads = threads
-
-
 def processors() -> int:
     """The threads that `configure` allows, or the processors that the process may run on."""
-    if _threads is not None:
-        return _threads
+    threads = settings().threads
+    if threads is not None:
+        return threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -36,10 +36,16 @@ def test_memory_comes_back_when_the_last_view_is_gone() -> None:
 
 
 def test_idle_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_memory", lambda: 5 * memory.SMALL)
-    arrays = [memory.borrow(LARGE, "float64") for _ in range(4)]
-    arrays.clear()
-    assert 0 < memory.idle() <= memory.IDLE_SHARE * 5 * memory.SMALL
+    monkeypatch.setattr(memory, "limit", lambda: 5 * memory.SMALL)
+    for share in (0.75, 0.5, 0):
+        fl.configure(idle_memory=share)
+        try:
+            arrays = [memory.borrow(LARGE, "float64") for _ in range(4)]
+            arrays.clear()
+        finally:
+            fl.configure()
+        assert memory.idle() <= share * 5 * memory.SMALL
+        assert (memory.idle() > 0) == (share > 0)
 
 
 def test_a_frame_keeps_its_values_while_others_come_and_go() -> None:

@@ -76,7 +76,7 @@ def test_what_cannot_be_appended_is_refused() -> None:
         (last.drop("close"), "lacking close"),
         (
             last.with_columns(date=pl.date(2024, 1, 9), sector=pl.lit(1.0)),
-            "column 'sector' holds Float64, in the panel String",
+            "column 'sector' holds numbers, in the panel categories",
         ),
         (last.with_columns(date=pl.date(2024, 1, 9), extra=pl.lit(1.0)), "unknown extra"),
     ]:

@@ -126,10 +126,17 @@ def test_a_statistic_runs_once_for_all_that_read_it() -> None:
 
 def test_a_plan_can_be_stopped_after_any_pass() -> None:
     plans = [make_plan({"x": fl.parse("cs_rank(ts_mean(close * 1, 5))")}, until=step) for step in PASSES]
-    assert [bool(plan.nodes) for plan in plans] == [False, True, True, True, True]
-    assert [bool(plan.stages) for plan in plans] == [False, False, True, True, True]
-    assert [any(stage.steps for stage in plan.stages) for plan in plans] == [False, False, False, True, True]
-    assert [any(stage.instructions for stage in plan.stages) for plan in plans] == [False, False, False, False, True]
+    assert [bool(plan.nodes) for plan in plans] == [False, True, True, True, True, True]
+    assert [bool(plan.stages) for plan in plans] == [False, False, True, True, True, True]
+    assert [any(stage.steps for stage in plan.stages) for plan in plans] == [False, False, False, False, True, True]
+    assert [any(stage.instructions for stage in plan.stages) for plan in plans] == [
+        False,
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_reach_adds_up_within_a_stage() -> None:

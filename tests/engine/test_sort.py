@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from factorloom.engine.bars.category import encode
 from factorloom.engine.bars.sort import sort_bars
+from factorloom.engine.panel import Panel
+from factorloom.expressions.errors import BarsError
 
 SYMBOLS = st.sampled_from(["A", "B", "AA", "a", "", "Ü", "é", "10", "9", "BRK.B"])
 DATES = {
@@ -34,7 +37,8 @@ def test_rows_are_sorted_as_polars_sorts_them(kind: str, data: st.DataObject) ->
             "sector": pl.Series([None if n % 5 == 2 else f"s{n % 3}" for n in range(len(keys))], dtype=pl.String),
         }
     )
-    assert_frame_equal(sort_bars(frame, "symbol", "date"), frame.sort("symbol", "date", maintain_order=True))
+    found = sort_bars(frame.with_columns(encode(frame["symbol"])), "symbol", "date")
+    assert_frame_equal(found.cast({"symbol": pl.String}), frame.sort("symbol", "date", maintain_order=True))
 
 
 @pytest.mark.parametrize("order", ["sorted", "by date", "shuffled", "dates descending", "one symbol"])
@@ -54,4 +58,23 @@ def test_large_tables_are_sorted(order: str) -> None:
         "dates descending": frame.sort("symbol", "date", descending=[False, True]),
         "one symbol": frame.reverse(),
     }[order]
-    assert_frame_equal(sort_bars(given_order, "symbol", "date"), frame)
+    found = sort_bars(given_order.with_columns(encode(given_order["symbol"])), "symbol", "date")
+    assert_frame_equal(found.cast({"symbol": pl.String}), frame)
+
+
+@pytest.mark.parametrize("symbols", [pl.String, pl.Categorical, pl.Int64])
+def test_zoned_moments_are_sorted_across_the_change_of_clocks(symbols: type[pl.DataType]) -> None:
+    """The hour that comes twice in autumn is two moments, not a repeated key."""
+    start = datetime(2024, 10, 26, 22, tzinfo=UTC)
+    moments = pl.Series([start + timedelta(minutes=30 * n) for n in range(12)]).dt.convert_time_zone("Europe/Berlin")
+    frame = pl.DataFrame({"symbol": ["10", "9"] * 12, "date": moments.append(moments), "close": np.arange(24.0)})
+    frame = frame.with_columns(date=pl.col("date").sort())
+    panel = Panel.from_frame(
+        frame.with_columns(pl.col("symbol").cast(symbols)).sample(fraction=1, shuffle=True, seed=2)
+    )
+    assert_frame_equal(panel.frame.cast({"symbol": pl.String}), frame.sort("symbol", "date"))
+    twice = pl.concat([frame, frame[[3]]]).with_columns(pl.col("symbol").cast(symbols))
+    with pytest.raises(BarsError, match=r"1 rows repeat a key \(symbol, date\): \(9, 2024-10-27 00:30:00\+02:00\)"):
+        Panel.from_frame(twice)
+    with pytest.raises(BarsError, match=r"column 'symbol' has no value in 1 rows, first in rows \[24\]"):
+        Panel.from_frame(pl.concat([frame, frame[[3]].with_columns(symbol=pl.lit(None, pl.String))]))

@@ -71,7 +71,7 @@ class Driver:
 
 
 def _view(typing: Any, place: Any, size: Any, kind: Any) -> tuple[Signature, Callable[..., Any]]:
-    """The array of a kind, one of "read", "write", "index", "float32" and "bits", that lies at an address."""
+    """The array of a kind, one of `ARRAYS`, that lies at an address."""
     if not isinstance(kind, types.StringLiteral):
         raise RequireLiteralValue("kind")
     array = ARRAYS[kind.literal_value]
@@ -96,6 +96,8 @@ ARRAYS = {
     "index": types.Array(types.int64, 1, "C"),
     "float32": types.Array(types.float32, 1, "C"),
     "bits": types.Array(types.uint8, 1, "C"),
+    "uint16": types.Array(types.uint16, 1, "C"),
+    "uint32": types.Array(types.uint32, 1, "C"),
 }
 
 

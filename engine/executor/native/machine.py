@@ -5,17 +5,20 @@ Columns and outputs are used in place. Values that a stage date by date loads or
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.executor.native.kernel import prepare
+from factorloom.engine.executor.native.rank import rank_type
 from factorloom.engine.executor.native.result import Values
-from factorloom.engine.executor.native.stage import run_stage
-from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tile_rows, tiles_of
+from factorloom.engine.executor.native.stage import parts_of, run_stage
+from factorloom.engine.executor.native.tile import BLOCK_ROWS, blocks_of, tiles_of
 from factorloom.engine.executor.protocol import Block
-from factorloom.engine.plan.plan import Plan
+from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
 from factorloom.expressions.operator import COL
@@ -30,29 +33,59 @@ class NativeExecutor:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
         prepare(plan, observer)
-        values = Values(plan, bars.rows, observer)
-        for stage in plan.stages[:-1]:
-            run_stage(stage, bars, tiles_of(stage, bars), values, observer)
-        last = plan.stages[-1]
-        for tiles in blocks_of(tiles_of(last, bars)) if plan.streamed else [tiles_of(last, bars)]:
-            run_stage(last, bars, tiles, values, observer)
-            yield values.block()
+        with contextlib.closing(Values(plan, bars, observer)) as values:
+            for stage in plan.stages:
+                is_last = stage is plan.stages[-1]
+                whole = tiles_of(stage, bars)
+                for tiles in blocks_of(whole) if stage.writes or (is_last and plan.streamed) else [whole]:
+                    run_stage(stage, bars, tiles, values, observer)
+                    if is_last:
+                        yield values.block()
+
+    def rank_bytes(self, bars: Bars) -> int:
+        """See `Executor.rank_bytes`."""
+        return np.dtype(rank_type(bars)).itemsize
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`.
 
-        Outputs with a validity bit for each value; values that wait between stages; columns with missing values and the
-        date-major order of rows, which the panel keeps for later runs; and the scratch memory of the threads. Of a
-        streamed plan up to two and a half blocks exist at once: one being made, one in use, one on its way to a file.
+        Outputs with a validity bit for each value; values that wait between stages; columns with missing values, the
+        date-major order of rows and that of groups, which the panel keeps for later runs; and the scratch memory of the
+        threads. Of a streamed plan up to two and a half blocks exist at once, in the last stage: one being made, one in
+        use, one on its way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
-        filled = sum(bars.frame[column].null_count() > 0 for column in columns)
+        keys = {key for stage in plan.stages for key in stage.keys}
+        filled = sum(_bytes(bars, column) for column in columns if bars.frame[column].null_count())
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
-        widest = max(stage.width() for stage in plan.stages)
-        tile = min(bars.rows, max(map(tile_rows, plan.stages)))
+        results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
+        between = float(plan.waiting_bytes * bars.rows)
+        if plan.streamed:
+            last = sum(map(plan.room.bytes_of, plan.stages[-1].waiting)) * bars.rows
+            between = max(last, between - results)
         return {
-            "results": len(set(plan.outputs.values())) * rows * (np.dtype(plan.dtype).itemsize + 1 / 8),
-            "between stages": plan.most_waiting * bars.rows * 8,
-            "columns": (filled + 2 * plan.turns) * bars.rows * 8,
-            "scratch": widest * tile * 8 * processors(),
+            "results": results,
+            "between stages": between,
+            "columns": (filled + 8 * (2 * plan.turns + len(keys))) * bars.rows,
+            "scratch": max(_scratch(stage, bars) for stage in plan.stages),
         }
+
+
+def _bytes(bars: Bars, column: str) -> int:
+    """Of one value of a column."""
+    return 4 if bars.frame.schema[column] == pl.Float32 else 8
+
+
+def _scratch(stage: Stage, bars: Bars) -> int:
+    """Bytes of registers, each as long as the largest tile, of all threads."""
+    tiles = tiles_of(stage, bars)
+    parts = parts_of(stage, tiles)
+    widths = sorted(part.width() + _widened(part, bars) for part in parts)
+    registers = sum(widths[-processors() :]) if len(parts) > 1 else widths[0] * min(processors(), len(tiles))
+    return 8 * tiles.size * registers
+
+
+def _widened(stage: Stage, bars: Bars) -> int:
+    """How many columns a tile holds as Float64 because the panel holds them as Float32."""
+    columns = (str(load.node.parameters[0]) for load in stage.loads if load.node.operator is COL)
+    return sum(_bytes(bars, column) == 4 for column in columns)

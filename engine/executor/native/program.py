@@ -20,9 +20,11 @@ from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, Driver, call_all
 from factorloom.engine.executor.native.kernel import Read, launch
-from factorloom.engine.executor.native.result import Column
+from factorloom.engine.executor.native.rank import load_ranks, load_ranks_by_date, pack_ranks
+from factorloom.engine.executor.native.result import Column, Kept, Values
 from factorloom.engine.executor.native.tile import Tiles
-from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic, Stage
+from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Run, SharedStatistic, Stage, Write
+from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -82,16 +84,13 @@ class Program:
     Parameters
     ----------
     stage, bars, tiles
-    kept
-        The array of every value that the stage loads or keeps, by node; columns of the panel excepted.
-    columns
-        The output column of every value that it emits.
+    values
+        The arrays of what the stage loads, keeps and emits, columns of the panel excepted.
     """
 
-    def __init__(
-        self, stage: Stage, bars: Bars, tiles: Tiles, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]
-    ) -> None:
+    def __init__(self, stage: Stage, bars: Bars, tiles: Tiles, values: Values) -> None:
         self._stage, self._bars, self._tiles = stage, bars, tiles
+        kept, columns = values.kept, values.columns
         self._slots: dict[Value, int] = {}
         self._bound: dict[int, tuple[npt.NDArray[Any], int | None]] = {}
         self._constants: dict[int, float] = {}
@@ -105,6 +104,10 @@ class Program:
                     self._run(item)
                 case Keep(node, layout):
                     self._keep(node, layout, kept[node])
+                case Write(node):
+                    self._call(transfer.move, (self._read(node, None), self._stretch(values.stretches[node])))
+                case Fetch(node):
+                    self._bound[self._slot(node)] = values.stretches[node]
                 case Emit(node):
                     self._emit(node, columns[node])
         self._registers = self._registers_of_slots()
@@ -113,24 +116,33 @@ class Program:
         for slot, (array, start) in self._bound.items():
             self._steps[slot] = 0 if start is None else array.itemsize
 
-    def _bind_outputs(self, kept: Mapping[Factor, Array], columns: Mapping[Factor, Column]) -> None:
+    def _bind_outputs(self, kept: Mapping[Factor, Kept], columns: Mapping[Factor, Column]) -> None:
         """Let what is made here be written straight into the kept value or the output that it becomes."""
         nodes = set(self._stage.nodes)
         for node in self._stage.emits:
             if node in nodes and columns[node].values.dtype == np.float64:
                 self._bound[self._slot(node)] = columns[node].values, columns[node].start
         for item in self._stage.keeps:
-            if item.node in nodes and item.layout is self._stage.orientation:
-                self._bound[self._slot(item.node)] = kept[item.node], 0
+            is_here = item.node in nodes and item.layout is self._stage.orientation
+            if is_here and kept[item.node].doubled is None:
+                self._bound[self._slot(item.node)] = kept[item.node].values, 0
 
-    def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Array]) -> None:
-        """Bind a node to a column or a kept value; one in date-major order is first brought into panel order."""
+    def _load(self, node: Factor, layout: Orientation, kept: Mapping[Factor, Kept]) -> None:
+        """Bind a node to a column or a kept value; Float32, codes and date-major order go to a register."""
         is_panel = node.operator is COL and layout is Orientation.SYMBOL
-        array = self._bars.array(str(node.parameters[0])) if is_panel else kept[node]
-        if layout is self._stage.orientation:
-            self._bound[self._slot(node)] = array, 0
-        else:
+        array, doubled = (self._bars.array(str(node.parameters[0])), None) if is_panel else kept[node]
+        is_here = layout is self._stage.orientation
+        if doubled is not None:
+            kind, codes = array.dtype.name, self._aligned(array) if is_here else self._whole(array)
+            rows = () if is_here else (self._places(), self._aligned(self._bars.date_codes))
+            driver = load_ranks_by_date(kind) if is_here else load_ranks(kind)
+            self._call(driver, (codes, *rows, self._whole(doubled), self._slot(node)))
+        elif not is_here:
             self._call(transfer.load_by_date, (self._whole(array), self._places(), self._slot(node)))
+        elif array.dtype == np.float32:
+            self._call(transfer.widen, (self._aligned(array), self._slot(node)))
+        else:
+            self._bound[self._slot(node)] = array, 0
 
     def _run(self, run: Run) -> None:
         """Run an operator or a statistic."""
@@ -149,10 +161,14 @@ class Program:
         if isinstance(step, Factor) and key is not None:
             self._call(transfer.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
 
-    def _keep(self, node: Factor, layout: Orientation, target: Array) -> None:
-        """Copy a value into date-major order for later stages; one kept in the order of the stage was written there."""
-        if layout is not self._stage.orientation:
-            self._call(transfer.store_by_date, (self._read(node, None), self._places(), self._whole(target)))
+    def _keep(self, node: Factor, layout: Orientation, target: Kept) -> None:
+        """Leave a value for later stages; one kept in the order of the stage was written there."""
+        array, doubled = target
+        if doubled is not None:
+            codes = self._aligned(array)
+            self._call(pack_ranks(array.dtype.name), (self._read(node, None), codes, self._whole(doubled)))
+        elif layout is not self._stage.orientation:
+            self._call(transfer.store_by_date, (self._read(node, None), self._places(), self._whole(array)))
 
     def _emit(self, node: Factor, column: Column) -> None:
         """Write a value into an output column, and set the validity bits."""
@@ -187,7 +203,7 @@ class Program:
     def scratch(self) -> Scratch:
         """Memory in which a thread can run any of the tiles."""
         rows = self._tiles.size
-        registers = np.empty((self.width, rows))
+        registers = [borrow(rows, "float64") for _ in range(self.width)]
         arrays = {slot: registers[register] for slot, register in self._registers.items()}
         arrays |= {slot: np.full(rows, value) for slot, value in self._constants.items()}
         addresses = np.zeros(FIRST_SLOT + len(self._slots), np.int64)
@@ -226,11 +242,19 @@ class Program:
         self._bound[slot] = array, None
         return slot
 
+    def _aligned(self, array: npt.NDArray[Any]) -> int:
+        """The slot of an array with a value for each row, in the order of the stage."""
+        return self._stretch((array, 0))
+
+    def _stretch(self, stretch: tuple[npt.NDArray[Any], int]) -> int:
+        """The slot of an array with a value for each row from the given one on."""
+        slot = self._slot(f"rows of {id(stretch[0])}")
+        self._bound[slot] = stretch
+        return slot
+
     def _places(self) -> int:
         """The slot of the position of each row in date-major order."""
-        slot = self._slot("places")
-        self._bound[slot] = self._bars.places, 0
-        return slot
+        return self._aligned(self._bars.places)
 
     def _reads(self, values: Iterable[Read], key: Factor | None) -> list[int]:
         return [self._read(value, key) for value in values]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.executor.native.rank import rank_type
+from factorloom.engine.executor.native.spill import SpillFile
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.executor.native.transfer import Bits, seal_edges
 from factorloom.engine.executor.protocol import Block
@@ -18,7 +21,7 @@ from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.factor import Factor
 
-__all__ = ["Column", "Values"]
+__all__ = ["Column", "Kept", "Stretch", "Values"]
 
 
 class Column:
@@ -52,37 +55,80 @@ class Column:
         return pl.Series(name, array)
 
 
+class Kept(NamedTuple):
+    """A value that waits between stages, all rows of it: float64, or the codes of ranks (see `rank.py`)."""
+
+    values: npt.NDArray[Any]
+    doubled: Array | None = None
+    """Of ranks only: twice the number of present members of each date."""
+
+
+class Stretch(NamedTuple):
+    """An output on some rows, on its way to or from a file; `start` is the first of them."""
+
+    values: Array
+    start: int
+
+
 class Values:
     """The arrays of one run of a plan.
 
     Attributes
     ----------
-    kept : dict of Factor to array of float64
-        What waits between stages, all rows of each.
+    kept : dict of Factor to Kept
+        What waits between stages.
     columns : dict of Factor to Column
         The outputs.
+    stretches : dict of Factor to Stretch
+        What the stage writes to a file or reads back.
     """
 
-    def __init__(self, plan: Plan, rows: int, observer: Observer) -> None:
-        self.kept: dict[Factor, Array] = {}
+    def __init__(self, plan: Plan, bars: Bars, observer: Observer) -> None:
+        self.kept: dict[Factor, Kept] = {}
         self.columns: dict[Factor, Column] = {}
-        self._plan, self._rows, self._observer = plan, rows, observer
+        self.stretches: dict[Factor, Stretch] = {}
+        self._plan, self._bars, self._observer = plan, bars, observer
+        self._file = SpillFile(plan.on_disk, bars.rows) if plan.on_disk else None
         self._tiles: dict[Factor, Tiles] = {}
         self._size = 0
 
     def prepare(self, stage: Stage, tiles: Tiles) -> None:
         """Let go of what nobody reads any more, and make room for what the stage writes on these tiles."""
-        waiting = set(stage.waiting)
-        self.kept = {node: array for node, array in self.kept.items() if node in waiting}
-        self.kept |= {node: borrow(self._rows, "float64") for node in stage.waiting if node not in self.kept}
+        needed = set(stage.waiting)
+        self.kept = {node: kept for node, kept in self.kept.items() if node in needed}
+        self.kept |= {node: self._keep(node) for node in stage.waiting if node not in self.kept}
         self.columns |= {node: Column(tiles.rows, self._plan.dtype, len(tiles)) for node in stage.emits}
         self._tiles |= dict.fromkeys(stage.emits, tiles)
-        before, self._size = self._size, sum(x.nbytes for x in self.kept.values())
+        start, size = tiles.rows.start, tiles.rows.stop - tiles.rows.start
+        self.stretches = {node: Stretch(np.empty(size), start) for node in (*stage.writes, *stage.fetches)}
+        for node in stage.fetches:
+            self._spill.read(node, *self.stretches[node])
+        before, self._size = self._size, sum(kept.values.nbytes for kept in self.kept.values())
         self._size += sum(column.values.nbytes for column in self.columns.values())
         self._observer.hold(self._size - before)
+
+    def finish(self, stage: Stage) -> None:
+        """Write to the file what the stage has left on these tiles."""
+        for node in stage.writes:
+            self._spill.write(node, *self.stretches[node])
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
 
     def block(self) -> Block:
         """The outputs under their names, once all stages have run."""
         named = self._plan.outputs.items()
         rows = self._tiles[next(iter(self._plan.outputs.values()))].rows
         return Block(rows, [self.columns[node].series(name, self._tiles[node].bounds) for name, node in named])
+
+    def _keep(self, node: Factor) -> Kept:
+        if not node.operator.is_rank(node.parameters):
+            return Kept(borrow(self._bars.rows, "float64"))
+        return Kept(borrow(self._bars.rows, rank_type(self._bars)), np.empty(self._bars.by_date.size - 1))
+
+    @property
+    def _spill(self) -> SpillFile:
+        assert self._file is not None, "a plan whose outputs do not wait in a file"
+        return self._file

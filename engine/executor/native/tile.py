@@ -1,6 +1,7 @@
 """Tiles: stretches of rows small enough that what is computed on the way stays in the processor's cache.
 
-A tile is a few symbols' whole history, or a few dates' cross-sections, never a part of either.
+A tile is a few symbols' whole history, or a few dates' cross-sections, never a part of either; but where all operators
+are cell-wise, a long history is cut.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from factorloom.engine.bars.layout import GroupRuns, Index
 from factorloom.engine.executor.native.kernel import has_kernel
 from factorloom.engine.executor.native.transfer import cuts_of
 from factorloom.engine.plan.plan import Orientation, Stage
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor
 
 __all__ = ["BLOCK_ROWS", "Tiles", "blocks_of", "tile_rows", "tiles_of"]
 
@@ -87,11 +90,21 @@ def tile_rows(stage: Stage) -> int:
 
 
 def tiles_of(stage: Stage, bars: Bars) -> Tiles:
-    """All rows in tiles: whole symbols, or whole dates."""
-    offsets = bars.by_symbol if stage.orientation is Orientation.SYMBOL else bars.by_date
+    """All rows in tiles."""
+    offsets = _runs(stage, bars)
     cuts = cuts_of(offsets, tile_rows(stage))
     groups = {key: bars.by_group(key) for key in stage.keys}
     return Tiles(offsets[cuts], offsets, cuts, {key: Groups(runs, runs.dates[cuts]) for key, runs in groups.items()})
+
+
+def _runs(stage: Stage, bars: Bars) -> Index:
+    """Where the runs start that a tile must not cut: symbols, dates, or stretches of any kind."""
+    if stage.orientation is Orientation.DATE:
+        return bars.by_date
+    is_cell_wise = all(isinstance(run.step, Factor) and run.step.operator.axis is Axis.CELL for run in stage.steps)
+    if is_cell_wise and np.diff(bars.by_symbol).max(initial=0) > BLOCK_ROWS:
+        return np.append(np.arange(0, bars.rows, tile_rows(stage)), bars.rows)
+    return bars.by_symbol
 
 
 def blocks_of(tiles: Tiles) -> list[Tiles]:

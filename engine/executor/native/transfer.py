@@ -20,18 +20,21 @@ from factorloom.engine.executor.native.prefetch import prefetch
 from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = [
+    "STRETCH",
     "Bits",
     "bound",
     "clean",
     "collect",
     "cuts_of",
     "load_by_date",
+    "longest_run",
     "move",
     "narrow",
     "seal",
     "seal_edges",
     "spread",
     "store_by_date",
+    "widen",
 ]
 
 Bits: TypeAlias = npt.NDArray[np.uint8]
@@ -82,7 +85,7 @@ def _seal(x: Array, start: int, bits: Bits) -> int:
     return missing
 
 
-def _longest(offsets: Index, first: int, last: int) -> int:
+def longest_run(offsets: Index, first: int, last: int) -> int:
     """The rows of the longest run."""
     longest = 0
     for run in range(first, last):
@@ -99,7 +102,7 @@ def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first
         view(env[slots[1]], size, "index"),
         view(env[slots[2]], size, "write"),
     )
-    for back in range(0, _longest(offsets, first, last), STRETCH):
+    for back in range(0, longest_run(offsets, first, last), STRETCH):
         for run in range(first, last):
             stop = offsets[run + 1] - origin - back
             for i in range(max(stop - STRETCH, offsets[run] - origin), stop):
@@ -116,7 +119,7 @@ def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, firs
         view(env[slots[1]], size, "index"),
         view(env[slots[2]], size, "write"),
     )
-    for back in range(0, _longest(offsets, first, last), STRETCH):
+    for back in range(0, longest_run(offsets, first, last), STRETCH):
         for run in range(first, last):
             stop = offsets[run + 1] - origin - back
             for i in range(max(stop - STRETCH, offsets[run] - origin), stop):
@@ -166,6 +169,14 @@ def narrow(env: Index, slots: Index, numbers: Array, offsets: Index, first: int,
     x, out = view(env[slots[0]], env[ROWS], "read"), view(env[slots[1]], env[ROWS], "float32")
     for i in range(x.size):
         out[i] = np.float32(x[i])
+
+
+@Driver
+def widen(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, last: int) -> None:
+    """`out[i] = x[i]` with an `x` of Float32; takes x, out."""
+    x, out = view(env[slots[0]], env[ROWS], "float32"), view(env[slots[1]], env[ROWS], "write")
+    for i in range(x.size):
+        out[i] = np.float64(x[i])
 
 
 @Driver

@@ -38,7 +38,7 @@ def _ranks(x: Array) -> Array:
     return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
 
 
-@operator(Axis.CROSS, version=2)
+@operator(Axis.CROSS, version=2, rank=lambda method: method == "percent")
 def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
     """The rank among the symbols of the date, the smallest first; ties share their mean rank.
 
