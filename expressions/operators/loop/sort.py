@@ -43,7 +43,7 @@ ONE = 0x3FF0000000000000
 ALL_BITS_DIGIT, LOWEST = 11, -(2**63)
 MOST_DIGITS = 2 << ALL_BITS_DIGIT
 HALF, MEMBER = np.uint64(32), np.uint64(2**32 - 1)
-NEXT, ONCE = np.uint64(1), np.uint32(1)
+ONCE = np.uint32(1)
 
 
 def rank_section(x: Array, doubled: Array) -> int:
@@ -157,7 +157,7 @@ def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
 
 
 def _bits(value: float) -> int:
-    return np.float64(value).view(np.int64)
+    return int(np.float64(value).view(np.int64))
 
 
 def _sort_words(words: Words, spare: Words, counts: Counts, digit: int) -> None:
@@ -222,15 +222,12 @@ def _fill_ranks(values: Array, words: Words, doubled: Array) -> bool:
     size = np.uint64(words.size)
     for k in range(size):
         doubled[words[k] & MEMBER] = 2 * np.int64(k) + 2
-    k = NEXT
-    while k < size:
-        if words[k] >> HALF == words[k - NEXT] >> HALF:
-            start = k - NEXT
-            while k < size and words[k] >> HALF == words[start] >> HALF:
-                k += NEXT
-            if not _rank_run(values, words[start:k], 2 * np.int64(start), doubled):
+    start = 0
+    for stop in range(1, words.size + 1):
+        if stop == words.size or words[np.uint64(stop)] >> HALF != words[np.uint64(stop - 1)] >> HALF:
+            if stop > start + 1 and not _rank_run(values, words[start:stop], 2 * start, doubled):
                 return False
-        k += NEXT
+            start = stop
     return True
 
 
