@@ -34,7 +34,7 @@ MOVES = 3
 SAMPLE = 15
 """Members from which the centre and the spread of a section are estimated."""
 
-SHARPNESS = 8.0
+SHARPNESS = 512.0
 """How fine keys are at the centre."""
 
 ONE = 0x3FF0000000000000
