@@ -1,8 +1,6 @@
 """Ranks across the symbols of one date, and operators built on them.
 
-Missing values are ignored, and stay missing. Values that agree in their first 12 digits tie (see `tie.py`). Every
-kernel reads `ranked` (see `section.py`): however many of these operators read the same values, a cross-section is
-ranked once.
+Missing values are ignored, and stay missing. Values that agree in their first 12 digits tie (see `tie.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +16,8 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.normal import normal_quantile, normal_quantiles
-from factorloom.expressions.operators.loop.section import like, ranked, spread_over
+from factorloom.expressions.operators.loop.section import like, spread_over
+from factorloom.expressions.operators.loop.sort import rank_section
 from factorloom.expressions.operators.loop.tie import rounded_column, rounded_values
 from factorloom.expressions.operators.loop.window import present
 from factorloom.expressions.parameter import Choice, Whole
@@ -74,11 +73,12 @@ def _(x: pl.Expr, method: str) -> pl.Expr:
     return rank / x.count() if method == "percent" else rank
 
 
-@cs_rank.kernel_from(ranked)
-def _(doubled: Array, members: Array, method: int, out: Array) -> None:
-    divisor = 2 * members[0] if method == 0 else 2.0
-    for i in range(doubled.size):
-        out[i] = doubled[i] / divisor
+@cs_rank.kernel
+def _(x: Array, method: int, out: Array) -> None:
+    n = rank_section(x, out)
+    divisor = 2.0 * n if method == 0 else 2.0
+    for i in range(out.size):
+        out[i] /= divisor
 
 
 @operator(Axis.CROSS, version=2)
@@ -111,11 +111,11 @@ def _(x: pl.Expr, bins: int) -> pl.Expr:
     return pl.when(x.count() > 1).then(place).otherwise(spread_over(x, pl.lit(float((bins + 1) // 2))))
 
 
-@cs_quantile_bin.kernel_from(ranked)
-def _(doubled: Array, members: Array, bins: int, out: Array) -> None:
-    n = members[0]
-    for i in range(doubled.size):
-        rank = doubled[i] / 2
+@cs_quantile_bin.kernel
+def _(x: Array, bins: int, out: Array) -> None:
+    n = rank_section(x, out)
+    for i in range(out.size):
+        rank = out[i] / 2
         place = max(np.ceil(bins * (rank - 1) / (n - 1)), 1.0) if n > 1 else np.ceil(bins / 2)
         out[i] = place if rank == rank else np.nan
 
@@ -154,9 +154,9 @@ def _(x: pl.Expr) -> pl.Expr:
     return rounded_column(x).rank("average").map_batches(section, return_dtype=pl.Float64)
 
 
-@cs_normal_score.kernel_from(ranked)
-def _(doubled: Array, members: Array, out: Array) -> None:
-    n = members[0]
-    for i in range(doubled.size):
-        twice = doubled[i]
+@cs_normal_score.kernel
+def _(x: Array, out: Array) -> None:
+    n = rank_section(x, out)
+    for i in range(out.size):
+        twice = out[i]
         out[i] = normal_quantile(twice - 1, 2 * n - twice + 1) if twice == twice else np.nan

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.form import statistic
-from factorloom.expressions.operators.loop.sort import rank_section, sort_section
+from factorloom.expressions.operators.loop.sort import sort_section
 
 __all__ = [
     "around_mean",
@@ -26,7 +26,6 @@ __all__ = [
     "ordered",
     "present_in",
     "quantile",
-    "ranked",
     "section_deviation",
     "section_mean",
     "section_moments",
@@ -151,13 +150,6 @@ def _or_zero(value: float) -> float:
 
 
 # --- order ---------------------------------------------------------------------------------------------------------
-
-
-@statistic("doubled", "members")
-def ranked(x: Array, doubled: Array, members: Array) -> None:
-    """Twice the rank of every member, from 1 on and with ties (see `tie.py`) sharing their mean rank: whole numbers;
-    and in the first element of `members` how many are present."""
-    members[0] = rank_section(x, doubled)
 
 
 @statistic("ascending")

@@ -1,4 +1,4 @@
-"""Sorting and ranking a cross-section: the plain loops behind the statistics `ranked` and `ordered`.
+"""Sorting and ranking a cross-section: the plain loops behind ranks and the statistic `ordered`.
 
 Every present member is one word of 64 bits: a key in its upper half, and in its lower half which member it is. Keys are
 numbers of 16 to 22 bits in the order of the values, on a scale that is linear near the centre of the section and
