@@ -49,13 +49,13 @@ ONCE = np.uint32(1)
 def rank_section(x: Array, doubled: Array) -> int:
     """Twice the ranks of the present members from 1 on, with ties (see `tie.py`) sharing their mean rank, and how many
     are present; missing members have no rank."""
-    room = np.empty(4 * x.size + x.size // 2 + MOST_DIGITS // 2 + 1, np.uint64)
+    room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
     values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
     for k in range(np.uint64(x.size)):
         values[k] = rounded(x[k])
     n = _order(values, words, room[2 * x.size :])
-    if n < x.size:
-        doubled[:] = np.nan
+    for k in range(n, x.size):
+        doubled[words[k] & MEMBER] = np.nan
     if not _fill_ranks(values, words[:n], doubled):
         _order_by_bits(values, words[:n], room[2 * x.size :])
         _fill_ranks(values, words[:n], doubled)
@@ -64,7 +64,7 @@ def rank_section(x: Array, doubled: Array) -> int:
 
 def sort_section(x: Array, ascending: Array) -> None:
     """The sorted values, missing ones last."""
-    room = np.empty(4 * x.size + x.size // 2 + MOST_DIGITS // 2 + 1, np.uint64)
+    room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
     values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
     for k in range(np.uint64(x.size)):
         values[k] = x[k] + 0.0  # -0.0 is 0.0
@@ -100,60 +100,62 @@ def _insert(ascending: Array, most: int) -> bool:
 
 
 def _order(values: Array, words: Words, room: Words) -> int:
-    """Fill in the words of the present members in the order of their keys; return how many there are."""
+    """Fill in the words of all members in the order of their keys, missing ones last; return how many are present."""
     size = np.uint64(values.size)
     n = 0
     for k in range(size):
         n += values[k] == values[k]
-    spare, dense, members = room[:n], values, words
-    if n < values.size:
-        dense = room[values.size : 2 * values.size].view(np.float64)
-        m = np.uint64(0)
-        for k in range(size):  # every member is written, and the next one overwrites it where it was missing
-            dense[m], members[m] = values[k], k
-            m += np.uint64(values[k] == values[k])
-    else:
-        for k in range(size):
-            members[k] = k
     if n <= FEW:
+        first, last = np.uint64(0), np.uint64(n)
+        for k in range(size):
+            if values[k] == values[k]:
+                words[first] = k
+                first += np.uint64(1)
+            else:
+                words[last] = k
+                last += np.uint64(1)
         return n
     digit = 8 if n < 600 else 9 if n < 2000 else 10 if n < 10_000 else 11
-    rest = room[2 * values.size :]
-    keys, counts = rest[: n // 2 + 1].view(np.int32), rest[n // 2 + 1 :].view(np.uint32)
-    _fill_keys(dense[:n], keys[:n], 2 * digit)
-    for k in range(np.uint64(n)):
-        words[k] |= np.uint64(np.uint32(keys[k])) << HALF
-    _sort_words(words[:n], spare, counts, digit)
+    spare, rest, half = room[: values.size], room[values.size :], values.size // 2 + 1
+    keys, counts = rest[:half].view(np.int32), rest[half:].view(np.uint32)
+    _fill_keys(values, keys, 2 * digit)
+    for k in range(size):
+        words[k] = np.uint64(np.uint32(keys[k])) << HALF | np.uint64(k)
+    _sort_words(words, spare, counts, digit)
     return n
 
 
 def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
     """The upper half of the bits of `1 + distance from the centre`, read as an integer, is the scale of keys: linear up
-    to a distance of 1, and logarithmic beyond."""
-    sample, step = np.empty(SAMPLE), values.size // SAMPLE
+    to a distance of 1, and logarithmic beyond. Missing values have the largest key of all."""
+    sample, step, n = np.empty(SAMPLE), values.size // SAMPLE, 0
     for k in range(SAMPLE):
-        value, i = values[k * step], k
-        while i > 0 and sample[i - 1] > value:
-            sample[i] = sample[i - 1]
-            i -= 1
-        sample[i] = value
-    spread = sample[SAMPLE - 1 - SAMPLE // 4] - sample[SAMPLE // 4]
-    if not spread > 0:
-        spread = sample[SAMPLE - 1] - sample[0]
-    centre, scale = sample[SAMPLE // 2], SHARPNESS / spread if spread > 0 else 1.0
+        value, i = values[k * step], n
+        if value == value:
+            while i > 0 and sample[i - 1] > value:
+                sample[i] = sample[i - 1]
+                i -= 1
+            sample[i] = value
+            n += 1
+    spread, centre = 0.0, 0.0
+    if n > 0:
+        spread, centre = sample[n - 1 - n // 4] - sample[n // 4], sample[n // 2]
+        spread = spread if spread > 0 else sample[n - 1] - sample[0]
+    scale = SHARPNESS / spread if spread > 0 else 1.0
     size = np.uint64(values.size)
     for k in range(size):
         distance = values[k] - centre
         key = np.int32((_bits(1.0 + abs(distance) * scale) - ONE) >> 32)
-        keys[k] = key if distance >= 0 else -key
+        keys[k] = key if distance >= 0 else -key if distance < 0 else np.int32(0)
     least = most = np.int32(0)
     for k in range(size):
         least, most = min(least, keys[k]), max(most, keys[k])
-    span, shift = np.int64(most) - np.int64(least), 0
-    while span >> shift >> bits > 0:
+    span, shift, last = np.int64(most) - np.int64(least), 0, (1 << bits) - 1
+    while span >> shift >= last:
         shift += 1
     for k in range(size):
-        keys[k] = np.uint32(keys[k] - least) >> np.uint32(shift)
+        key = np.int32(np.uint32(keys[k] - least) >> np.uint32(shift))
+        keys[k] = key if values[k] == values[k] else np.int32(last)
 
 
 def _bits(value: float) -> int:
