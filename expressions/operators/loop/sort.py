@@ -34,8 +34,11 @@ MOVES = 3
 SAMPLE = 15
 """Members from which the centre and the spread of a section are estimated."""
 
-SHARPNESS = 512.0
+SHARPNESS = 8192.0
 """How fine keys are at the centre."""
+
+FAR = 16.0
+"""The centre is 0, near which values are often dense, unless the section is so many times its spread away from it."""
 
 ONE = 0x3FF0000000000000
 """The bits of 1.0."""
@@ -141,6 +144,7 @@ def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
     if n > 0:
         spread, centre = sample[n - 1 - n // 4] - sample[n // 4], sample[n // 2]
         spread = spread if spread > 0 else sample[n - 1] - sample[0]
+        centre = 0.0 if abs(centre) < FAR * spread else centre
     scale = SHARPNESS / spread if spread > 0 else 1.0
     size = np.uint64(values.size)
     for k in range(size):
