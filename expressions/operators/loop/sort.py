@@ -140,18 +140,16 @@ def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
                 i -= 1
             sample[i] = value
             n += 1
-    spread, centre = 0.0, 0.0
+    spread, middle, centre = 0.0, 0.0, 0.0
     if n > 0:
-        spread, centre = sample[n - 1 - n // 4] - sample[n // 4], sample[n // 2]
+        spread, middle = sample[n - 1 - n // 4] - sample[n // 4], sample[n // 2]
         spread = spread if spread > 0 else sample[n - 1] - sample[0]
-        centre = 0.0 if abs(centre) < FAR * spread else centre
+        centre = 0.0 if abs(middle) < FAR * spread else middle
     scale = SHARPNESS / spread if spread > 0 else 1.0
-    size = np.uint64(values.size)
+    size, between = np.uint64(values.size), _key(middle, centre, scale)
     for k in range(size):
-        distance = values[k] - centre
-        key = np.int32((_bits(1.0 + abs(distance) * scale) - ONE) >> 32)
-        keys[k] = key if distance >= 0 else -key if distance < 0 else np.int32(0)
-    least = most = np.int32(0)
+        keys[k] = _key(values[k], centre, scale) if values[k] == values[k] else between
+    least = most = between
     for k in range(size):
         least, most = min(least, keys[k]), max(most, keys[k])
     span, shift, last = np.int64(most) - np.int64(least), 0, (1 << bits) - 1
@@ -160,6 +158,12 @@ def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
     for k in range(size):
         key = np.int32(np.uint32(keys[k] - least) >> np.uint32(shift))
         keys[k] = key if values[k] == values[k] else np.int32(last)
+
+
+def _key(value: float, centre: float, scale: float) -> np.int32:
+    distance = value - centre
+    key = np.int32((_bits(1.0 + abs(distance) * scale) - ONE) >> 32)
+    return key if distance >= 0 else np.int32(-key)
 
 
 def _bits(value: float) -> int:
