@@ -24,9 +24,13 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Words: TypeAlias = npt.NDArray[np.uint64]
 Keys: TypeAlias = npt.NDArray[np.int32]
 Counts: TypeAlias = npt.NDArray[np.uint32]
+Index: TypeAlias = npt.NDArray[np.int64]
 
 FEW = 32
 """So many members that share a key are sorted by insertion; smaller sections have no keys."""
+
+MANY = 12
+"""Where more than one key in so many is shared, all values are compared."""
 
 MOVES = 3
 """How many moves insertion may take per member before a section is sorted by all bits."""
@@ -59,9 +63,9 @@ def rank_section(x: Array, doubled: Array) -> int:
     n = _order(values, words, room[2 * x.size :])
     for k in range(n, x.size):
         doubled[words[k] & MEMBER] = np.nan
-    if not _fill_ranks(values, words[:n], doubled):
+    if not _fill_ranks(values, words[:n], room[2 * x.size :], doubled):
         _order_by_bits(values, words[:n], room[2 * x.size :])
-        _fill_ranks(values, words[:n], doubled)
+        _fill_ranks(values, words[:n], room[2 * x.size :], doubled)
     return n
 
 
@@ -227,17 +231,58 @@ def _order_by_bits(values: Array, words: Words, room: Words) -> None:
 # --- ranks ---------------------------------------------------------------------------------------------------------
 
 
-def _fill_ranks(values: Array, words: Words, doubled: Array) -> bool:
-    """Twice the rank of each member; false where too many members share a key for insertion."""
-    size = np.uint64(words.size)
-    for k in range(size):
+def _fill_ranks(values: Array, words: Words, room: Words, doubled: Array) -> bool:
+    """Twice the rank of each member; false where too many members that share a key are out of order."""
+    n, runs = words.size, _count_runs(words)
+    if runs > n // MANY:
+        return _rank_all(values, words, room[:n].view(np.float64), room[n:].view(np.int64), doubled)
+    for k in range(np.uint64(n)):
         doubled[words[k] & MEMBER] = 2 * np.int64(k) + 2
     start = 0
-    for stop in range(1, words.size + 1):
-        if stop == words.size or words[np.uint64(stop)] >> HALF != words[np.uint64(stop - 1)] >> HALF:
+    for stop in range(1, n + 1 if runs > 0 else 0):
+        if stop == n or words[np.uint64(stop)] >> HALF != words[np.uint64(stop - 1)] >> HALF:
             if stop > start + 1 and not _rank_run(values, words[start:stop], 2 * start, doubled):
                 return False
             start = stop
+    return True
+
+
+def _count_runs(words: Words) -> int:
+    """How many keys are shared by neighbours, each counted where the first two of them meet."""
+    if words.size < 3:
+        return words.size // 2
+    middle, last, runs = words[1:], words[2:], np.int64(words[0] >> HALF == words[1] >> HALF)
+    for k in range(np.uint64(last.size)):
+        before, now, after = words[k] >> HALF, middle[k] >> HALF, last[k] >> HALF
+        runs += np.int64(now == after) & np.int64(before != now)
+    return int(runs)
+
+
+def _rank_all(values: Array, words: Words, ascending: Array, starts: Index, doubled: Array) -> bool:
+    """The same by comparing all values, without branches where values tie."""
+    n, size = words.size, np.uint64(words.size)
+    for k in range(size):
+        ascending[k] = values[words[k] & MEMBER]
+    moves = 0
+    for k in range(1, n):
+        if ascending[np.uint64(k - 1)] > ascending[np.uint64(k)]:
+            value, word, i = ascending[k], words[k], k
+            while i > 0 and ascending[i - 1] > value:
+                ascending[i], words[i] = ascending[i - 1], words[i - 1]
+                i -= 1
+            ascending[i], words[i] = value, word
+            moves += k - i
+            if moves > MOVES * n:
+                return False
+    start = starts[0] = 0
+    for k in range(1, n):
+        start = start if ascending[np.uint64(k)] == ascending[np.uint64(k - 1)] else k
+        starts[np.uint64(k)] = start
+    stop = n
+    for k in range(n - 1, -1, -1):
+        start = starts[np.uint64(k)]
+        doubled[words[np.uint64(k)] & MEMBER] = start + stop + 1
+        stop = k if start == k else stop
     return True
 
 
