@@ -41,7 +41,7 @@ class Panel(Bars):
 
     Attributes
     ----------
-    frame : polars.DataFrame
+    table : polars.DataFrame
         The bars, sorted by (symbol, date), one row per key. Symbols and categories are Enum: codes of the distinct
         texts, one to four bytes each.
     symbol, date : str
@@ -80,6 +80,11 @@ class Panel(Bars):
         """
         return cls(read_bars(frame, symbol, date, dtype), symbol, date)
 
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The bars as a frame with symbols as text, which joins with results on the keys."""
+        return self.table.with_columns(text_of(self.table[self.symbol]))
+
     def __repr__(self) -> str:
         count, days = self.symbols.len(), self.dates.len()
         ends = f" from {self.dates[0]} to {self.dates[-1]}" if days else ""
@@ -109,7 +114,7 @@ class Panel(Bars):
         >>> panel.append(later).dates.to_list()[-1]
         datetime.date(2024, 1, 5)
         """
-        return Panel(append_bars(self.frame, bars, self.symbol, self.date), self.symbol, self.date)
+        return Panel(append_bars(self.table, bars, self.symbol, self.date), self.symbol, self.date)
 
     def compute(
         self,
@@ -311,14 +316,14 @@ class Panel(Bars):
         part: Bars = self
         if chosen is not None:
             rows = needed_rows(plan, self, chosen)
-            part, chosen = Bars(self.frame.filter(pl.Series(rows)), self.symbol, self.date), chosen[rows]
+            part, chosen = Bars(self.table.filter(pl.Series(rows)), self.symbol, self.date), chosen[rows]
         plan = fit(plan, executor, part, memory)
         return _selected(executor.run(plan, part, observer or default_observer()), part, chosen)
 
 
 def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Iterator[pl.DataFrame]:
     """The blocks with their keys, symbols as text, and without the bars that only the computation needed."""
-    keys = bars.frame.select(bars.symbol, bars.date)
+    keys = bars.table.select(bars.symbol, bars.date)
     is_first = True
     for rows, values in blocks:
         frame = keys[rows].hstack(values)

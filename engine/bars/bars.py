@@ -1,4 +1,4 @@
-"""Sorted bars as frame and as arrays, with the runs of rows of each symbol, date and group."""
+"""Sorted bars as table and as arrays, with the runs of rows of each symbol, date and group."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["Bars"]
 
 
 class Bars:
-    """Bars sorted by (symbol, date), one row per key, as frame and as arrays; text is Enum."""
+    """Bars sorted by (symbol, date), one row per key, as table and as arrays; text is Enum in the table."""
 
-    def __init__(self, frame: pl.DataFrame, symbol: str, date: str) -> None:
-        self.frame = frame
+    def __init__(self, table: pl.DataFrame, symbol: str, date: str) -> None:
+        self.table = table
         self.symbol = symbol
         self.date = date
         self._arrays: dict[str, Floats] = {}
@@ -26,33 +26,33 @@ class Bars:
     @property
     def rows(self) -> int:
         """The number of bars."""
-        return self.frame.height
+        return self.table.height
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that factors may use, keys left out."""
-        return tuple(name for name in self.frame.columns if name not in (self.symbol, self.date))
+        return tuple(name for name in self.table.columns if name not in (self.symbol, self.date))
 
     @cached_property
     def symbols(self) -> pl.Series:
         """The distinct symbols as text, sorted."""
-        return text_of(self.frame[self.symbol].gather(self.by_symbol[:-1]))
+        return text_of(self.table[self.symbol].gather(self.by_symbol[:-1]))
 
     @cached_property
     def dates(self) -> pl.Series:
         """The distinct dates, sorted."""
-        return self.frame[self.date].unique().sort()
+        return self.table[self.date].unique().sort()
 
     def array(self, column: str) -> Floats:
         """A column of numbers in panel order, missing as NaN; not to be written to."""
         if column not in self._arrays:
-            self._arrays[column] = as_array(self.frame[column])
+            self._arrays[column] = as_array(self.table[column])
         return self._arrays[column]
 
     @cached_property
     def by_symbol(self) -> Index:
         """Where the rows of each symbol start, and where the last one's end."""
-        return offsets_of(self.frame[self.symbol].to_physical().rle_id().to_numpy())
+        return offsets_of(self.table[self.symbol].to_physical().rle_id().to_numpy())
 
     @cached_property
     def by_date(self) -> Index:
@@ -72,7 +72,7 @@ class Bars:
         """One run per date and category of a column."""
         if column not in self._groups:
             codes = np.empty(self.rows, np.int64)
-            codes[self.places] = codes_of(self.frame[column])
+            codes[self.places] = codes_of(self.table[column])
             self._groups[column] = runs_by_group(codes, self.by_date)
         return self._groups[column]
 
@@ -82,6 +82,6 @@ class Bars:
         from factorloom.engine.bars.order import cursor
 
         codes = np.empty(self.rows, np.int64)
-        known, dates = self.dates.to_physical(), self.frame[self.date].to_physical()
+        known, dates = self.dates.to_physical(), self.table[self.date].to_physical()
         cursor(dates.cast(pl.Int64).to_numpy(), self.by_symbol, known.cast(pl.Int64).to_numpy(), codes)
         return codes

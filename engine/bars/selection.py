@@ -40,7 +40,7 @@ def selected_rows(bars: Bars, dates: Dates | None, symbols: Symbols | None) -> M
                 hint=suggest(str(unknown[0]), bars.symbols.to_list()),
             )
         chosen = chosen & pl.col(bars.symbol).is_in(wanted)
-    return np.broadcast_to(bars.frame.select(chosen).to_series().to_numpy(), bars.rows)
+    return np.broadcast_to(bars.table.select(chosen).to_series().to_numpy(), bars.rows)
 
 
 def _between(bars: Bars, dates: Dates) -> pl.Expr:
@@ -57,7 +57,7 @@ def _between(bars: Bars, dates: Dates) -> pl.Expr:
 
 
 def _day(bars: Bars, day: Day) -> date | datetime:
-    kind = bars.frame.schema[bars.date]
+    kind = bars.table.schema[bars.date]
     try:
         value = datetime.fromisoformat(day) if isinstance(day, str) else day
     except ValueError:

@@ -40,7 +40,7 @@ class PolarsExecutor:
         parts = [(stage, list(_parts(stage))) for stage in plan.stages]
         with observer.task("Polars stages", sum(len(nodes) for _, nodes in parts)):
             for stage, batches in parts:
-                frame = bars.frame.hstack(kept)
+                frame = bars.table.hstack(kept)
                 for batch in batches:
                     frame = frame.with_columns(_column(node, bars, names) for node in batch)
                     observer.advance()

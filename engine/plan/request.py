@@ -108,7 +108,7 @@ def _check_known(factor: Factor, column: Factor, bars: Bars) -> str:
 
 def _check_number(factor: Factor, column: Factor, bars: Bars) -> None:
     name = _check_known(factor, column, bars)
-    if not bars.frame.schema[name].is_float():
+    if not bars.table.schema[name].is_float():
         text = str(factor)
         raise ArgumentError(
             f"column {name!r} holds categories, not numbers",

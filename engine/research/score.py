@@ -133,7 +133,7 @@ def score_frame(
     raw = {name: col(name) for name in model.factors}
     zscores = {f"z_{name}": z for name, z in standardized(model, raw).items()}
     values = panel.compute({**composite(model, raw), **zscores}, engine=engine)
-    present = panel.frame.select(_presence(model))
+    present = panel.table.select(_presence(model))
     return (
         values.with_columns(pl.selectors.float().replace(0.0, 0.0))  # -0.0 is 0
         .with_columns(_rank().over(date).alias("rank"))
@@ -181,7 +181,7 @@ def score(
     day = _find_date(panel.dates, date)
     raw = panel.compute(model.raw, engine=engine)
     if model.neutralize:
-        raw = raw.with_columns(panel.frame[model.neutralize])
+        raw = raw.with_columns(panel.table[model.neutralize])
     raw = raw.filter(raw[panel.date] == day)
     return score_frame(raw, model, symbol=panel.symbol, date=panel.date, engine=engine)
 

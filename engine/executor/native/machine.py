@@ -56,7 +56,7 @@ class NativeExecutor:
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         keys = {key for stage in plan.stages for key in stage.keys}
-        filled = sum(_bytes(bars, column) for column in columns if bars.frame[column].null_count())
+        filled = sum(_bytes(bars, column) for column in columns if bars.table[column].null_count())
         rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
         results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
         between = float(plan.waiting_bytes * bars.rows)
@@ -73,7 +73,7 @@ class NativeExecutor:
 
 def _bytes(bars: Bars, column: str) -> int:
     """Of one value of a column."""
-    return 4 if bars.frame.schema[column] == pl.Float32 else 8
+    return 4 if bars.table.schema[column] == pl.Float32 else 8
 
 
 def _scratch(stage: Stage, bars: Bars) -> int:
