@@ -1,9 +1,9 @@
 """Sorting and ranking a cross-section: the plain loops behind ranks and the statistic `ordered`.
 
-Every present member is one word of 64 bits: a key in its upper half, and in its lower half which member it is. Keys are
-numbers of 16 to 22 bits in the order of the values, on a scale that is linear near the centre of the section and
-logarithmic far from it, so that outliers do not take up the scale. Words are sorted by a radix sort of two digits, the
-last digit first. Where members share a key, their values are compared.
+Every member is one word of 64 bits: a key in its upper half, and in its lower half which member it is. Keys are numbers
+of 16 to 22 bits in the order of the values, on a scale that is linear near the centre of the section and logarithmic
+far from it, so that outliers do not take up the scale. Words are sorted by a radix sort of two digits, the last digit
+first. Where members share a key, their values are compared.
 
 If values are so dense somewhere that many different ones share a key, the section is sorted by all bits of the values.
 Indices and digits are unsigned: with signed ones, compiled code would test whether they count from the end of an array.
@@ -78,7 +78,7 @@ def sort_section(x: Array, ascending: Array) -> None:
     n = _order(values, words, room[2 * x.size :])
     ascending[n:] = np.nan
     _gather(values, words[:n], ascending)
-    if not _insert(ascending[:n], MOVES * n):
+    if not _insert(ascending[:n], FEW * n if n <= FEW else MOVES * n):
         _order_by_bits(values, words[:n], room[2 * x.size :])
         _gather(values, words[:n], ascending)
 
@@ -234,7 +234,7 @@ def _order_by_bits(values: Array, words: Words, room: Words) -> None:
 def _fill_ranks(values: Array, words: Words, room: Words, doubled: Array) -> bool:
     """Twice the rank of each member; false where too many members that share a key are out of order."""
     n, runs = words.size, _count_runs(words)
-    if runs > n // MANY:
+    if n > FEW and runs > n // MANY:
         return _rank_all(values, words, room[:n].view(np.float64), room[n:].view(np.int64), doubled)
     for k in range(np.uint64(n)):
         doubled[words[k] & MEMBER] = 2 * np.int64(k) + 2
