@@ -68,7 +68,7 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
     else:
         allowed = (limit - others) / rows
     if plan.waiting_bytes > allowed:
-        room = replace(plan.room, limit=allowed, uses_file=limit is not None)
+        room = replace(plan.room, limit=allowed, may_be_slow=limit is not None)
         plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)
         taken = needs(plan, executor, bars)
     if limit is not None and sum(taken.values()) > limit:

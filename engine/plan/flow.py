@@ -1,9 +1,9 @@
 """What each stage takes in, leaves for later stages and emits, and what waits in memory meanwhile.
 
 Stages that go date by date load and keep values in the order of dates. Rows are moved between the two orders by the
-others, whose tiles hold several neighbours of a date: the first stage moves the columns that are read by date, and
-each moves what it loads or keeps. An output leaves the plan in the first stage by symbol that knows it; in a streamed
-plan in the last.
+others, whose tiles hold several neighbours of a date: each moves what it loads or keeps, and the first one the columns
+that are read by date; where batches share nothing, the one before the stage that reads them. An output leaves the plan
+in the first stage by symbol that knows it; in a streamed plan in the last.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ def flows_of(plan: Plan) -> tuple[list[Flow], Layouts]:
     for node in plan.on_disk:
         del reads[-1][node]
     layouts = _layouts(stages, reads)
-    moved = [node for node in layouts if node.operator is COL]
-    reads[0] |= dict.fromkeys(moved)
+    moves = _moves(plan, reads)
+    made = [(*stage.nodes, *moved) for stage, moved in zip(stages, moves, strict=True)]
     needed: list[set[Factor]] = [set()]
-    for stage, read in zip(reversed(stages), reversed(reads), strict=True):
-        needed.append(needed[-1].difference(stage.nodes).union(read))
+    for stage, read, here in zip(reversed(stages), reversed(reads), reversed(made), strict=True):
+        waits = (node for node in read if node.operator is not COL or stage.orientation is Orientation.DATE)
+        needed.append(needed[-1].difference(here).union(waits))
     needed.reverse()
     flows: list[Flow] = []
     waiting: Nodes = {}
-    for number, stage in enumerate(stages):
-        made = (*stage.nodes, *moved) if number == 0 else stage.nodes
-        keeps = dict.fromkeys(node for node in made if node in needed[number + 1])
+    for number in range(len(stages)):
+        keeps = dict.fromkeys(node for node in made[number] if node in needed[number + 1])
         waiting = {node: None for node in waiting if node in needed[number]} | keeps
         fetches = plan.on_disk if number == len(stages) - 1 else frozenset[Factor]()
-        flows.append(Flow(reads[number], keeps, emits[number], writes[number], fetches, tuple(waiting)))
+        flows.append(Flow(reads[number] | moves[number], keeps, emits[number], writes[number], fetches, tuple(waiting)))
     return flows, layouts
 
 
@@ -76,6 +76,18 @@ def _layouts(stages: Sequence[Stage], reads: Sequence[Nodes]) -> Layouts:
         if stage.orientation is Orientation.DATE:
             by_date |= dict.fromkeys((*read, *stage.nodes), Orientation.DATE)
     return by_date
+
+
+def _moves(plan: Plan, reads: Sequence[Nodes]) -> list[Nodes]:
+    """The columns that each stage brings into the order of dates."""
+    moves: list[Nodes] = [{} for _ in plan.stages]
+    place = 0
+    for number, stage in enumerate(plan.stages):
+        if stage.orientation is Orientation.DATE:
+            moves[place] |= dict.fromkeys(node for node in reads[number] if node.operator is COL)
+        elif plan.anew:
+            place = number
+    return moves
 
 
 def _emits(plan: Plan) -> tuple[list[Nodes], list[Nodes]]:

@@ -238,13 +238,13 @@ class Room:
         Bytes per bar.
     rank_bytes
         The bytes of a rank, which can be kept as a whole number; of all else 8.
-    uses_file
-        Whether outputs of a streamed plan may wait in a file where there is no room for them. This takes time.
+    may_be_slow
+        Whether to keep the limit at any cost: outputs of a streamed plan wait in a file, and batches share nothing.
     """
 
     limit: float = math.inf
     rank_bytes: int = 8
-    uses_file: bool = True
+    may_be_slow: bool = True
 
     def bytes_of(self, node: Factor) -> int:
         """The bytes of a value on one bar while it waits."""
@@ -273,6 +273,9 @@ class Plan:
         What may wait between stages, and what it takes. Respected by the pass `split` as far as it can.
     on_disk
         Outputs that wait for the last stage in a file, not in memory. Chosen by `split`, of streamed plans only.
+    anew
+        Whether nothing waits from one batch to the next: each computes all that it needs, and moves its own columns
+        into the order of dates. Chosen by `split`.
     """
 
     wanted: Mapping[str, Factor]
@@ -283,6 +286,7 @@ class Plan:
     streamed: bool = False
     room: Room = field(default_factory=Room)
     on_disk: frozenset[Factor] = frozenset()
+    anew: bool = False
 
     @property
     def computed(self) -> tuple[Factor, ...]:

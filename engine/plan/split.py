@@ -6,7 +6,7 @@ share is computed once and kept, but for cell-wise functions of columns: they ar
 
 A batch has as many factors as there is room for. A streamed plan ends in one stage of all factors. Its first stages are
 split such that as little as possible waits for the last one; where that is still too much, outputs are computed early,
-and wait in a file.
+and wait in a file. Where even that needs more than a caller allows, batches share nothing: each computes all anew.
 """
 
 from __future__ import annotations
@@ -64,18 +64,19 @@ class _Splitter:
 
     def candidates(self) -> Iterator[Plan]:
         """The plan in batches; of a streamed plan also in batches whose outputs wait in a file."""
-        if not self._plan.streamed:
-            yield self._filled(self._plan, self._ordered(self._plan.outputs.values()))
-            return
-        last = last_nodes(self._plan)
-        targets = self._ordered(_read_by(last, self._plan))
-        yield self._filled(self._plan, targets, last, leaves_early=False)
-        if not self._plan.room.uses_file:
-            return
-        direct = self._from_columns()
-        targets = self._ordered(node for node in self._plan.outputs.values() if node not in direct)
-        on_disk = replace(self._plan, on_disk=frozenset(targets))
-        yield self._filled(on_disk, targets, tuple(node for node in last if node in direct))
+        plan, last = self._plan, tuple[Factor, ...]()
+        targets = self._ordered(plan.outputs.values())
+        if plan.streamed:
+            last = last_nodes(plan)
+            yield self._filled(plan, self._ordered(_read_by(last, plan)), last, leaves_early=False)
+            direct = self._from_columns()
+            targets = [node for node in targets if node not in direct]
+            plan = replace(plan, on_disk=frozenset(targets))
+            last = tuple(node for node in last if node in direct)
+        if plan.room.may_be_slow or not plan.streamed:
+            yield self._filled(plan, targets, last)
+        if plan.room.may_be_slow:
+            yield self._filled(replace(plan, anew=True), targets, last)
 
     def _from_columns(self) -> set[Factor]:
         """What needs no whole dates."""
@@ -115,16 +116,16 @@ class _Splitter:
             least = start + 1
             while least < most:
                 half = (least + most + 1) // 2
-                stages, count = self._batches(targets, [*ends, half], last, leaves_early)
+                stages, count = self._batches(plan, targets, [*ends, half], last, leaves_early)
                 parts = list(_parts(flows_of(replace(plan, stages=stages))[0]))
                 fits = plan.bytes_between(parts[:count]) <= plan.room.limit
                 least, most = (half, most) if fits else (least, half - 1)
             ends.append(least)
             start, most = least, min(len(targets), 3 * least - 2 * start)
-        return replace(plan, stages=self._batches(targets, ends, last, leaves_early)[0])
+        return replace(plan, stages=self._batches(plan, targets, ends, last, leaves_early)[0])
 
     def _batches(
-        self, targets: Sequence[Factor], ends: Sequence[int], last: tuple[Factor, ...], leaves_early: bool
+        self, plan: Plan, targets: Sequence[Factor], ends: Sequence[int], last: tuple[Factor, ...], leaves_early: bool
     ) -> tuple[tuple[Stage, ...], int]:
         """The stages of all batches, the last of which has the remaining targets, and how many come before that one."""
         done: set[Factor] = set()
@@ -134,18 +135,18 @@ class _Splitter:
             count = len(stages)
             needed = self._needed(targets[start:end], done)
             by_level: dict[int, list[Factor]] = {}
-            for node in self._plan.nodes:
+            for node in plan.nodes:
                 if node in needed:
                     by_level.setdefault(self._level[node], []).append(node)
             orientations = [stage.orientation for stage in self._plan.stages]
-            stages += [Stage(orientations[level], tuple(by_level[level])) for level in sorted(by_level)]
-            done |= needed
-        if not stages or stages[0].orientation is Orientation.DATE:
-            stages.insert(0, Stage(Orientation.SYMBOL, ()))
-            count += 1
+            batch = [Stage(orientations[level], tuple(by_level[level])) for level in sorted(by_level)]
+            if not batch or (batch[0].orientation is Orientation.DATE and (plan.anew or not stages)):
+                batch.insert(0, Stage(Orientation.SYMBOL, ()))
+            stages += batch
+            done |= set() if plan.anew else needed
         if leaves_early and stages[-1].orientation is Orientation.DATE:
             stages.append(Stage(Orientation.SYMBOL, ()))
-        if self._plan.streamed:
+        if plan.streamed:
             stages.append(Stage(Orientation.SYMBOL, last))
         return tuple(stages), count
 

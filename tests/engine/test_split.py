@@ -74,6 +74,16 @@ def test_results_wait_in_a_file_only_where_a_limit_is_given(monkeypatch: pytest.
     assert tight.on_disk
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_batches_that_share_nothing_need_little_where_a_caller_asks_for_it(streamed: bool) -> None:
+    names = [name for name in ALPHAS if "cs_rank" in str(ALPHAS[name])][:20]
+    factors = {name: ALPHAS[name] for name in names}
+    slow, fast = (make_plan(factors, streamed=streamed, room=Room(0, 2, may_be_slow=slow)) for slow in (True, False))
+    assert slow.anew
+    assert not fast.anew
+    assert slow.waiting_bytes < fast.waiting_bytes
+
+
 def test_a_plan_with_room_is_left_alone() -> None:
     whole = plan_within(ALPHAS, math.inf, False)
     assert len(plan_within(ALPHAS, whole.waiting_bytes / 8, False).stages) == len(whole.stages)
