@@ -272,15 +272,14 @@ class Panel(Bars):
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
-        1 factor, 2 operations (0 shared) and 2 statistics (read 2 times), lookback 1 bar, 3 stages
+        1 factor, 2 operations (0 shared) and 1 statistic (read 1 time), lookback 1 bar, 3 stages
         stage 1, symbol by symbol: loads close
           close                                         -> kept by date
         stage 2, date by date: loads close
-          s1 = ordered(close): rank, ascending
-          n1 = cs_rank(close) from s1                   -> kept by date
+          n1 = cs_rank(close)                           -> kept by date
         stage 3, symbol by symbol: loads n1 (by date)
-          s2 = moments(n1, 2): count, base, total, scatter
-          n2 = ts_mean(n1, 2) from s2                   -> staged
+          s1 = moments(n1, 2): count, base, total, scatter
+          n2 = ts_mean(n1, 2) from s1                   -> staged
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)

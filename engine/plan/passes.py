@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 from factorloom.engine.plan.cut import cut
@@ -18,6 +19,9 @@ __all__ = ["PASSES", "make_plan"]
 PASSES: tuple[Callable[[Plan], Plan], ...] = (simplify, share, cut, split, schedule, place)
 """All passes, in the order in which they run."""
 
+KEPT = 8
+"""Plans that are kept: planning a large set of factors takes longer than computing it for a few thousand bars."""
+
 
 def make_plan(
     wanted: Mapping[str, Factor],
@@ -27,8 +31,19 @@ def make_plan(
     room: Room | None = None,
     until: Callable[[Plan], Plan] | None = None,
 ) -> Plan:
-    """The plan for these factors, after all passes, or as it is after the pass `until`."""
-    plan = Plan(dict(wanted), dict(wanted), dtype=dtype, streamed=streamed, room=room or Room())
+    """The plan for these factors, after all passes, or as it is after the pass `until`; the last ones are kept."""
+    return _plan(tuple(wanted.items()), dtype, streamed, room or Room(), until)
+
+
+@functools.lru_cache(KEPT)
+def _plan(
+    wanted: tuple[tuple[str, Factor], ...],
+    dtype: str,
+    streamed: bool,
+    room: Room,
+    until: Callable[[Plan], Plan] | None,
+) -> Plan:
+    plan = Plan(dict(wanted), dict(wanted), dtype=dtype, streamed=streamed, room=room)
     for step in PASSES:
         plan = step(plan)
         if step is until:

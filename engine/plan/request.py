@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.read import check_dtype
@@ -64,11 +64,12 @@ def _check(wanted: Mapping[str, Factor], bars: Bars) -> None:
         if name in (bars.symbol, bars.date):
             raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
     _check_columns(wanted, bars)
+    numbers = {name for name, kind in bars.table.schema.items() if kind.is_float()}
     for factor in wanted.values():
         for node in factor.walk():
-            _check_inputs(factor, node, bars)
+            _check_inputs(factor, node, bars, numbers)
         if factor.operator is COL:
-            _check_number(factor, factor, bars)
+            _check_number(factor, factor, bars, numbers)
 
 
 def _check_columns(wanted: Mapping[str, Factor], bars: Bars) -> None:
@@ -84,11 +85,11 @@ def _check_columns(wanted: Mapping[str, Factor], bars: Bars) -> None:
         )
 
 
-def _check_inputs(factor: Factor, node: Factor, bars: Bars) -> None:
+def _check_inputs(factor: Factor, node: Factor, bars: Bars, numbers: Set[str]) -> None:
     for place, child in enumerate(node.inputs):
         is_key = node.operator.axis is Axis.GROUP and place == len(node.inputs) - 1
         if child.operator is COL and not is_key:
-            _check_number(factor, child, bars)
+            _check_number(factor, child, bars, numbers)
         elif child.operator is COL:
             _check_known(factor, child, bars)
 
@@ -106,9 +107,9 @@ def _check_known(factor: Factor, column: Factor, bars: Bars) -> str:
     return name
 
 
-def _check_number(factor: Factor, column: Factor, bars: Bars) -> None:
+def _check_number(factor: Factor, column: Factor, bars: Bars, numbers: Set[str]) -> None:
     name = _check_known(factor, column, bars)
-    if not bars.table.schema[name].is_float():
+    if name not in numbers:
         text = str(factor)
         raise ArgumentError(
             f"column {name!r} holds categories, not numbers",

@@ -20,10 +20,10 @@ from factorloom.bench.workload import make_bars
 SAME = 0.999
 """The fraction of cells that must be missing in both or in neither: other engines lose a few to their running sums."""
 SUMS = {
-    *("cs_scale", "group_demean"),
+    *("add", "subtract", "cs_scale", "group_demean"),
     *("ts_corr", "ts_cov", "ts_decay_linear", "ts_delta", "ts_ema", "ts_mean", "ts_std", "ts_sum"),
 }
-"""Operators whose rounding depends on the order in which numbers are added."""
+"""Operators after which equal values may differ in their last digits."""
 SEEDS = range(36)
 
 
@@ -111,8 +111,8 @@ def _perturbed(factor: fl.Factor, seed: int, constant: bool) -> fl.Factor:
     def change(node: fl.Factor) -> fl.Factor | None:
         if node.operator.name not in SUMS:
             return None
-        noise = fl.col(f"noise{(seed + node.size) % len(SEEDS)}")
-        changed = node * (1 + 1e-11 * noise) + 1e-14 * noise
+        noise, other = (fl.col(f"noise{(seed + node.size + k) % len(SEEDS)}") for k in range(2))
+        changed = node * (1 + 1e-11 * noise) + 1e-14 * other
         any_value = 2 * noise + (seed % 3 - 1)
         return fl.fill(changed, any_value) if constant and node.operator.name == "ts_corr" else changed
 

@@ -19,13 +19,14 @@ from hypothesis.extra.numpy import arrays
 import factorloom as fl
 from factorloom.engine.runtime.jit import compiled
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operators.loop.sort import rank_section
+from factorloom.expressions.operators.loop.sort import rank_section, sort_section
+from factorloom.expressions.operators.loop.tie import rounded, rounded_column, rounded_values
 from tests.oracle import to_array
 
 Array = npt.NDArray[np.float64]
 SIZES = [1, 2, 3, 31, 32, 33, 199, 200, 599, 600, 4095, 4096, 5000]
-SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly"]
-rank = compiled(rank_section)
+SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly", "dense", "cluster", "zeros"]
+rank, sort, key = compiled(rank_section), compiled(sort_section), compiled(rounded)
 
 
 def values(shape: str, size: int) -> Array:
@@ -37,6 +38,9 @@ def values(shape: str, size: int) -> Array:
         "outlier": lambda: np.where(np.arange(size) % 700 == 1, 1e12, 1e8 + rng.normal(0, 1, size)),
         "close": lambda: rng.choice([0.3, 0.1 + 0.2, 0.1], size),
         "wild": lambda: rng.choice([-1e300, -2.0, -5e-324, -0.0, 0.0, 5e-324, 1e-300, 1e300], size),
+        "dense": lambda: rng.normal(0, 1, size) ** 9,
+        "cluster": lambda: np.where(rng.random(size) < 0.9, 1 + rng.normal(0, 1e-12, size), rng.normal(0, 1, size)),
+        "zeros": lambda: np.where(rng.random(size) < 0.3, 0.0, np.exp(rng.normal(0, 3, size))),
         "nearly": lambda: np.arange(size) + np.where(rng.random(size) < 0.02, rng.normal(0, 50, size), 0),
     }[shape]()
     return np.where(rng.random(size) < 0.1, np.nan, x)
@@ -68,18 +72,37 @@ def test_any_members_are_put_in_order(x: Array) -> None:
 
 
 def assert_ordered(x: Array) -> None:
-    ranks, ascending = np.empty(x.size), np.empty(x.size)
-    rank(x, ranks, ascending)
-    np.testing.assert_array_equal(ranks, pd.Series(x).rank())
+    doubled, ascending = np.empty(x.size), np.empty(x.size)
+    assert rank(x, doubled) == np.count_nonzero(~np.isnan(x))
+    sort(x, ascending)
+    np.testing.assert_array_equal(doubled / 2, pd.Series(rounded_values(x)).rank())
     np.testing.assert_array_equal(ascending, np.sort(x))
+
+
+@given(arrays(np.float64, st.integers(0, 50), elements=st.floats()))
+def test_values_are_compared_by_their_nearest_of_41_bits(x: Array) -> None:
+    keys = rounded_values(x)
+    np.testing.assert_array_equal(keys.view(np.int64), np.array([key(value) for value in x]).view(np.int64))
+    in_polars = pl.DataFrame({"x": x}).select(x=rounded_column(pl.col("x").fill_nan(None)))["x"]
+    np.testing.assert_array_equal(keys, to_array(in_polars))
+    for value, found in zip(x[~np.isnan(x)], keys[~np.isnan(x)], strict=True):
+        held = math.copysign(min(abs(value), 2.0**1000), value) if abs(value) >= 2.0**-1000 else 0.0
+        assert found == math.ldexp(round(math.ldexp(found, 41 - math.frexp(held)[1])), math.frexp(held)[1] - 41)
+        assert abs(Fraction(found) - Fraction(held)) <= Fraction(2) ** (math.frexp(held)[1] - 42)
+
+
+def test_sums_in_another_order_tie() -> None:
+    x = np.array([0.1 + 0.2, 0.3, 0.3 + 1e-11, -0.0, 0.0, 5e-324, 1e308, 1e307])
+    np.testing.assert_array_equal(over(fl.cs_rank(X, method="ordinal"), x=x), [4.5, 4.5, 6, 2, 2, 2, 7.5, 7.5])
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_ranks_are_those_of_pandas(shape: str, size: int) -> None:
     x = values(shape, size)
-    np.testing.assert_array_equal(over(fl.cs_rank(X, method="ordinal"), x=x), pd.Series(x).rank())
-    np.testing.assert_allclose(over(fl.cs_rank(X), x=x), pd.Series(x).rank(pct=True), rtol=1e-15)
+    keys = pd.Series(rounded_values(x))
+    np.testing.assert_array_equal(over(fl.cs_rank(X, method="ordinal"), x=x), keys.rank())
+    np.testing.assert_allclose(over(fl.cs_rank(X), x=x), keys.rank(pct=True), rtol=1e-15)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -46,10 +46,10 @@ def test_a_library_is_an_ordered_mapping_of_factors(make: Make) -> None:
 
 
 DIGESTS = {
-    "alpha101": "1bfa3ed186c125d9",
-    "alpha158": "8dca98799809a130",
+    "alpha101": "53c9290baf3013a6",
+    "alpha158": "947ae64a37b78865",
     "alpha360": "33afa1ff524a0fe8",
-    "gtja191": "9e5e0dac62abb58c",
+    "gtja191": "3180779ac11247e7",
 }
 
 

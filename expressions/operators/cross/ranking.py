@@ -1,7 +1,6 @@
 """Ranks across the symbols of one date, and operators built on them.
 
-Missing values are ignored, and stay missing. Every kernel here and in `robust.py` reads `ordered` (see `section.py`):
-however many of these operators read the same values, a cross-section is sorted once.
+Missing values are ignored, and stay missing. Values that agree in their first 12 digits tie (see `tie.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.normal import normal_quantile, normal_quantiles
-from factorloom.expressions.operators.loop.section import like, ordered, present_in, spread_over
+from factorloom.expressions.operators.loop.section import like, spread_over
+from factorloom.expressions.operators.loop.sort import rank_section
+from factorloom.expressions.operators.loop.tie import rounded_column, rounded_values
 from factorloom.expressions.operators.loop.window import present
 from factorloom.expressions.parameter import Choice, Whole
 
@@ -30,14 +31,17 @@ Bins: TypeAlias = Annotated[int, Whole(2, 1000)]
 
 def _ranks(x: Array) -> Array:
     """The ranks of the present members from 1 on, with ties sharing their mean rank."""
-    below = (x[:, None] > x[None, :]).sum(axis=1)
-    same = (x[:, None] == x[None, :]).sum(axis=1)
+    keys = rounded_values(x)
+    below = (keys[:, None] > keys[None, :]).sum(axis=1)
+    same = (keys[:, None] == keys[None, :]).sum(axis=1)
     return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
 
 
-@operator(Axis.CROSS, rank=lambda method: method == "percent")
+@operator(Axis.CROSS, version=2, rank=lambda method: method == "percent")
 def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
     """The rank among the symbols of the date, the smallest first; ties share their mean rank.
+
+    Values that agree in their first 12 digits tie.
 
     - `method="percent"`: the rank divided by the number of symbols that have a value, in (0, 1]; 1 is the largest:
       pandas' `rank(pct=True)`;
@@ -65,17 +69,19 @@ def _(x: Array, method: str) -> Array:
 
 @cs_rank.polars
 def _(x: pl.Expr, method: str) -> pl.Expr:
-    return x.rank("average") / x.count() if method == "percent" else x.rank("average")
+    rank = rounded_column(x).rank("average")
+    return rank / x.count() if method == "percent" else rank
 
 
-@cs_rank.kernel_from(ordered)
-def _(rank: Array, ascending: Array, method: int, out: Array) -> None:
-    divisor = present_in(ascending) if method == 0 else 1
-    for i in range(rank.size):
-        out[i] = rank[i] / divisor
+@cs_rank.kernel
+def _(x: Array, method: int, out: Array) -> None:
+    n = rank_section(x, out)
+    divisor = 2.0 * n if method == 0 else 2.0
+    for i in range(out.size):
+        out[i] /= divisor
 
 
-@operator(Axis.CROSS)
+@operator(Axis.CROSS, version=2)
 def cs_quantile_bin(x: Input, *, bins: Bins = 5) -> Factor:
     """The quantile of the date that a symbol falls into, from 1 (the smallest values) to `bins`.
 
@@ -101,19 +107,20 @@ def _(x: Array, bins: int) -> Array:
 
 @cs_quantile_bin.polars
 def _(x: pl.Expr, bins: int) -> pl.Expr:
-    place = (bins * (x.rank("average") - 1) / (x.count().cast(pl.Float64) - 1)).ceil().clip(1)
+    place = (bins * (rounded_column(x).rank("average") - 1) / (x.count().cast(pl.Float64) - 1)).ceil().clip(1)
     return pl.when(x.count() > 1).then(place).otherwise(spread_over(x, pl.lit(float((bins + 1) // 2))))
 
 
-@cs_quantile_bin.kernel_from(ordered)
-def _(rank: Array, ascending: Array, bins: int, out: Array) -> None:
-    n = present_in(ascending)
-    for i in range(rank.size):
-        place = max(np.ceil(bins * (rank[i] - 1) / (n - 1)), 1.0) if n > 1 else np.ceil(bins / 2)
-        out[i] = place if rank[i] == rank[i] else np.nan
+@cs_quantile_bin.kernel
+def _(x: Array, bins: int, out: Array) -> None:
+    n = rank_section(x, out)
+    for i in range(out.size):
+        rank = out[i] / 2
+        place = max(np.ceil(bins * (rank - 1) / (n - 1)), 1.0) if n > 1 else np.ceil(bins / 2)
+        out[i] = place if rank == rank else np.nan
 
 
-@operator(Axis.CROSS)
+@operator(Axis.CROSS, version=2)
 def cs_normal_score(x: Input) -> Factor:
     """The standard normal quantile of the rank: the values mapped to a normal distribution, in the same order.
 
@@ -144,11 +151,12 @@ def _(x: pl.Expr) -> pl.Expr:
         rank = ranks.to_numpy()
         return pl.Series(normal_quantiles(rank - 0.5, ranks.count() - rank + 0.5))
 
-    return x.rank("average").map_batches(section, return_dtype=pl.Float64)
+    return rounded_column(x).rank("average").map_batches(section, return_dtype=pl.Float64)
 
 
-@cs_normal_score.kernel_from(ordered)
-def _(rank: Array, ascending: Array, out: Array) -> None:
-    n = present_in(ascending)
-    for i in range(rank.size):
-        out[i] = normal_quantile(2 * rank[i] - 1, 2 * n - 2 * rank[i] + 1) if rank[i] == rank[i] else np.nan
+@cs_normal_score.kernel
+def _(x: Array, out: Array) -> None:
+    n = rank_section(x, out)
+    for i in range(out.size):
+        twice = out[i]
+        out[i] = normal_quantile(twice - 1, 2 * n - twice + 1) if twice == twice else np.nan

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.form import statistic
-from factorloom.expressions.operators.loop.sort import rank_section
+from factorloom.expressions.operators.loop.sort import sort_section
 
 __all__ = [
     "around_mean",
@@ -152,11 +152,10 @@ def _or_zero(value: float) -> float:
 # --- order ---------------------------------------------------------------------------------------------------------
 
 
-@statistic("rank", "ascending")
-def ordered(x: Array, rank: Array, ascending: Array) -> None:
-    """The ranks of the members, from 1 on and with ties sharing their mean rank; and the sorted values, missing
-    ones last."""
-    rank_section(x, rank, ascending)
+@statistic("ascending")
+def ordered(x: Array, ascending: Array) -> None:
+    """The sorted values, missing ones last."""
+    sort_section(x, ascending)
 
 
 def present_in(ascending: Array) -> int:

@@ -1,12 +1,12 @@
-"""Ordering and ranking a cross-section: the plain loops behind the statistic `ordered`.
+"""Sorting and ranking a cross-section: the plain loops behind ranks and the statistic `ordered`.
 
-A small section is sorted by insertion. A larger one is sorted by where its values lie in their range, as a number of 16
-to 22 bits: a radix sort of two digits, the last digit first, which leaves little for a final insertion. Where outliers
-take up the range, so that insertion would have much to move, the section is sorted by the leading bits in which its
-values differ instead, and if need be by all of their bits. -0.0 ties with 0.0.
+Every member is one word of 64 bits: a key in its upper half, and in its lower half which member it is. Keys are numbers
+of 16 to 22 bits in the order of the values, on a scale that is linear near the centre of the section and logarithmic
+far from it, so that outliers do not take up the scale. Words are sorted by a radix sort of two digits, the last digit
+first. Where members share a key, their values are compared.
 
-A radix sort moves words that hold the key in their upper bits and the index of the member in their lower ones. Indices
-and digits are unsigned: with signed ones, compiled code would test whether they count from the end of an array.
+If values are so dense somewhere that many different ones share a key, the section is sorted by all bits of the values.
+Indices and digits are unsigned: with signed ones, compiled code would test whether they count from the end of an array.
 """
 
 from __future__ import annotations
@@ -16,218 +16,303 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["rank_section"]
+from factorloom.expressions.operators.loop.tie import rounded
+
+__all__ = ["rank_section", "sort_section"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Indices: TypeAlias = npt.NDArray[np.uint32]
 Words: TypeAlias = npt.NDArray[np.uint64]
+Keys: TypeAlias = npt.NDArray[np.int32]
+Counts: TypeAlias = npt.NDArray[np.uint32]
+Index: TypeAlias = npt.NDArray[np.int64]
 
 FEW = 32
-"""With fewer members than this nothing is faster than insertion."""
+"""So many members that share a key are sorted by insertion; smaller sections have no keys."""
 
-SHORT = 2**12
-"""Fewer members than this have indices of 12 bits, which leave room for two digits in a word of 32."""
+MANY = 12
+"""Where more than one key in so many is shared, all values are compared."""
 
 MOVES = 3
-"""How many moves insertion may take per member before it gives up."""
+"""How many moves insertion may take per member before a section is sorted by all bits."""
 
-BITS = 20
-"""The bits of two digits where values are sorted by their bits."""
+SAMPLE = 15
+"""Members from which the centre and the spread of a section are estimated."""
 
-LOWEST = -(2**63)
+SHARPNESS = 8192.0
+"""How fine keys are at the centre."""
 
+FAR = 16.0
+"""The centre is 0, near which values are often dense, unless the section is so many times its spread away from it."""
 
-def rank_section(x: Array, rank: Array, ascending: Array) -> None:
-    """The ranks of the present members from 1 on, with ties sharing their mean rank, and the sorted values; missing
-    members have no rank, and missing values come last."""
-    n = 0
-    for k in range(x.size):
-        n += x[np.uint64(k)] == x[np.uint64(k)]
-    order, present = np.empty(n, np.uint32), ascending[:n]
-    if n == x.size:
-        _sort(x, order, present)
-    else:
-        rank[:] = np.nan
-        ascending[n:] = np.nan
-        members, values = np.empty(x.size, np.uint32), np.empty(x.size)
-        _gather_present(x, members, values)
-        _sort(values[:n], order, present)
-        for k in range(n):
-            order[k] = members[order[k]]
-    _rank(order, present, rank)
+ONE = 0x3FF0000000000000
+"""The bits of 1.0."""
+
+ALL_BITS_DIGIT, LOWEST = 11, -(2**63)
+MOST_DIGITS = 2 << ALL_BITS_DIGIT
+HALF, MEMBER = np.uint64(32), np.uint64(2**32 - 1)
+ONCE = np.uint32(1)
 
 
-def _gather_present(x: Array, members: Indices, values: Array) -> None:
-    """The indices and the values of the present members, in their given order.
-
-    Every member is written, and the next one overwrites it where it was missing: no branch to mispredict.
-    """
-    n = np.uint64(0)
-    for k in range(x.size):
-        i = np.uint64(k)
-        members[n], values[n] = i, x[i]
-        n += np.uint64(x[i] == x[i])
-
-
-def _rank(order: Indices, ascending: Array, rank: Array) -> None:
-    """Tied members are neighbours in sorted order, and share the mean of the first and the last of their ranks."""
-    n, ties = order.size, 0
-    for k in range(1, n):
-        ties += ascending[k] == ascending[k - 1]
-    if ties == 0:
-        for k in range(n):
-            rank[order[np.uint64(k)]] = k + 1
-        return
-    starts, start, stop = np.empty(n, np.uint32), 0, n
-    for k in range(n):
-        start = start if k > 0 and ascending[k] == ascending[k - 1] else k
-        starts[k] = start
-    for k in range(n - 1, -1, -1):
-        rank[order[k]] = (starts[k] + stop + 1) / 2
-        stop = k if starts[k] == k else stop
+def rank_section(x: Array, doubled: Array) -> int:
+    """Twice the ranks of the present members from 1 on, with ties (see `tie.py`) sharing their mean rank, and how many
+    are present; missing members have no rank."""
+    room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
+    values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
+    for k in range(np.uint64(x.size)):
+        values[k] = rounded(x[k])
+    n = _order(values, words, room[2 * x.size :])
+    for k in range(n, x.size):
+        doubled[words[k] & MEMBER] = np.nan
+    if not _fill_ranks(values, words[:n], room[2 * x.size :], doubled):
+        _order_by_bits(values, words[:n], room[2 * x.size :])
+        _fill_ranks(values, words[:n], room[2 * x.size :], doubled)
+    return n
 
 
-# --- order: the indices of the values from the smallest to the largest, and the sorted values ----------------------
+def sort_section(x: Array, ascending: Array) -> None:
+    """The sorted values, missing ones last."""
+    room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
+    values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
+    for k in range(np.uint64(x.size)):
+        values[k] = x[k] + 0.0  # -0.0 is 0.0
+    n = _order(values, words, room[2 * x.size :])
+    ascending[n:] = np.nan
+    _gather(values, words[:n], ascending)
+    if not _insert(ascending[:n], FEW * n if n <= FEW else MOVES * n):
+        _order_by_bits(values, words[:n], room[2 * x.size :])
+        _gather(values, words[:n], ascending)
 
 
-def _sort(values: Array, order: Indices, ascending: Array) -> None:
-    n = values.size
-    if n < FEW:
-        _unpack(values, np.arange(n).astype(np.uint64), 32, order, ascending)
-        _insert(order, ascending, n * n)
-    elif not (_sort_short(values, order, ascending) if n < SHORT else _sort_long(values, order, ascending)):
-        _sort_by_bits(values, order, ascending)
+def _gather(values: Array, words: Words, out: Array) -> None:
+    for k in range(np.uint64(words.size)):
+        out[k] = values[words[k] & MEMBER]
 
 
-def _sort_short(values: Array, order: Indices, ascending: Array) -> bool:
-    n = values.size
-    digit_bits = 8 if n < 300 else 9 if n < 2000 else 10
-    return _sort_by_range(values, np.empty(n, np.uint32), np.empty(n, np.uint32), 12, digit_bits, order, ascending)
-
-
-def _sort_long(values: Array, order: Indices, ascending: Array) -> bool:
-    n = values.size
-    return _sort_by_range(values, np.empty(n, np.uint64), np.empty(n, np.uint64), 32, 11, order, ascending)
-
-
-def _sort_by_range(
-    values: Array, words: Words, spare: Words, index_bits: int, digit_bits: int, order: Indices, ascending: Array
-) -> bool:
-    """Sort by where values lie in their range; false where that leaves too much for insertion."""
-    least, most = _bounds(values)
-    scale = ((1 << 2 * digit_bits) - 1) / (most - least)
-    if not 0 < scale < np.inf:
-        return False
-    shift = np.uint64(index_bits)
-    for k in range(values.size):
-        i = np.uint64(k)
-        words[i] = np.uint64(np.int64((values[i] - least) * scale)) << shift | i
-    _sort_words(words, spare, index_bits, digit_bits)
-    _unpack(values, words, index_bits, order, ascending)
-    return _insert(order, ascending, MOVES * values.size)
-
-
-def _bounds(values: Array) -> tuple[float, float]:
-    """The smallest and the largest value: four at a time, because a comparison waits for the one before it."""
-    a = b = c = d = np.inf
-    p = q = r = s = -np.inf
-    for k in range(0, values.size - 3, 4):
-        i = np.uint64(k)
-        v0, v1, v2, v3 = values[i], values[i + np.uint64(1)], values[i + np.uint64(2)], values[i + np.uint64(3)]
-        a, b, c, d = min(v0, a), min(v1, b), min(v2, c), min(v3, d)
-        p, q, r, s = max(v0, p), max(v1, q), max(v2, r), max(v3, s)
-    for k in range(values.size - values.size % 4, values.size):
-        a, p = min(values[k], a), max(values[k], p)
-    return min(min(a, b), min(c, d)), max(max(p, q), max(r, s))
-
-
-def _sort_words(words: Words, spare: Words, index_bits: int, digit_bits: int) -> None:
-    """Sort words by the two digits above their index bits, the lower digit first and stably, by counting.
-
-    `low` and `high` first count how often each digit occurs, and then give where the next word of a digit goes.
-    """
-    first, second = np.uint64(index_bits), np.uint64(index_bits + digit_bits)
-    last = np.uint64((1 << digit_bits) - 1)
-    low, high = np.zeros(1 << digit_bits, np.uint32), np.zeros(1 << digit_bits, np.uint32)
-    for k in range(words.size):
-        word = np.uint64(words[np.uint64(k)])
-        low[word >> first & last] += np.uint32(1)
-        high[word >> second & last] += np.uint32(1)
-    a = b = np.uint32(0)
-    for k in range(low.size):
-        i = np.uint64(k)
-        low[i], a = a, a + low[i]
-        high[i], b = b, b + high[i]
-    for k in range(words.size):
-        word = np.uint64(words[np.uint64(k)])
-        digit = word >> first & last
-        spare[low[digit]] = word
-        low[digit] += np.uint32(1)
-    for k in range(words.size):
-        word = np.uint64(spare[np.uint64(k)])
-        digit = word >> second & last
-        words[high[digit]] = word
-        high[digit] += np.uint32(1)
-
-
-def _unpack(values: Array, words: Words, index_bits: int, order: Indices, ascending: Array) -> None:
-    """The indices in the lower bits of sorted words, and their values."""
-    last = np.uint64((1 << index_bits) - 1)
-    for k in range(words.size):
-        i = np.uint64(k)
-        member = np.uint64(words[i]) & last
-        order[i], ascending[i] = member, values[member]
-
-
-def _sort_by_bits(values: Array, order: Indices, ascending: Array) -> None:
-    """Sort by the leading bits in which values differ, and by all of them where that leaves too much for insertion."""
-    n = values.size
-    keys, spare = np.empty(n, np.uint64), np.empty(n, np.uint64)
-    size = _fill_keys(values, keys)
-    for lowest in (max(size - BITS, 0), 0):
-        words = np.arange(n).astype(np.uint64)
-        for shift in range(lowest, size, BITS):
-            for k in range(n):
-                member = words[k] & np.uint64(2**32 - 1)
-                words[k] = keys[member] >> np.uint64(shift) << np.uint64(32) | member
-            _sort_words(words, spare, 32, BITS // 2)
-        _unpack(values, words, 32, order, ascending)
-        if _insert(order, ascending, MOVES * n):
-            return
-
-
-def _fill_keys(values: Array, keys: Words) -> int:
-    """Fill whole numbers from 0 on, in the order of the values; return how many bits they have.
-
-    The bits of a float64, read as a signed integer, are in the order of the values if those of negative ones are turned
-    around: their magnitude is negated.
-    """
-    bits, signed = values.view(np.int64), keys.view(np.int64)
-    least, most = -(LOWEST + 1), LOWEST
-    for k in range(bits.size):
-        key = bits[k] if bits[k] >= 0 else LOWEST - bits[k]
-        signed[k] = key
-        least, most = min(least, key), max(most, key)
-    for k in range(bits.size):
-        keys[k] -= np.uint64(least)
-    span, size = np.uint64(most) - np.uint64(least), 0
-    while size < 64 and span >> np.uint64(size) != 0:
-        size += 1
-    return size
-
-
-def _insert(order: Indices, ascending: Array, most: int) -> bool:
+def _insert(ascending: Array, most: int) -> bool:
     """Finish by insertion what is nearly in order; false where that takes more moves than `most`."""
     moves = 0
     for k in range(1, ascending.size):
-        value = ascending[k]
-        if ascending[k - 1] > value:
-            member, i = order[k], k
-            while i > 0 and ascending[i - 1] > value:
-                ascending[i], order[i] = ascending[i - 1], order[i - 1]
+        value, i = ascending[k], k
+        while i > 0 and ascending[i - 1] > value:
+            ascending[i] = ascending[i - 1]
+            i -= 1
+        ascending[i] = value
+        moves += k - i
+        if moves > most:
+            return False
+    return True
+
+
+# --- order: words in the order of their keys ------------------------------------------------------------------------
+
+
+def _order(values: Array, words: Words, room: Words) -> int:
+    """Fill in the words of all members in the order of their keys, missing ones last; return how many are present."""
+    size = np.uint64(values.size)
+    n = 0
+    for k in range(size):
+        n += values[k] == values[k]
+    if n <= FEW:
+        first, last = np.uint64(0), np.uint64(n)
+        for k in range(size):
+            if values[k] == values[k]:
+                words[first] = k
+                first += np.uint64(1)
+            else:
+                words[last] = k
+                last += np.uint64(1)
+        return n
+    digit = 8 if n < 600 else 9 if n < 2000 else 10 if n < 10_000 else 11
+    spare, rest, half = room[: values.size], room[values.size :], values.size // 2 + 1
+    keys, counts = rest[:half].view(np.int32), rest[half:].view(np.uint32)
+    _fill_keys(values, keys, 2 * digit)
+    for k in range(size):
+        words[k] = np.uint64(np.uint32(keys[k])) << HALF | np.uint64(k)
+    _sort_words(words, spare, counts, digit)
+    return n
+
+
+def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
+    """The upper half of the bits of `1 + distance from the centre`, read as an integer, is the scale of keys: linear up
+    to a distance of 1, and logarithmic beyond. Missing values have the largest key of all."""
+    sample, step, n = np.empty(SAMPLE), values.size // SAMPLE, 0
+    for k in range(SAMPLE):
+        value, i = values[k * step], n
+        if value == value:
+            while i > 0 and sample[i - 1] > value:
+                sample[i] = sample[i - 1]
                 i -= 1
-            ascending[i], order[i] = value, member
-            moves += k - i
-            if moves > most:
+            sample[i] = value
+            n += 1
+    spread, middle, centre = 0.0, 0.0, 0.0
+    if n > 0:
+        spread, middle = sample[n - 1 - n // 4] - sample[n // 4], sample[n // 2]
+        spread = spread if spread > 0 else sample[n - 1] - sample[0]
+        centre = 0.0 if abs(middle) < FAR * spread else middle
+    scale = SHARPNESS / spread if spread > 0 else 1.0
+    size, between = np.uint64(values.size), _key(middle, centre, scale)
+    for k in range(size):
+        keys[k] = _key(values[k], centre, scale) if values[k] == values[k] else between
+    least = most = between
+    for k in range(size):
+        least, most = min(least, keys[k]), max(most, keys[k])
+    span, shift, last = np.int64(most) - np.int64(least), 0, (1 << bits) - 1
+    while span >> shift >= last:
+        shift += 1
+    for k in range(size):
+        key = np.int32(np.uint32(keys[k] - least) >> np.uint32(shift))
+        keys[k] = key if values[k] == values[k] else np.int32(last)
+
+
+def _key(value: float, centre: float, scale: float) -> np.int32:
+    distance = value - centre
+    key = np.int32((_bits(1.0 + abs(distance) * scale) - ONE) >> 32)
+    return key if distance >= 0 else np.int32(-key)
+
+
+def _bits(value: float) -> int:
+    return int(np.float64(value).view(np.int64))
+
+
+def _sort_words(words: Words, spare: Words, counts: Counts, digit: int) -> None:
+    """Sort words by the two digits of their keys.
+
+    `low` and `high` first count how often each digit occurs, and then give where the next word of a digit goes.
+    """
+    first, second, last = HALF, HALF + np.uint64(digit), np.uint64((1 << digit) - 1)
+    low, high, size = counts[: 1 << digit], counts[1 << digit : 2 << digit], np.uint64(words.size)
+    low[:] = 0
+    high[:] = 0
+    for k in range(size):
+        word = words[k]
+        low[word >> first & last] += ONCE
+        high[word >> second & last] += ONCE
+    a = b = np.uint32(0)
+    for k in range(np.uint64(low.size)):
+        low[k], a = a, a + low[k]
+        high[k], b = b, b + high[k]
+    for k in range(size):
+        word = words[k]
+        place = word >> first & last
+        spare[low[place]] = word
+        low[place] += ONCE
+    for k in range(size):
+        word = spare[k]
+        place = word >> second & last
+        words[high[place]] = word
+        high[place] += ONCE
+
+
+def _order_by_bits(values: Array, words: Words, room: Words) -> None:
+    """Sort words by their values; afterwards the keys of those that have the same value are equal, and no others.
+
+    The bits of a value, read as a signed integer, are in the order of the values if those of the magnitude of negative
+    ones are turned around.
+    """
+    size, span, last = np.uint64(words.size), np.uint64(2 * ALL_BITS_DIGIT), np.uint64((1 << 2 * ALL_BITS_DIGIT) - 1)
+    spare, counts = room[: words.size], room[words.size :].view(np.uint32)
+    shift = np.uint64(0)
+    while shift < 64:
+        for k in range(size):
+            member = words[k] & MEMBER
+            bits = _bits(values[member])
+            key = np.uint64(bits ^ (LOWEST if bits >= 0 else -1))
+            words[k] = (key >> shift & last) << HALF | member
+        _sort_words(words, spare, counts, ALL_BITS_DIGIT)
+        shift += span
+    key, before = np.uint64(0), words[0] & MEMBER
+    for k in range(size):
+        member = words[k] & MEMBER
+        key += np.uint64(values[member] != values[before])
+        words[k] = key << HALF | member
+        before = member
+
+
+# --- ranks ---------------------------------------------------------------------------------------------------------
+
+
+def _fill_ranks(values: Array, words: Words, room: Words, doubled: Array) -> bool:
+    """Twice the rank of each member; false where too many members that share a key are out of order."""
+    n, runs = words.size, _count_runs(words)
+    if n > FEW and runs > n // MANY:
+        return _rank_all(values, words, room[:n].view(np.float64), room[n:].view(np.int64), doubled)
+    for k in range(np.uint64(n)):
+        doubled[words[k] & MEMBER] = 2 * np.int64(k) + 2
+    start = 0
+    for stop in range(1, n + 1 if runs > 0 else 0):
+        if stop == n or words[np.uint64(stop)] >> HALF != words[np.uint64(stop - 1)] >> HALF:
+            if stop > start + 1 and not _rank_run(values, words[start:stop], 2 * start, doubled):
                 return False
+            start = stop
+    return True
+
+
+def _count_runs(words: Words) -> int:
+    """How many keys are shared by neighbours, each counted where the first two of them meet."""
+    if words.size < 3:
+        return words.size // 2
+    middle, last, runs = words[1:], words[2:], np.int64(words[0] >> HALF == words[1] >> HALF)
+    for k in range(np.uint64(last.size)):
+        before, now, after = words[k] >> HALF, middle[k] >> HALF, last[k] >> HALF
+        runs += np.int64(now == after) & np.int64(before != now)
+    return int(runs)
+
+
+def _rank_all(values: Array, words: Words, ascending: Array, starts: Index, doubled: Array) -> bool:
+    """The same by comparing all values, without branches where values tie."""
+    n, size = words.size, np.uint64(words.size)
+    for k in range(size):
+        ascending[k] = values[words[k] & MEMBER]
+    moves = 0
+    for k in range(1, n):
+        if ascending[np.uint64(k - 1)] > ascending[np.uint64(k)]:
+            value, word, i = ascending[k], words[k], k
+            while i > 0 and ascending[i - 1] > value:
+                ascending[i], words[i] = ascending[i - 1], words[i - 1]
+                i -= 1
+            ascending[i], words[i] = value, word
+            moves += k - i
+            if moves > MOVES * n:
+                return False
+    start = starts[0] = 0
+    for k in range(1, n):
+        start = start if ascending[np.uint64(k)] == ascending[np.uint64(k - 1)] else k
+        starts[np.uint64(k)] = start
+    stop = n
+    for k in range(n - 1, -1, -1):
+        start = starts[np.uint64(k)]
+        doubled[words[np.uint64(k)] & MEMBER] = start + stop + 1
+        stop = k if start == k else stop
+    return True
+
+
+def _rank_run(values: Array, words: Words, before: int, doubled: Array) -> bool:
+    """The same for members that share a key, with twice the number of those before them."""
+    size, first = np.uint64(words.size), words[0] & MEMBER
+    if size == 2:
+        second = words[1] & MEMBER
+        above = np.int64(values[first] > values[second]) - np.int64(values[first] < values[second])
+        doubled[first], doubled[second] = before + 3 + above, before + 3 - above
+        return True
+    differ = 0
+    for k in range(size):
+        differ += values[words[k] & MEMBER] != values[first]
+    if differ == 0:
+        for k in range(size):
+            doubled[words[k] & MEMBER] = before + words.size + 1
+        return True
+    if words.size > FEW:
+        return False
+    for k in range(1, words.size):
+        word, i = words[k], k
+        while i > 0 and values[words[i - 1] & MEMBER] > values[word & MEMBER]:
+            words[i] = words[i - 1]
+            i -= 1
+        words[i] = word
+    start = 0
+    for stop in range(1, words.size + 1):
+        if stop == words.size or values[words[stop] & MEMBER] != values[words[start] & MEMBER]:
+            for k in range(start, stop):
+                doubled[words[k] & MEMBER] = before + start + stop + 1
+            start = stop
     return True

@@ -1,6 +1,6 @@
 """The rank of a value among the last bars of a symbol.
 
-Windows and missing values are as in `moment.py`.
+Windows and missing values are as in `moment.py`; values tie as in `tie.py`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import counts
+from factorloom.expressions.operators.loop.tie import rounded, rounded_column, rounded_values
 from factorloom.expressions.operators.loop.window import Array, count_of, present, where_enough, window_bars
 from factorloom.expressions.parameter import MinSamples, Window
 
 __all__ = ["ts_rank"]
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_rank(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The percent rank of the current value among the last `window` values, in (0, 1].
 
-    Ties share their mean rank: pandas' `rolling.rank(pct=True)`. Missing where `x` is, and where fewer than
-    `min_samples` are present (default: `window`).
+    Ties share their mean rank: pandas' `rolling.rank(pct=True)`. Values that agree in their first 12 digits tie.
+    Missing where `x` is, and where fewer than `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_rank(fl.close, 2)))
@@ -38,25 +39,42 @@ def ts_rank(x: Input, window: Window, *, min_samples: MinSamples = None) -> Fact
 def _(x: Array) -> float:
     if np.isnan(x[-1]):
         return np.nan
-    below, same = (x < x[-1]).sum(), (x == x[-1]).sum()
+    keys = rounded_values(x)
+    below, same = (keys < keys[-1]).sum(), (keys == keys[-1]).sum()
     return float((below + (same + 1) / 2) / present(x).size)
 
 
 @ts_rank.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    older = [x.shift(k) for k in range(1, window)]
-    below = pl.sum_horizontal([pl.lit(0.0), *((bar < x).cast(pl.Float64) for bar in older)])
-    same = pl.sum_horizontal([pl.lit(1.0), *((bar == x).cast(pl.Float64) for bar in older)])
+    key = rounded_column(x)
+    older = [key.shift(k) for k in range(1, window)]
+    below = pl.sum_horizontal([pl.lit(0.0), *((bar < key).cast(pl.Float64) for bar in older)])
+    same = pl.sum_horizontal([pl.lit(1.0), *((bar == key).cast(pl.Float64) for bar in older)])
     count = count_of(x, window)
     return where_enough(pl.when(x.is_not_null()).then((below + (same + 1) / 2) / count), count, min_samples)
 
 
 @ts_rank.kernel_from(counts)
 def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
+    older = min(window, x.size) - 1
+    keys = np.empty(older + x.size)  # with missing values before the first bar, so that every bar has older ones
+    new = keys[older:]
+    for i in range(older):
+        keys[i] = np.nan
+    for i in range(x.size):
+        new[i] = rounded(x[i])
     out[:] = 2.0  # twice the rank: 2 for itself, 2 for every older bar below, 1 for every one that ties
-    for k in range(1, min(window, x.size)):
-        old, new, rank = x[: x.size - k], x[k:], out[k:]
-        for i in range(rank.size):
-            rank[i] += (1.0 if old[i] < new[i] else 0.0) + (1.0 if old[i] <= new[i] else 0.0)
+    for k in range(1, older - 2, 4):
+        a, b, c, d = keys[older - k :], keys[older - k - 1 :], keys[older - k - 2 :], keys[older - k - 3 :]
+        for i in range(out.size):
+            out[i] += (_twice(a[i], new[i]) + _twice(b[i], new[i])) + (_twice(c[i], new[i]) + _twice(d[i], new[i]))
+    for k in range(older - older % 4 + 1, older + 1):
+        old = keys[older - k :]
+        for i in range(out.size):
+            out[i] += _twice(old[i], new[i])
     for i in range(out.size):
         out[i] = out[i] / (2.0 * count[i]) if (count[i] >= min_samples) & (x[i] == x[i]) else np.nan
+
+
+def _twice(old: float, new: float) -> float:
+    return (1.0 if old < new else 0.0) + (1.0 if old <= new else 0.0)
