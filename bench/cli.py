@@ -25,9 +25,10 @@ def engine(
     peers: str = "all",
     operators: Annotated[bool, Parameter(negative="--no-operators")] = True,
     scaling: Annotated[bool, Parameter(negative="--no-scaling")] = True,
+    startup: Annotated[bool, Parameter(negative="--no-startup")] = True,
     output: OutputPath = None,
 ) -> None:
-    """Time factor sets, single operators, workloads of other sizes, and startup.
+    """Time factor sets, single operators, workloads of other sizes, and first results.
 
     Parameters
     ----------
@@ -46,7 +47,9 @@ def engine(
     operators
         Whether to time every operator.
     scaling
-        Whether to time other numbers of rows, factors and threads, and startup.
+        Whether to time other numbers of rows, factors and threads.
+    startup
+        Whether to time the first result of new processes, without compiled kernels and with them.
     output
         A JSON file, or - for stdout, for all results.
     """
@@ -66,6 +69,7 @@ def engine(
         peers=peers,
         operators=operators,
         scaling=scaling,
+        startup=startup,
     )
     check_target(output)
     report = run(options, Console(stderr=True, highlight=False, style="dim").print)

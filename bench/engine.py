@@ -12,7 +12,7 @@ import msgspec
 from factorloom.bench.job import Job, Result, measure
 from factorloom.bench.machine import Machine, describe
 from factorloom.bench.peer import ENGINES, OURS
-from factorloom.bench.sets import SETS
+from factorloom.bench.sets import FIRST, SETS
 from factorloom.bench.workload import Workload
 from factorloom.expressions.errors import ArgumentError
 
@@ -36,7 +36,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     peers
         `all`, `none`, or comma-separated names of other engines.
     operators, scaling
-        Whether to time every operator; and other numbers of rows, factors and threads, and startup.
+        Whether to time every operator; and other numbers of rows, factors and threads.
+    startup
+        Whether to time the first result of new processes.
     """
 
     workload: Workload
@@ -46,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     peers: str = "all"
     operators: bool = True
     scaling: bool = True
+    startup: bool = True
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -58,7 +61,7 @@ class Report(msgspec.Struct, kw_only=True):
     operators
         By engine.
     startup
-        Of a process without compiled kernels (`cold`), and of one with kernels on disk (`warm`).
+        Of new processes, by set and engine; of Factorloom with kernels to compile (`cold`), and on disk (`warm`).
     scaling
         Of Factorloom over `rows`, `factors` and `threads`, each by size.
     """
@@ -73,7 +76,7 @@ class Report(msgspec.Struct, kw_only=True):
 
 def run(options: Options, log: Log = lambda message: None) -> Report:
     """Run the benchmark, and log each job."""
-    sets = _select("set", options.set, [name for name in SETS if name != "operators"])
+    sets = _select("set", options.set, [name for name in SETS if name not in ("operators", *FIRST)])
     peers = [name for name in ENGINES if name != OURS]
     engines = [OURS, *([] if options.peers == "none" else _select("peers", options.peers, peers))]
     report = Report(machine=describe(), options=options)
@@ -91,9 +94,15 @@ def run(options: Options, log: Log = lambda message: None) -> Report:
     if options.operators:
         able = [engine for engine in engines if "operators" in ENGINES[engine].sets]
         report.operators = {e: timed(job(set="operators", engine=e, check=e != OURS, each_factor=True)) for e in able}
+    if options.startup:
+        first = job(workload=_smaller(options.workload, STARTUP), repeats=1)
+        for name in (*FIRST, *sets):
+            log(f"timing the first result of {name}")
+            able = [engine for engine in engines if engine != OURS and name in ENGINES[engine].sets]
+            report.startup |= _cold_and_warm(msgspec.structs.replace(first, set=name))
+            others = {e: msgspec.structs.replace(first, set=name, engine=e) for e in able}
+            report.startup |= {f"{name}, {e}": timed(each) for e, each in others.items()}
     if options.scaling:
-        log("timing startup")
-        report.startup = dict(_startup(job(workload=_smaller(options.workload, STARTUP), repeats=1)))
         report.scaling = {
             "rows": {r.rows: r for r in (timed(job(workload=size)) for size in _sizes(options.workload))},
             "factors": {r.factors: r for r in (timed(job(factors=count)) for count in _counts(sets[0]))},
@@ -111,11 +120,10 @@ def _select(option: str, value: str, known: list[str]) -> list[str]:
     return [name for name in known if name in names]
 
 
-def _startup(job: Job) -> Iterator[tuple[str, Result]]:
+def _cold_and_warm(job: Job) -> dict[str, Result]:
     """The first process has no compiled kernels; the second has those that the first one cached."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("cold", "warm"):
-            yield name, measure(job, cache=Path(folder))
+        return {f"{job.set}, {job.engine} {name}": measure(job, cache=Path(folder)) for name in ("cold", "warm")}
 
 
 def _smaller(one: Workload, other: Workload) -> Workload:

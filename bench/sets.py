@@ -1,4 +1,4 @@
-"""The factor sets that are timed: the libraries, and every operator once.
+"""The factor sets that are timed: libraries, every operator once, and what new users compute first.
 
 Average volumes of Alpha101 are in shares, as the other engines compute them.
 """
@@ -13,9 +13,10 @@ from factorloom.expressions import library
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import Operator, col
+from factorloom.expressions.operators import cs_rank, ts_mean
 from factorloom.expressions.parse import operators
 
-__all__ = ["SETS", "arguments", "every_operator", "sample"]
+__all__ = ["FIRST", "SETS", "arguments", "every_operator", "sample"]
 
 ARGUMENTS = {"window": 20, "periods": 5, "by": "sector", "threshold": 1.0}
 COLUMNS = ("close", "volume", "vwap", "amount")
@@ -54,7 +55,13 @@ SETS: Mapping[str, Callable[[], Mapping[str, Factor]]] = {
     "alpha101": lambda: library.alpha101(adv="shares"),
     "gtja191": library.gtja191,
     "operators": every_operator,
+    "column": lambda: {"close": col("close")},
+    "rank": lambda: {"rank": cs_rank(ts_mean(col("close"), 20))},
+    "styles": library.styles,
 }
+
+FIRST = ("column", "rank", "styles")
+"""Sets of which only the first result is timed."""
 
 
 def sample(factors: Mapping[str, Factor], count: int) -> dict[str, Factor]:

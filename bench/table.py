@@ -98,11 +98,11 @@ def _operators(results: Mapping[str, Result]) -> Table:
 
 
 def _startup(results: Mapping[str, Result]) -> Table:
-    table = _table("startup", "kernels", "rows", "to first result s", "of which computing s")
+    table = _table("first result of a new process", "of", "rows", "to first result s", "of which computing s")
     for name, result in results.items():
         if result.all_factors:
             row = (f"{result.rows:,}", f"{result.startup:.3g}", f"{result.all_factors.first:.3g}")
-            table.add_row("compiled" if name == "cold" else "on disk", *row)
+            table.add_row(name, *row)
         else:
             table.add_row(name, result.error)
     return table

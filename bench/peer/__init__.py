@@ -57,9 +57,12 @@ class NotRunnableError(Exception):
 
 
 OURS = "factorloom"
+LIBRARIES = ("alpha158", "alpha101", "gtja191")
 ENGINES = {
-    OURS: EngineInfo("ours", "factorloom", ("alpha158", "alpha101", "gtja191", "operators")),
-    "qweave": EngineInfo("qweave", "qweave", ("alpha158", "alpha101", "gtja191")),
+    OURS: EngineInfo(
+        "ours", "factorloom", ("alpha158", "alpha101", "gtja191", "operators", "column", "rank", "styles")
+    ),
+    "qweave": EngineInfo("qweave", "qweave", LIBRARIES),
     "kunquant": EngineInfo("kunquant", "KunQuant", ("alpha158", "alpha101")),
     "polars-ta": EngineInfo("polars_ta", "polars_ta", ("alpha101",)),
     "polars": EngineInfo("polars", "polars", ("operators",)),

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numba import types
 
 import factorloom as fl
-from factorloom.engine.runtime.jit import compiled
+from factorloom.engine.runtime.jit import loop
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operators.loop.sort import rank_section, sort_section
 from factorloom.expressions.operators.loop.tie import rounded, rounded_column, rounded_values
@@ -26,7 +27,9 @@ from tests.oracle import to_array
 Array = npt.NDArray[np.float64]
 SIZES = [1, 2, 3, 31, 32, 33, 199, 200, 599, 600, 4095, 4096, 5000]
 SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly", "dense", "cluster", "zeros"]
-rank, sort, key = compiled(rank_section), compiled(sort_section), compiled(rounded)
+VALUES = types.Array(types.float64, 1, "C")
+rank, sort = loop(types.int64(VALUES, VALUES))(rank_section), loop(types.void(VALUES, VALUES))(sort_section)
+key = loop(types.float64(types.float64))(rounded)
 
 
 def values(shape: str, size: int) -> Array:
