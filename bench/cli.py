@@ -25,7 +25,6 @@ def engine(
     peers: str = "all",
     operators: Annotated[bool, Parameter(negative="--no-operators")] = True,
     scaling: Annotated[bool, Parameter(negative="--no-scaling")] = True,
-    startup: Annotated[bool, Parameter(negative="--no-startup")] = True,
     output: OutputPath = None,
 ) -> None:
     """Time factor sets, single operators, workloads of other sizes, and first results.
@@ -47,9 +46,7 @@ def engine(
     operators
         Whether to time every operator.
     scaling
-        Whether to time other numbers of rows, factors and threads.
-    startup
-        Whether to time the first result of new processes, without compiled kernels and with them.
+        Whether to time other numbers of rows, factors and threads, and the first result of new processes.
     output
         A JSON file, or - for stdout, for all results.
     """
@@ -69,7 +66,6 @@ def engine(
         peers=peers,
         operators=operators,
         scaling=scaling,
-        startup=startup,
     )
     check_target(output)
     report = run(options, Console(stderr=True, highlight=False, style="dim").print)

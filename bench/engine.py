@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -36,9 +36,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     peers
         `all`, `none`, or comma-separated names of other engines.
     operators, scaling
-        Whether to time every operator; and other numbers of rows, factors and threads.
-    startup
-        Whether to time the first result of new processes.
+        Whether to time every operator; and other numbers of rows, factors and threads, and first results.
     """
 
     workload: Workload
@@ -48,7 +46,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     peers: str = "all"
     operators: bool = True
     scaling: bool = True
-    startup: bool = True
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -94,15 +91,12 @@ def run(options: Options, log: Log = lambda message: None) -> Report:
     if options.operators:
         able = [engine for engine in engines if "operators" in ENGINES[engine].sets]
         report.operators = {e: timed(job(set="operators", engine=e, check=e != OURS, each_factor=True)) for e in able}
-    if options.startup:
+    if options.scaling:
         first = job(workload=_smaller(options.workload, STARTUP), repeats=1)
         for name in (*FIRST, *sets):
             log(f"timing the first result of {name}")
             able = [engine for engine in engines if engine != OURS and name in ENGINES[engine].sets]
-            report.startup |= _cold_and_warm(msgspec.structs.replace(first, set=name))
-            others = {e: msgspec.structs.replace(first, set=name, engine=e) for e in able}
-            report.startup |= {f"{name}, {e}": timed(each) for e, each in others.items()}
-    if options.scaling:
+            report.startup |= _first_results(msgspec.structs.replace(first, set=name), able)
         report.scaling = {
             "rows": {r.rows: r for r in (timed(job(workload=size)) for size in _sizes(options.workload))},
             "factors": {r.factors: r for r in (timed(job(factors=count)) for count in _counts(sets[0]))},
@@ -120,10 +114,11 @@ def _select(option: str, value: str, known: list[str]) -> list[str]:
     return [name for name in known if name in names]
 
 
-def _cold_and_warm(job: Job) -> dict[str, Result]:
-    """The first process has no compiled kernels; the second has those that the first one cached."""
+def _first_results(job: Job, peers: Iterable[str]) -> dict[str, Result]:
+    """Of Factorloom without compiled kernels, then with those that the first process kept; and of others."""
     with tempfile.TemporaryDirectory() as folder:
-        return {f"{job.set}, {job.engine} {name}": measure(job, cache=Path(folder)) for name in ("cold", "warm")}
+        ours = {f"{job.set}, {job.engine} {name}": measure(job, cache=Path(folder)) for name in ("cold", "warm")}
+    return ours | {f"{job.set}, {peer}": measure(msgspec.structs.replace(job, engine=peer)) for peer in peers}
 
 
 def _smaller(one: Workload, other: Workload) -> Workload:

@@ -22,8 +22,8 @@ RESULTS = sorted((Path(__file__).parents[2] / "bench" / "results").glob("*.json"
 def test_the_command_measures_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "results.json"
     sizes = ["--symbols", "20", "--bars", "100", "--dense", "--repeats", "1", "--threads", "1"]
-    only = ["--set", "alpha101", "--peers", "none", "--no-operators", "--no-scaling", "--no-startup"]
-    assert command(["bench", "engine", *sizes, *only, "--output", str(file)]) == 0
+    only = ["--set", "alpha101", "--peers", "none", "--no-operators", "--no-scaling", "--output", str(file)]
+    assert command(["bench", "engine", *sizes, *only]) == 0
     report = msgspec.json.decode(file.read_bytes(), type=Report)
     result = report.sets["alpha101"]["factorloom"]
     assert (result.rows, result.factors, result.error) == (2000, 101, "")
