@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.bars.category import text_of
-from factorloom.engine.bars.layout import Floats, GroupRuns, Index, as_array, codes_of, offsets_of, runs_by_group
+from factorloom.engine.bars.layout import Floats, GroupRuns, Index, Rows, as_array, codes_of, offsets_of, runs_by_group
 
 __all__ = ["Bars"]
 
@@ -60,11 +60,11 @@ class Bars:
         return offsets_of(self.date_codes)
 
     @cached_property
-    def places(self) -> Index:
+    def places(self) -> Rows:
         """The position of each row of the panel in date-major order: by date, then by symbol."""
         from factorloom.engine.bars.order import places_of
 
-        places = np.empty(self.rows, np.int64)
+        places = np.empty(self.rows, np.uint32)
         places_of(self.date_codes, self.by_date, places)
         return places
 
@@ -77,11 +77,11 @@ class Bars:
         return self._groups[column]
 
     @cached_property
-    def date_codes(self) -> Index:
+    def date_codes(self) -> Rows:
         """The number of each row's date, found in one pass since the dates of a symbol ascend."""
         from factorloom.engine.bars.order import cursor
 
-        codes = np.empty(self.rows, np.int64)
+        codes = np.empty(self.rows, np.uint32)
         known, dates = self.dates.to_physical(), self.table[self.date].to_physical()
         cursor(dates.cast(pl.Int64).to_numpy(), self.by_symbol, known.cast(pl.Int64).to_numpy(), codes)
         return codes

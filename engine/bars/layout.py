@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["Array", "Floats", "GroupRuns", "Index", "as_array", "codes_of", "offsets_of", "runs_by_group"]
+__all__ = ["Array", "Floats", "GroupRuns", "Index", "Rows", "as_array", "codes_of", "offsets_of", "runs_by_group"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Floats: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 Index: TypeAlias = npt.NDArray[np.int64]
+Rows: TypeAlias = npt.NDArray[np.uint32]
+"""Numbers of rows, dates or symbols, one for each bar: Polars frames have fewer than 2**32 rows."""
 
 
 @dataclass(frozen=True)

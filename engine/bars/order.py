@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from numba import types
 
-from factorloom.engine.bars.layout import Index
+from factorloom.engine.bars.layout import Index, Rows
 from factorloom.engine.runtime.jit import COUNTS, loop
 
 __all__ = ["cursor", "places_of"]
 
-WRITTEN = types.Array(types.int64, 1, "C")
+WRITTEN = types.Array(types.uint32, 1, "C")
+CODES = types.Array(types.uint32, 1, "C", readonly=True)
 
 
 def _first_from(known: Index, value: int) -> int:
@@ -25,7 +26,7 @@ def _first_from(known: Index, value: int) -> int:
 
 
 @loop(types.void(COUNTS, COUNTS, COUNTS, WRITTEN))
-def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
+def cursor(values: Index, offsets: Index, known: Index, codes: Rows) -> None:
     """The position of every value among the known ones, both ascending, run by run."""
     for run in range(offsets.size - 1):
         a, b = offsets[run], offsets[run + 1]
@@ -38,8 +39,8 @@ def cursor(values: Index, offsets: Index, known: Index, codes: Index) -> None:
             codes[i] = place
 
 
-@loop(types.void(COUNTS, COUNTS, WRITTEN))
-def places_of(codes: Index, offsets: Index, places: Index) -> None:
+@loop(types.void(CODES, COUNTS, WRITTEN))
+def places_of(codes: Rows, offsets: Index, places: Rows) -> None:
     """The position of every row when rows are ordered by code; rows of one code keep their order."""
     after = offsets.copy()
     for i in range(codes.size):

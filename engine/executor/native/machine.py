@@ -95,7 +95,7 @@ class NativeExecutor:
         return {
             "results": results,
             "between stages": between,
-            "columns": (filled + 8 * (2 * plan.turns + len(keys))) * bars.rows,
+            "columns": (filled + 8 * (plan.turns + len(keys))) * bars.rows,
             "scratch": max(_scratch(stage, bars) for stage in plan.stages),
         }
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.bars.layout import Array, Index, Rows
 from factorloom.engine.executor.native.call import Driver
 from factorloom.engine.executor.native.prefetch import prefetch
 from factorloom.engine.executor.native.transfer import STRETCH, longest_run
@@ -41,7 +41,7 @@ def load_ranks_by_date(kind: str) -> Driver:
 @functools.cache
 def load_ranks(kind: str) -> Driver:
     """Takes all codes, the place and the date of each row, the doubled counts of all dates, and where the ranks go."""
-    kinds = (kind, "index", "index", "write", "write")
+    kinds = (kind, "uint32", "uint32", "write", "write")
     return _driver(_unpack_rows, [(kind, "size") for kind in kinds], "env[slots[0]], offsets, first, last")
 
 
@@ -82,8 +82,8 @@ def _unpack(codes: Codes, doubled: Array, out: Array, offsets: Index, first: int
 
 def _unpack_rows(
     codes: Codes,
-    places: Index,
-    dates: Index,
+    places: Rows,
+    dates: Rows,
     doubled: Array,
     out: Array,
     address: int,

@@ -101,7 +101,7 @@ def load_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, first
     origin, size = offsets[first], offsets[last] - offsets[first]
     source, places, out = (
         view(env[slots[0]], size, "read"),
-        view(env[slots[1]], size, "index"),
+        view(env[slots[1]], size, "uint32"),
         view(env[slots[2]], size, "write"),
     )
     for back in range(0, longest_run(offsets, first, last), STRETCH):
@@ -118,7 +118,7 @@ def store_by_date(env: Index, slots: Index, numbers: Array, offsets: Index, firs
     origin, size = offsets[first], offsets[last] - offsets[first]
     x, places, target = (
         view(env[slots[0]], size, "read"),
-        view(env[slots[1]], size, "index"),
+        view(env[slots[1]], size, "uint32"),
         view(env[slots[2]], size, "write"),
     )
     for back in range(0, longest_run(offsets, first, last), STRETCH):
