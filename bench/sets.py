@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter
 from typing import Any
 
+from factorloom.bench.workload import Workload, make_bars
 from factorloom.expressions import library
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -57,7 +58,7 @@ SETS: Mapping[str, Callable[[], Mapping[str, Factor]]] = {
     "operators": every_operator,
     "column": lambda: {"close": col("close")},
     "rank": lambda: {"rank": cs_rank(ts_mean(col("close"), 20))},
-    "styles": library.styles,
+    "styles": lambda: library.styles().available(make_bars(Workload(symbols=1, bars=1)).columns),
 }
 
 FIRST = ("column", "rank", "styles")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 import factorloom as fl
-from factorloom.engine.executor.native import stage as stages
+from factorloom.engine.executor.native import parts as long_parts
 from factorloom.engine.executor.native import tile
 from factorloom.engine.executor.native.parts import divide
 from factorloom.engine.plan.plan import Emit, Keep, Run
@@ -26,10 +26,10 @@ def test_outputs_that_threads_share_are_the_same(
     named = {str(number): factor for number, factor in enumerate(wanted)}
     whole = panel.compute(named)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "LONG_ROWS", 0)
-        patch.setattr(stages, "LONG_PARTS", 1 if tile_rows == 3 else 4)
+        patch.setattr(long_parts, "LONG_ROWS", 0)
+        patch.setattr(long_parts, "LONG_PARTS", 1 if tile_rows == 3 else 4)
         patch.setattr(tile, "TILE_ROWS", tile_rows)
-        patch.setattr(stages, "processors", lambda: threads)
+        patch.setattr(long_parts, "processors", lambda: threads)
         shared = panel.compute(named)
         narrow = panel.compute(named, dtype="float32")
     assert_frame_equal(shared, whole, check_exact=True)

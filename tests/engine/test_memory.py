@@ -79,7 +79,7 @@ factors |= {f"rank {n}": fl.ts_mean(fl.cs_rank(fl.ts_delta(fl.close, n)), 5) for
 sink = sys.argv[1] or None
 small, large = (fl.Panel.from_frame(simulate(symbols=n, years=5)) for n in (3, 500))
 small.write(sink, factors) if sink else small.compute(factors)
-large.frame["close"].sum()
+large.table["close"].sum()
 before = held("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
 large.write(sink, factors) if sink else large.compute(factors)

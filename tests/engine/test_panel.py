@@ -168,7 +168,7 @@ def test_plans_show_what_is_shared() -> None:
     mean = fl.ts_mean(fl.close, 2)
     text = fl.example().explain(a=mean / fl.close, b=fl.cs_rank(mean), label=fl.ts_lead(fl.close, 1))
     assert text.splitlines()[0] == (
-        "3 factors, 4 operations (1 shared) and 2 statistics (read 2 times), lookback 1 bar, look-ahead 1 bar, 3 stages"
+        "3 factors, 4 operations (1 shared) and 1 statistic (read 1 time), lookback 1 bar, look-ahead 1 bar, 3 stages"
     )
 
 
