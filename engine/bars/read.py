@@ -26,7 +26,11 @@ def read_bars(frame: Any, symbol: str, date: str, dtype: str | None = None) -> p
     if dtype is not None:
         check_dtype(dtype)
     bars = _as_polars(frame)
+    if symbol == date:
+        raise ArgumentError(f"symbol and date must be two columns, got {symbol!r} for both")
     for key in (symbol, date):
+        if not isinstance(key, str):
+            raise ArgumentError(f"the name of a key column must be text, got {key!r}")
         if key not in bars.columns:
             raise UnknownColumnError(f"no column {key!r} for the keys", hint=suggest(key, bars.columns))
     values = [_value(series, dtype) for series in bars if series.name not in (symbol, date)]
@@ -44,7 +48,7 @@ def check_dtype(dtype: str) -> None:
 
 def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.DataFrame:
     """Sorted bars with further ones, each after the last bar of its symbol."""
-    bars = read_bars(more, symbol, date)
+    bars = _with_categories(read_bars(more, symbol, date), frame.schema)
     _refuse_other_columns(frame, bars)
     numbers = (_finite(bars[name].cast(kind)) for name, kind in frame.schema.items() if kind.is_float())
     bars = bars.with_columns(numbers).select(frame.columns)
@@ -67,6 +71,12 @@ def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.Da
     return sort_bars(pl.DataFrame(columns), symbol, date)
 
 
+def _with_categories(bars: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Columns without any value as categories where the panel holds such: nothing says what they are."""
+    empty = [name for name in bars.columns if bars[name].null_count() == bars.height]
+    return bars.cast({name: pl.Enum([]) for name in empty if isinstance(schema.get(name), pl.Enum)})
+
+
 def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
     if set(frame.columns) != set(bars.columns):
         lacking, extra = set(frame.columns) - set(bars.columns), set(bars.columns) - set(frame.columns)
@@ -74,6 +84,11 @@ def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
             f"unknown {', '.join(sorted(extra))}"
         ] * bool(extra)
         raise BarsError(f"the columns differ from the panel's: {'; '.join(parts)}")
+    if bars.dtypes[1] != frame.dtypes[1]:
+        raise BarsError(
+            f"column {bars.columns[1]!r} holds {bars.dtypes[1]}, in the panel {frame.dtypes[1]}",
+            hint="convert it to the type of the panel's dates first",
+        )
     for name, kind in frame.schema.items():
         if kind.is_float() != bars.schema[name].is_float() and name in bars.columns[2:]:
             has, wanted = ("numbers" if x.is_float() else "categories" for x in (bars.schema[name], kind))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -51,9 +52,17 @@ def _between(bars: Bars, dates: Dates) -> pl.Expr:
     if low is not None and high is not None and low > high:
         raise ArgumentError(f"the first date, {low}, is after the last one, {high}")
     key, chosen = pl.col(bars.date), pl.lit(True)
+    if _zone(bars) is not None:
+        key = key.dt.convert_time_zone("UTC")
     if low is not None:
         chosen = chosen & (key >= low)
     return chosen if high is None else chosen & (key <= high)
+
+
+def _zone(bars: Bars) -> str | None:
+    """The time zone of the panel's dates."""
+    kind = bars.table.schema[bars.date]
+    return kind.time_zone if isinstance(kind, pl.Datetime) else None
 
 
 def _day(bars: Bars, day: Day) -> date | datetime:
@@ -66,4 +75,17 @@ def _day(bars: Bars, day: Day) -> date | datetime:
         raise ArgumentError(f"{day!r} is not a date", hint="give a date, a datetime or ISO text")
     if kind == pl.Date:
         return value.date() if isinstance(value, datetime) else value
-    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    zone = _zone(bars)
+    if zone is not None:
+        return _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+    if moment.tzinfo is not None:
+        raise ArgumentError(f"{day!r} has a time zone, and the panel's dates have none")
+    return moment
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # the first or the last day of all
+        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)

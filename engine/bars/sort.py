@@ -38,7 +38,7 @@ def sort_bars(bars: pl.DataFrame, symbol: str, date: str) -> pl.DataFrame:
     np.multiply(keys, count, out=keys)
     np.add(keys, dates, out=keys)
     if np.greater_equal(keys[1:], keys[:-1]).all():
-        return bars
+        return bars.rechunk()  # columns in parts would be copied when they are computed on
     rows = pl.Series(_order(keys, size))
     return bars.select(pl.all().gather(rows))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
@@ -72,9 +74,13 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
         plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=room)
         taken = needs(plan, executor, bars)
     if limit is not None and sum(taken.values()) > limit:
-        needed = sum(taken.values())
+        # In batches of one, which do not depend on the limit: what is said to be needed is enough.
+        plan = make_plan(plan.wanted, dtype=plan.dtype, streamed=plan.streamed, room=replace(plan.room, limit=0))
+        taken = needs(plan, executor, bars)
+    if limit is not None and sum(taken.values()) > limit:
+        needed = math.ceil(sum(taken.values()))
         raise MemoryLimitError(
-            f"the computation needs {_shown(needed)} beyond the panel, and may take {_shown(limit)}",
+            f"the computation needs {_shown(needed, up=True)} beyond the panel, and may take {_shown(limit)}",
             hint="allow more memory, or take fewer factors, dates or symbols at a time"
             + ("" if plan.streamed else ", or write to files: panel.write"),
         )
@@ -84,12 +90,16 @@ def fit(plan: Plan, executor: Executor, bars: Bars, memory: Size | None) -> Plan
 def bytes_of(size: Size) -> int:
     """A number of bytes from a number or text."""
     if isinstance(size, int) and not isinstance(size, bool) and size > 0:
-        return size
+        return min(size, sys.maxsize)
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", size.lower()) if isinstance(size, str) else None
-    if found is None or found[2] not in UNITS:
+    number = float(found[1]) * UNITS.get(found[2], 0) if found else 0.0
+    if number < 1:
         raise ArgumentError(f"memory must be a positive number of bytes or text such as '6 GB', got {size!r}")
-    return int(float(found[1]) * UNITS[found[2]])
+    return int(min(number, sys.maxsize))
 
 
-def _shown(size: float) -> str:
-    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size:,.0f} bytes"
+def _shown(size: int, *, up: bool = False) -> str:
+    """A size in words, rounded down, or up."""
+    if size < 2**20:
+        return f"{size:,} byte{'s' * (size != 1)}"
+    return f"{-(-size // 2**20) if up else size // 2**20:,} MiB"

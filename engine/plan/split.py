@@ -129,11 +129,12 @@ class _Splitter:
     ) -> tuple[tuple[Stage, ...], int]:
         """The stages of all batches, the last of which has the remaining targets, and how many come before that one."""
         done: set[Factor] = set()
+        left: set[Factor] = set()
         stages: list[Stage] = []
         count = 0
         for start, end in itertools.pairwise((0, *ends, len(targets))):
             count = len(stages)
-            needed = self._needed(targets[start:end], done)
+            needed = self._needed((node for node in targets[start:end] if node not in left), done)
             by_level: dict[int, list[Factor]] = {}
             for node in plan.nodes:
                 if node in needed:
@@ -144,6 +145,7 @@ class _Splitter:
                 batch.insert(0, Stage(Orientation.SYMBOL, ()))
             stages += batch
             done |= set() if plan.anew else needed
+            left |= needed
         if leaves_early and stages[-1].orientation is Orientation.DATE:
             stages.append(Stage(Orientation.SYMBOL, ()))
         if plan.streamed:

@@ -37,6 +37,8 @@ def divide(stage: Stage, count: int) -> list[Stage]:
     steps while it has less than its share of all steps, else to the part that has the fewest then.
     """
     needs = _needs(stage)
+    if not needs:
+        return [stage]
     outputs = dict.fromkeys(_outputs(stage))
     parts: list[tuple[set[Factor], set[Step]]] = [(set(), set()) for _ in range(min(count, len(outputs)))]
     share = len(frozenset().union(*needs.values())) / max(len(parts), 1)
