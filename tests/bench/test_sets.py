@@ -12,7 +12,7 @@ from factorloom.expressions.parse import operators
 def test_every_set_can_be_computed_on_the_bars_of_a_workload() -> None:
     panel = Panel.from_frame(make_bars(Workload(symbols=4, bars=20)))
     sizes = {name: panel.compute(factors()).width - 2 for name, factors in SETS.items() if name != "operators"}
-    assert sizes == {"alpha158": 158, "alpha101": 101, "gtja191": 191}
+    assert sizes == {"alpha158": 158, "alpha101": 101, "gtja191": 191, "column": 1, "rank": 1, "styles": 22}
 
 
 def test_average_volumes_are_in_shares_as_in_the_other_engines() -> None:

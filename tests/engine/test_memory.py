@@ -93,4 +93,5 @@ def test_explain_foretells_the_peak(sink: str, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", RUN, sink], capture_output=True, text=True, check=True, cwd=tmp_path)
     measured, said = done.stdout.split(" ", 1)
     foretold = float(re.findall(r"beyond the panel ([0-9.,]+) MiB", said)[0].replace(",", ""))
-    assert abs(float(measured) / foretold - 1) < 0.2, done.stdout
+    least = 0.7 if sink else 0.8  # how many blocks exist at once depends on how fast a file is written
+    assert least < float(measured) / foretold < 1.2, done.stdout

@@ -80,13 +80,13 @@ class NativeExecutor:
 
         Outputs with a validity bit for each value; values that wait between stages; columns with missing values, the
         date-major order of rows and that of groups, which the panel keeps for later runs; and the scratch memory of the
-        threads. Of a streamed plan up to two and a half blocks exist at once, in the last stage: one being made, one in
-        use, one on its way to a file.
+        threads. Of a streamed plan two blocks exist at once, in the last stage: one being made, and one in use or on its
+        way to a file.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         keys = {key for stage in plan.stages for key in stage.keys}
         filled = sum(_bytes(bars, column) for column in columns if bars.table[column].null_count())
-        rows = min(bars.rows, 5 * BLOCK_ROWS // 2) if plan.streamed else bars.rows
+        rows = min(bars.rows, 2 * BLOCK_ROWS) if plan.streamed else bars.rows
         results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
         between = float(plan.waiting_bytes * bars.rows)
         if plan.streamed:
