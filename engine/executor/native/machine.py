@@ -80,8 +80,7 @@ class NativeExecutor:
 
         Outputs with a validity bit for each value; values that wait between stages; columns with missing values, the
         date-major order of rows and that of groups, which the panel keeps for later runs; and the scratch memory of the
-        threads. Of a streamed plan two blocks exist at once, in the last stage: one being made, and one in use or on its
-        way to a file.
+        threads. Of a streamed plan two blocks exist at once, in the last stage: one being made, and one that is used.
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         keys = {key for stage in plan.stages for key in stage.keys}

@@ -67,8 +67,9 @@ def test_what_is_said_to_be_needed_is_enough(streamed: bool, monkeypatch: pytest
     monkeypatch.setattr("factorloom.engine.executor.native.machine.processors", lambda: 1)
     alphas, gtja = dict(fl.library.alpha101()), dict(fl.library.gtja191())
     factors = {n: alphas[n] for n in ("alpha030", "alpha012")} | {n: gtja[n] for n in ("gtja125", "gtja162")}
-    panel, executor = fl.Panel.from_frame(make_bars(Workload(40, 300)), dtype="float32"), choose("numba")
+    panel = fl.Panel.from_frame(make_bars(Workload(40, 300)), dtype="float32")
     plan = make_plan(factors, streamed=streamed)
+    executor = choose("numba", plan)
     total = sum(needs(plan, executor, panel).values())
     for share in (0.01, 0.2, 0.4, 0.5):
         with pytest.raises(fl.errors.MemoryLimitError) as caught:
