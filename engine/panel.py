@@ -18,7 +18,6 @@ from factorloom.engine.executor.file import check_path, write_blocks
 from factorloom.engine.executor.fit import Size, fit, needs
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
-from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan
 from factorloom.engine.plan.reach import needed_rows
 from factorloom.engine.plan.request import make_request
@@ -315,9 +314,8 @@ class Panel(Bars):
         chosen = None if dates is None and symbols is None else selected_rows(self, dates, symbols)
         part: Bars = self
         if chosen is not None:
-            # Of the plan of `compute` in any case: sums of windows start with the first of these rows.
-            rows = needed_rows(make_plan(plan.wanted) if plan.streamed else plan, self, chosen)
-            part, chosen = Bars(self.table.filter(pl.Series(rows)), self.symbol, self.date), chosen[rows]
+            rows = needed_rows(plan, self, chosen)
+            part, chosen = self.part(rows), chosen[rows]
         plan = fit(plan, executor, part, memory)
         return _selected(executor.run(plan, part, observer or default_observer()), part, chosen)
 

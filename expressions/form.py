@@ -9,7 +9,8 @@ An operator has one meaning, in several forms, each a function:
 The meaning and the Polars form take the inputs in order, and the parameters that they name; inputs after a variadic one
 are passed by name too. The meaning of a cell-wise operator may be a ufunc. A kernel takes what it names, inputs (a
 variadic one as a tuple) or parameters, and `out` last; it may also name the outputs of a `Statistic` of the same
-inputs, which is computed once for all operators that read it.
+inputs, which is computed once for all operators that read it, and `first_bar`, the number of the first bar that it is
+given among all bars of the symbol.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Form", "Statistic", "statistic"]
+__all__ = ["BAR", "Form", "Statistic", "statistic"]
+
+BAR = "first_bar"
+"""What a loop calls the number of the first bar that it is given, among all bars of the symbol."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Statistic:
     loop
         Takes inputs and parameters under the names that operators give them, then fills one array per output.
     arguments, outputs : tuple of str
-        What it takes, and what it fills, in the order of its signature.
+        What it takes besides `first_bar`, and what it fills, in the order of its signature.
     every : str or None
         A parameter of which it takes the values of all operators that read it, as a tuple, to fill a tuple of outputs.
     """
@@ -56,7 +60,7 @@ def statistic(*outputs: str, every: str | None = None) -> Callable[[Callable[...
         names = tuple(inspect.signature(loop).parameters)
         assert names[-len(outputs) :] == outputs, f"{loop.__name__} must take {outputs} last"
         assert every is None or (every in names and len(outputs) == 1), f"{loop.__name__} must take {every}"
-        return Statistic(loop, names[: -len(outputs)], outputs, every)
+        return Statistic(loop, tuple(name for name in names[: -len(outputs)] if name != BAR), outputs, every)
 
     return declare
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from factorloom.engine.bars.category import text_of
@@ -18,6 +19,7 @@ class Bars:
 
     def __init__(self, table: pl.DataFrame, symbol: str, date: str) -> None:
         self.table = table
+        self._first_bars: Index | None = None
         self.symbol = symbol
         self.date = date
         self._arrays: dict[str, Floats] = {}
@@ -53,6 +55,19 @@ class Bars:
     def by_symbol(self) -> Index:
         """Where the rows of each symbol start, and where the last one's end."""
         return offsets_of(self.table[self.symbol].to_physical().rle_id().to_numpy())
+
+    @cached_property
+    def first_bars(self) -> Index:
+        """The number of the first bar of each symbol: 0, or in a part of other bars its number among those."""
+        return np.zeros(self.by_symbol.size - 1, np.int64) if self._first_bars is None else self._first_bars
+
+    def part(self, rows: npt.NDArray[np.bool_]) -> Bars:
+        """The bars of these rows, of each symbol a stretch."""
+        part = Bars(self.table.filter(pl.Series(rows)), self.symbol, self.date)
+        first = np.flatnonzero(rows)[part.by_symbol[:-1]]
+        symbols = np.searchsorted(self.by_symbol, first, side="right") - 1
+        part._first_bars = self.first_bars[symbols] + first - self.by_symbol[symbols]
+        return part
 
     @cached_property
     def by_date(self) -> Index:

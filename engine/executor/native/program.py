@@ -29,6 +29,7 @@ from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.form import BAR
 from factorloom.expressions.operator import COL, LIT
 
 __all__ = ["Program", "Scratch"]
@@ -262,6 +263,9 @@ class Program:
 
     def _read(self, value: Read, key: Factor | None) -> int:
         """The slot of a value, in the order of a category column where one is given."""
+        if isinstance(value, str):
+            assert value == BAR
+            return self._whole(self._bars.first_bars)
         if isinstance(value, Factor) and value.operator is LIT:
             slot = self._slot(value)
             self._constants[slot] = float(value.parameters[0])

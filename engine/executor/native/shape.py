@@ -6,6 +6,7 @@ that is not finite missing. Steps of one shape share a driver, whatever they rea
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ import numpy as np
 
 from factorloom.engine.plan.plan import Plan, Run, SharedStatistic, Step
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.form import BAR
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.registry import OPERATORS
 
 __all__ = ["READY", "Read", "Shape", "arguments_of", "from_text", "has_kernel", "missing_in", "shape_of", "to_text"]
 
-Read: TypeAlias = Factor | tuple[SharedStatistic, str]
-"""What a kernel reads: the value of a node, or one output of a statistic."""
+Read: TypeAlias = Factor | tuple[SharedStatistic, str] | str
+"""What a kernel reads: the value of a node, one output of a statistic, or `BAR`."""
 
 DRIVER = """
 def {name}(env, slots, numbers, offsets, first, last):
@@ -47,6 +49,9 @@ def {name}(env, slots, numbers, offsets, first, last):
         value = kernel({pieces})
         out[i] = value if np.isfinite(value) else np.nan
 """
+RUNS = -2
+"""How many arrays stand for `first_bar`: one number for every run."""
+
 MANY = -1
 """How many arrays stand for a variadic argument that is the only one: any number, in the same driver."""
 
@@ -64,7 +69,7 @@ class Shape:
     Attributes
     ----------
     arguments
-        For each its name, and how many arrays stand for it (or `MANY`), or which and how many numbers.
+        For each its name, and how many arrays stand for it (or `MANY`, or `RUNS`), or which and how many numbers.
     variadic
         The argument that is a tuple; those of a statistic fill a tuple too.
     """
@@ -93,10 +98,12 @@ class Shape:
     @cached_property
     def source(self) -> str:
         """The driver, which calls the function as `kernel`."""
-        arrays = [
-            x for place, (_, kind) in enumerate(self.arguments) if isinstance(kind, int) for x in _arrays(place, kind)
+        kinds = [(place, kind) for place, (_, kind) in enumerate(self.arguments) if isinstance(kind, int)]
+        arrays = [x for place, kind in kinds for x in _arrays(place, kind)]
+        forms = [
+            'last, "index"' if kind == RUNS else 'size, "read"' for place, kind in kinds for _ in _arrays(place, kind)
         ]
-        views = [f'{x} = view(env[slots[{slot}]], size, "read")' for slot, x in enumerate(arrays)]
+        views = [f"{x} = view(env[slots[{n}]], {form})" for n, (x, form) in enumerate(zip(arrays, forms, strict=True))]
         first = "slots.size - 1 + " if self.is_any_number else f"{len(arrays)} + "
         views += [f'{x} = view(env[slots[{first}{slot}]], size, "write")' for slot, x in enumerate(self.outputs)]
         if isinstance(self.function, np.ufunc):
@@ -169,16 +176,17 @@ def arguments_of(run: Run) -> list[tuple[str, list[Any]]]:
     """Every argument of the loop but its outputs, with what stands for it: one value, or those of a variadic."""
     step = run.step
     if isinstance(step, SharedStatistic):
-        given = zip(step.statistic.arguments, step.arguments, strict=True)
-        return [(name, list(value) if isinstance(value, tuple) else [value]) for name, value in given]
+        given: dict[str, Any] = dict(zip(step.statistic.arguments, step.arguments, strict=True)) | {BAR: BAR}
+        names = list(inspect.signature(step.statistic.loop).parameters)[: -len(step.statistic.outputs)]
+        return [(name, list(given[name]) if isinstance(given[name], tuple) else [given[name]]) for name in names]
     op = step.operator
     if "kernel" not in op.forms:
         return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
-    known: dict[str, list[Any]] = {}
+    known: dict[str, list[Any]] = {BAR: [BAR]}
     for name, value in op.named(step.parameters).items():
         known[name] = [op.kinds[name].encode(value)]
     for name, child in zip(op.input_names(len(step.inputs)), step.inputs, strict=True):
-        known.setdefault(name, []).append(child)
+        known[name] = [*known.get(name, []), child] if name != BAR else [child]
     for shared in run.statistics:
         known.update(
             {name: [(shared, out)] for name, out in zip(shared.statistic.outputs, shared.outputs, strict=True)}
@@ -189,10 +197,7 @@ def arguments_of(run: Run) -> list[tuple[str, list[Any]]]:
 def shape_of(run: Run) -> Shape:
     """What the driver of a step depends on."""
     step, arguments = run.step, arguments_of(run)
-    kinds = tuple(
-        (name, (type(given[0]).__name__, len(given)) if given and isinstance(given[0], float | int) else len(given))
-        for name, given in arguments
-    )
+    kinds = tuple((name, _kind(given)) for name, given in arguments)
     function = _function(step)
     assert isinstance(function, FunctionType | np.ufunc)
     if isinstance(step, SharedStatistic):
@@ -204,6 +209,13 @@ def shape_of(run: Run) -> Shape:
     return Shape(function, step.operator.name, kinds, ("out",), variadic)
 
 
+def _kind(given: list[Any]) -> int | tuple[str, int]:
+    """What stands for an argument; see `Shape.arguments`."""
+    if given and isinstance(given[0], str):
+        return RUNS
+    return (type(given[0]).__name__, len(given)) if given and isinstance(given[0], float | int) else len(given)
+
+
 def _pieces(shape: Shape) -> Iterator[str]:
     """The arguments of the kernel for one run: each an array, a number, or a tuple of either."""
     numbers = itertools.count()
@@ -211,7 +223,9 @@ def _pieces(shape: Shape) -> Iterator[str]:
         if kind == MANY:
             yield "inputs_of(env, slots, a, b - a)"
             continue
-        if isinstance(kind, int):
+        if kind == RUNS:
+            parts = [f"{_arrays(place, kind)[0]}[run]"]
+        elif isinstance(kind, int):
             parts = [f"{array}[a:b]" for array in _arrays(place, kind)]
         else:
             parts = [f"{kind[0]}(numbers[{next(numbers)}])" for _ in range(kind[1])]
@@ -226,11 +240,11 @@ def _tuple(parts: Sequence[str]) -> str:
 
 def _worded(argument: tuple[str, int | tuple[str, int]]) -> str:
     kind = argument[1]
-    if kind == MANY:
-        return "n"
+    if kind in (MANY, RUNS):
+        return "n" if kind == MANY else "bar"
     return str(kind) if isinstance(kind, int) else f"{kind[0]}{kind[1]}"
 
 
 def _arrays(place: int, size: int) -> list[str]:
     """What the arrays of an argument are called: never as its user calls it, so that no name is met twice."""
-    return [f"x{place}_{number}" for number in range(size)]
+    return [f"x{place}_{number}" for number in range(1 if size == RUNS else size)]

@@ -16,6 +16,9 @@ spread of the window makes them, so a high price level costs no digits, a consta
 windows of whole numbers are exact, so that equal ones tie. To merge a tail with a head, its sums are moved from its own
 base to that of the head.
 
+Blocks are counted from the first bar of the symbol. `first_bar` is the number of the first bar that is given: a part of
+the bars is cut into the same blocks as all of them, so that its sums are the same to the last bit.
+
 Missing values (NaN) are skipped. Indices are unsigned: with signed ones, compiled code would test whether they
 count from the end of the array.
 """
@@ -31,57 +34,57 @@ __all__ = ["comoments", "moments", "products", "shape", "shared_comoments", "sum
 
 
 @statistic("total")
-def sums(x: Array, window: int, total: Array) -> None:
+def sums(x: Array, window: int, first_bar: int, total: Array) -> None:
     """The sum of the present values of every window."""
-    tail = np.zeros(min(window, x.size))
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    tail = np.zeros(min(window, x.size + first_bar % window))
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         s = 0.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             s += x[i] if x[i] == x[i] else 0.0
             total[i] = s + tail[k]
         s = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             i = np.uint64(start + k)
             s += x[i] if x[i] == x[i] else 0.0
             tail[np.uint64(k - 1)] = s
 
 
 @statistic("product")
-def products(x: Array, window: int, product: Array) -> None:
+def products(x: Array, window: int, first_bar: int, product: Array) -> None:
     """The product of the present values of every window, 1 for a window without values."""
-    tail = np.ones(min(window, x.size))
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    tail = np.ones(min(window, x.size + first_bar % window))
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         p = 1.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             p *= x[i] if x[i] == x[i] else 1.0
             product[i] = p * tail[k]
         p = 1.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             i = np.uint64(start + k)
             p *= x[i] if x[i] == x[i] else 1.0
             tail[np.uint64(k - 1)] = p
 
 
 @statistic("count", "base", "total", "scatter")
-def moments(x: Array, window: int, count: Array, base: Array, total: Array, scatter: Array) -> None:
+def moments(x: Array, window: int, first_bar: int, count: Array, base: Array, total: Array, scatter: Array) -> None:
     """The number of values, a base, the sum of deviations from it, and `count` times the sum of squared deviations from
     the mean.
 
     The mean is `base + total / count`; in two parts, so that a deviation from it keeps every digit at any level.
     The variance is `scatter / (count * (count - 1))`; the scatter itself is exact for whole numbers.
     """
-    tail = np.zeros((3, min(window, x.size)))
+    tail = np.zeros((3, min(window, x.size + first_bar % window)))
     tail_n, tail_s, tail_q = tail[0], tail[1], tail[2]
     last = 0.0
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         first = last
         n = s = q = 0.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             value = x[i]
             if value == value:
@@ -98,7 +101,7 @@ def moments(x: Array, window: int, count: Array, base: Array, total: Array, scat
             count[i], base[i], total[i] = number, first, deviations
             scatter[i] = number * squares - deviations * deviations
         n = s = q = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             value = x[np.uint64(start + k)]
             if value == value:
                 if n == 0.0:
@@ -112,16 +115,18 @@ def moments(x: Array, window: int, count: Array, base: Array, total: Array, scat
 
 
 @statistic("count", "total", "square", "cube", "fourth")
-def shape(x: Array, window: int, count: Array, total: Array, square: Array, cube: Array, fourth: Array) -> None:
+def shape(
+    x: Array, window: int, first_bar: int, count: Array, total: Array, square: Array, cube: Array, fourth: Array
+) -> None:
     """The number of values, and sums of the first four powers of their deviations from the base."""
-    tail = np.zeros((5, min(window, x.size)))
+    tail = np.zeros((5, min(window, x.size + first_bar % window)))
     tail_n, tail_s, tail_q, tail_c, tail_f = tail[0], tail[1], tail[2], tail[3], tail[4]
     last = 0.0
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         first = last
         n = s = q = c = f = 0.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             value = x[i]
             if value == value:
@@ -140,7 +145,7 @@ def shape(x: Array, window: int, count: Array, total: Array, square: Array, cube
             cube[i] = c + (v + gap * (3.0 * u + gap * (3.0 * t + gap * m)))
             fourth[i] = f + (tail_f[k] + gap * (4.0 * v + gap * (6.0 * u + gap * (4.0 * t + gap * m))))
         n = s = q = c = f = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             value = x[np.uint64(start + k)]
             if value == value:
                 if n == 0.0:
@@ -159,6 +164,7 @@ def comoments(
     x: Array,
     y: Array,
     window: int,
+    first_bar: int,
     count: Array,
     base_x: Array,
     base_y: Array,
@@ -172,14 +178,14 @@ def comoments(
 
     The covariance is `scatter_xy / (count * (count - 1))`.
     """
-    tail = np.zeros((6, min(window, x.size)))
+    tail = np.zeros((6, min(window, x.size + first_bar % window)))
     tail_n, tail_x, tail_y, tail_xx, tail_yy, tail_xy = tail[0], tail[1], tail[2], tail[3], tail[4], tail[5]
     last_x = last_y = 0.0
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         first_x, first_y = last_x, last_y
         n = sx = sy = xx = yy = xy = 0.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             if x[i] == x[i] and y[i] == y[i]:
                 if n == 0.0:
@@ -199,7 +205,7 @@ def comoments(
             scatter_y[i] = number * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
             scatter_xy[i] = number * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
         n = sx = sy = xx = yy = xy = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             i = np.uint64(start + k)
             if x[i] == x[i] and y[i] == y[i]:
                 if n == 0.0:

@@ -93,17 +93,17 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 
 
 @ts_corr.kernel
-def _(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
+def _(x: Array, y: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
     if window <= SHORT and min_samples == window:
         correlate_short(x, y, window, out)
     else:
-        _correlate(x, y, window, min_samples, out)
+        _correlate(x, y, window, min_samples, first_bar, out)
 
 
-def _correlate(x: Array, y: Array, window: int, min_samples: int, out: Array) -> None:
+def _correlate(x: Array, y: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
     rows = np.empty((8, x.size))
     count, scatter_x, scatter_y, scatter_xy = rows[0], rows[5], rows[6], rows[7]
-    comoments(x, y, window, count, rows[1], rows[2], rows[3], rows[4], scatter_x, scatter_y, scatter_xy)
+    comoments(x, y, window, first_bar, count, rows[1], rows[2], rows[3], rows[4], scatter_x, scatter_y, scatter_xy)
     for i in range(out.size):
         correlation = scatter_xy[i] / (np.sqrt(scatter_x[i]) * np.sqrt(scatter_y[i]))
         out[i] = max(min(correlation, 1.0), -1.0) if count[i] >= min_samples else np.nan

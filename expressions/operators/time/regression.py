@@ -65,16 +65,16 @@ def ts_trend(x: Input, window: Pair, *, value: LineValue = "slope", min_samples:
 
 
 @statistic("time_total", "time_scatter", "time_product")
-def trend(x: Array, window: int, time_total: Array, time_scatter: Array, time_product: Array) -> None:
+def trend(x: Array, window: int, first_bar: int, time_total: Array, time_scatter: Array, time_product: Array) -> None:
     """Time in the window: its sum, its scatter, and its joint scatter with `x`, as in `block.comoments`."""
-    tail = np.zeros((5, min(window, x.size)))
+    tail = np.zeros((5, min(window, x.size + first_bar % window)))
     tail_n, tail_s, tail_t, tail_tt, tail_ts = tail[0], tail[1], tail[2], tail[3], tail[4]
     last = 0.0
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         first = last
         n = s = t = tt = ts = 0.0  # times from the first bar of the head
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             value = x[i]
             if value == value:
@@ -95,7 +95,7 @@ def trend(x: Array, window: int, time_total: Array, time_scatter: Array, time_pr
             time_scatter[i] = number * squares - times * times
             time_product[i] = number * products - times * deviations
         n = s = t = tt = ts = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             tt += 2.0 * t + n  # one bar further back, the times of all newer ones are 1 higher
             t += n
             ts += s

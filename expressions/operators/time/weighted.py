@@ -56,22 +56,22 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 
 
 @ts_decay_linear.kernel
-def _(x: Array, window: int, min_samples: int, out: Array) -> None:
+def _(x: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
     if window <= SHORT and min_samples == window:
         decay_short(x, window, out)
     else:
-        _decay(x, window, min_samples, out)
+        _decay(x, window, min_samples, first_bar, out)
 
 
-def _decay(x: Array, window: int, min_samples: int, out: Array) -> None:
-    tail = np.zeros((3, min(window, x.size)))
+def _decay(x: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
+    tail = np.zeros((3, min(window, x.size + first_bar % window)))
     tail_n, tail_d, tail_w = tail[0], tail[1], tail[2]
     last = 0.0
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         first = last
         n = s = d = w = 0.0  # weighted sums of deviations and of weights, as if the first bar of the head weighed 0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             value = x[i]
             if value == value:
@@ -87,7 +87,7 @@ def _decay(x: Array, window: int, min_samples: int, out: Array) -> None:
             mean = (weight * first + deviation) / weight if deviation != 0.0 else first
             out[i] = mean if n + tail_n[k] >= min_samples else np.nan
         n = s = d = w = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             value = x[np.uint64(start + k)]
             if value == value:
                 if n == 0.0:
@@ -130,16 +130,16 @@ def _(x: pl.Expr, window: int, decay: float, min_samples: int) -> pl.Expr:
 
 
 @ts_decay_exp.kernel
-def _(x: Array, window: int, decay: float, min_samples: int, out: Array) -> None:
-    tail = np.zeros((3, min(window, x.size)))
+def _(x: Array, window: int, decay: float, min_samples: int, first_bar: int, out: Array) -> None:
+    tail = np.zeros((3, min(window, x.size + first_bar % window)))
     tail_n, tail_d, tail_w = tail[0], tail[1], tail[2]
     last = 0.0
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         newest = last
         n = d = w = 0.0
         faded = 1.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             value = x[i]
             d *= decay
@@ -155,7 +155,7 @@ def _(x: Array, window: int, decay: float, min_samples: int, out: Array) -> None
             out[i] = newest + deviation / weight if n + tail_n[k] >= min_samples else np.nan
         n = d = w = 0.0
         faded = 1.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             value = x[np.uint64(start + k)]
             if value == value:
                 if n == 0.0:
@@ -199,13 +199,13 @@ def _(x: pl.Expr, weight: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 
 
 @ts_wma.kernel
-def _(x: Array, weight: Array, window: int, min_samples: int, out: Array) -> None:
-    tail = np.zeros((3, min(window, x.size)))
+def _(x: Array, weight: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
+    tail = np.zeros((3, min(window, x.size + first_bar % window)))
     tail_n, tail_s, tail_w = tail[0], tail[1], tail[2]
-    for start in range(0, x.size, window):
-        width = min(window, x.size - start)
+    for start in range(-(first_bar % window), x.size, window):
+        low, width = max(0, -start), min(window, x.size - start)
         n = s = w = 0.0
-        for k in range(width):
+        for k in range(low, width):
             i = np.uint64(start + k)
             if x[i] == x[i] and weight[i] == weight[i]:
                 n += 1.0
@@ -213,7 +213,7 @@ def _(x: Array, weight: Array, window: int, min_samples: int, out: Array) -> Non
                 w += weight[i]
             out[i] = (s + tail_s[k]) / (w + tail_w[k]) if n + tail_n[k] >= min_samples else np.nan
         n = s = w = 0.0
-        for k in range(width - 1, 0, -1):
+        for k in range(width - 1, max(low, 1) - 1, -1):
             i = np.uint64(start + k)
             if x[i] == x[i] and weight[i] == weight[i]:
                 n += 1.0
