@@ -21,7 +21,7 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.factor import Factor, Input
-from factorloom.expressions.form import Statistic
+from factorloom.expressions.form import BAR, Statistic
 from factorloom.expressions.frozen import fingerprint, freeze
 from factorloom.expressions.operator import Operator
 from factorloom.expressions.parameter import Count, Flag, Kind, Real, Value
@@ -177,6 +177,10 @@ def _facade(loop: FunctionType, shared: Statistic, name: str) -> Callable[..., A
     hints = _annotations(loop)
     declared = inspect.signature(loop).parameters
     kinds = {argument: _annotation(loop, argument, hints.get(argument)) for argument in shared.arguments}
+    if BAR in declared:
+        raise IndicatorError(
+            f"indicator {loop.__name__}: {BAR} is a name of the engine's own", hint="rename the argument"
+        )
     if Input not in kinds.values():
         raise IndicatorError(f"indicator {loop.__name__} has no input", hint="arguments without annotation are inputs")
     facade.__name__ = facade.__qualname__ = name

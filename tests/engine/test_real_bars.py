@@ -83,3 +83,20 @@ def test_a_bad_print_never_poisons_the_rest(panel: fl.Panel) -> None:
         assert_same(to_array(hit.filter(away)[name]), to_array(calm.filter(away)[name]), name)
     same_day = pl.col("date") != pl.date(2015, 6, 1)
     assert hit.filter(same_day)["rank"].equals(calm.filter(same_day)["rank"])
+
+
+@pytest.mark.parametrize("month", ["2013-09", "2015-02", "2017-06"])
+def test_a_month_has_the_values_of_the_whole_history_to_the_last_bit(panel: fl.Panel, month: str) -> None:
+    alphas = fl.library.alpha101().available(panel.columns)
+    factors = {name: alphas[name] for name in ("alpha013", "alpha016", "alpha030", "alpha045")}
+    factors |= {
+        "corr": fl.ts_corr(fl.close, fl.volume, 60),
+        "trend": fl.ts_trend(fl.close, 30),
+        "mean": fl.ts_mean(fl.volume, 7),
+    }
+    days = panel.dates.filter(panel.dates.dt.to_string("%Y-%m") == month)
+    whole = panel.compute(factors).filter(pl.col("date").is_in(days))
+    part = panel.compute(factors, dates=(days[0], days[-1]))
+    assert part.equals(whole)
+    blocks = pl.concat(panel.blocks(factors, dates=(days[0], days[-1]), symbols=panel.symbols.to_list()[::10]))
+    assert blocks.equals(whole.filter(pl.col("symbol").is_in(panel.symbols.to_list()[::10])))

@@ -367,6 +367,9 @@ def misplaced(out, x):  # type: ignore[no-untyped-def]
     pass
 
 
+def reserved(x: Array, first_bar: int, out: Array) -> None: ...
+
+
 def inputless(window: fl.Window, out):  # type: ignore[no-untyped-def]
     pass
 
@@ -381,6 +384,7 @@ DECLARATIONS = [
     (starred, r"\*more is not a plain argument"),
     (misplaced, r"must take out last\n  hint: write def misplaced\(x, out\)"),
     (inputless, "has no input"),
+    (reserved, "first_bar is a name of the engine's own"),
     (zero, "window must be at least 1, got 0"),
     (lambda x, out: None, "needs a name"),
 ]
