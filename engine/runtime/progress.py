@@ -14,7 +14,7 @@ from factorloom.engine.runtime.observer import Observer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-__all__ = ["COMPILING", "Bar", "Line", "default_observer"]
+__all__ = ["COMPILING", "LINE", "Bar", "Line", "default_observer"]
 
 COMPILING = "compiling kernels"
 """The task that takes long only once; where no bar can be drawn, a line says so."""

@@ -11,6 +11,7 @@ from litestar.testing import TestClient
 
 from factorloom.api.cli import command as cli
 from factorloom.api.http.app import create_app
+from factorloom.engine.runtime.progress import LINE
 from factorloom.storage.market import simulate
 from factorloom.storage.store import Store, open_store
 
@@ -65,12 +66,12 @@ Result = tuple[int, str, str]
 
 @pytest.fixture
 def command(capfdbinary: pytest.CaptureFixture[bytes]) -> Callable[..., Result]:
-    """Run a command in this process; returns its exit code, stdout and stderr."""
+    """Run a command in this process; returns its exit code, stdout and stderr, but for the line about compiling."""
 
     def run(*argv: object) -> Result:
         capfdbinary.readouterr()
         code = cli.run([str(word) for word in argv])
         out, err = capfdbinary.readouterr()
-        return code, out.decode(), err.decode()
+        return code, out.decode(), err.decode().replace(f"{LINE}\n", "")
 
     return run
