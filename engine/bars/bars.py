@@ -9,7 +9,17 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.engine.bars.category import text_of
-from factorloom.engine.bars.layout import Floats, GroupRuns, Index, Rows, as_array, codes_of, offsets_of, runs_by_group
+from factorloom.engine.bars.layout import (
+    Floats,
+    GroupRuns,
+    Index,
+    Rows,
+    as_array,
+    codes_of,
+    dates_as_codes,
+    offsets_of,
+    runs_by_group,
+)
 
 __all__ = ["Bars"]
 
@@ -93,10 +103,5 @@ class Bars:
 
     @cached_property
     def date_codes(self) -> Rows:
-        """The number of each row's date, found in one pass since the dates of a symbol ascend."""
-        from factorloom.engine.bars.order import cursor
-
-        codes = np.empty(self.rows, np.uint32)
-        known, dates = self.dates.to_physical(), self.table[self.date].to_physical()
-        cursor(dates.cast(pl.Int64).to_numpy(), self.by_symbol, known.cast(pl.Int64).to_numpy(), codes)
-        return codes
+        """The number of each row's date."""
+        return dates_as_codes(self.table[self.date])[0].view(np.uint32)

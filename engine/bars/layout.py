@@ -9,13 +9,28 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["Array", "Floats", "GroupRuns", "Index", "Rows", "as_array", "codes_of", "offsets_of", "runs_by_group"]
+__all__ = [
+    "Array",
+    "Floats",
+    "GroupRuns",
+    "Index",
+    "Rows",
+    "as_array",
+    "codes_of",
+    "dates_as_codes",
+    "offsets_of",
+    "runs_by_group",
+]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Floats: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 Index: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = npt.NDArray[np.uint32]
 """Numbers of rows, dates or symbols, one for each bar: Polars frames have fewer than 2**32 rows."""
+
+
+SPAN = 8
+"""From the first date to the last are at most so many times the number of bars where codes are looked up in a table."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,21 @@ def runs_by_group(codes: Index, offsets: Index) -> GroupRuns:
 def codes_of(categories: pl.Series) -> Index:
     """The codes of an Enum, -1 for missing ones."""
     return categories.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def dates_as_codes(series: pl.Series) -> tuple[npt.NDArray[np.int32], int]:
+    """The number of each date among all distinct dates, and how many of these there are."""
+    dates = series.to_physical().cast(pl.Int64).to_numpy()
+    first = dates.min(initial=np.iinfo(np.int64).max)
+    span = int(dates.max(initial=first)) - int(first) + 1
+    if span > SPAN * dates.size:
+        known = np.unique(dates)
+        return np.searchsorted(known, dates).astype(np.int32), known.size
+    places = dates - first
+    present = np.zeros(span, np.bool_)
+    present[places] = True
+    numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return numbers[places], int(numbers[-1]) + 1
 
 
 def offsets_of(codes: npt.NDArray[np.integer]) -> Index:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from factorloom.engine.bars.layout import Index
+from factorloom.engine.bars.layout import dates_as_codes
 
 __all__ = ["sort_bars"]
 
@@ -32,7 +32,7 @@ def sort_bars(bars: pl.DataFrame, symbol: str, date: str) -> pl.DataFrame:
     [1.0, 2.0, 3.0]
     """
     symbols = bars[symbol].to_physical().to_numpy()
-    dates, count = _codes(bars[date].to_physical().cast(pl.Int64).to_numpy())
+    dates, count = dates_as_codes(bars[date])
     size = (int(symbols.max(initial=0)) + 1) * count
     keys: Keys = symbols.astype(_type(size))
     np.multiply(keys, count, out=keys)
@@ -52,20 +52,6 @@ def _order(keys: Keys, size: int) -> Keys:
         if order.size == keys.size:  # no key is repeated
             return order
     return np.argsort(keys, kind="stable")
-
-
-def _codes(dates: Index) -> tuple[Keys, int]:
-    """The number of each date among all distinct dates, and how many of these there are."""
-    first = dates.min(initial=np.iinfo(np.int64).max)
-    span = int(dates.max(initial=first)) - int(first) + 1
-    if span > ROOM * dates.size:
-        known = np.unique(dates)
-        return np.searchsorted(known, dates).astype(np.int32), known.size
-    places = dates - first
-    present = np.zeros(span, np.bool_)
-    present[places] = True
-    numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
-    return numbers[places], int(numbers[-1]) + 1
 
 
 def _type(size: int) -> type[np.int32] | type[np.int64]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from numba.core.errors import NumbaError
 
-from factorloom.engine.bars.order import cursor, places_of
+from factorloom.engine.bars.order import places_of
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import Driver, call_all
 from factorloom.engine.executor.native.crew import Crew
@@ -55,7 +55,7 @@ def _loops(plan: Plan) -> Iterator[Loop[..., Any] | Driver]:
     else:
         yield transfer.seal_float64
     if plan.turns:
-        yield from (cursor, places_of, transfer.load_by_date, transfer.store_by_date)
+        yield from (places_of, transfer.load_by_date, transfer.store_by_date)
     if any(stage.keys for stage in plan.stages):
         yield from (transfer.collect, transfer.spread)
 
