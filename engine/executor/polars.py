@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
@@ -87,14 +88,14 @@ def _layers(stage: Stage) -> list[list[Factor]]:
 
 
 def _column(node: Factor, bars: Bars, names: Names) -> pl.Expr:
-    return _clean(_over(node, _expression(node, names), bars)).alias(names[node])
+    return _clean(_over(node, _expression(node, bars, names), bars)).alias(names[node])
 
 
-def _expression(node: Factor, names: Names) -> pl.Expr:
+def _expression(node: Factor, bars: Bars, names: Names) -> pl.Expr:
     if node.operator is COL:
         return pl.col(str(node.parameters[0]))
-    if node.operator is LIT:
-        return pl.lit(node.parameters[0], dtype=pl.Float64)
+    if node.operator is LIT:  # as a whole column: Polars multiplies by the reciprocal of a single value
+        return pl.lit(pl.Series(np.full(bars.rows, node.parameters[0], np.float64)))
     inputs = [pl.col(names[child]) for child in node.operands]
     return node.operator.call("polars", inputs, node.parameters)  # type: ignore[no-any-return]
 

@@ -87,10 +87,10 @@ def around_base(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
 
 
 def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, base, sum around the base, and sum of squared deviations of every window."""
+    """Count, base, sum around the base, and `count` times the sum of squared deviations of every window."""
     base, deviations = around_base(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
-    return count, base, total, _products(count, [d * d for d in deviations], total * total).clip(0)
+    return count, base, total, _scatter(count, [d * d for d in deviations], total * total).clip(0)
 
 
 def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
@@ -108,7 +108,7 @@ def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
 
 
 def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, sums of squared deviations, and sum of their products, where both are present."""
+    """Count, and `count` times the sums of squared deviations and of their products, where both are present."""
     both = x.is_not_null() & y.is_not_null()
     count = count_of(pl.when(both).then(x), window)
     _, deviations_x = around_base(pl.when(both).then(x), window)
@@ -116,12 +116,15 @@ def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.
     total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
     return (
         count,
-        _products(count, [a * a for a in deviations_x], total_x * total_x).clip(0),
-        _products(count, [b * b for b in deviations_y], total_y * total_y).clip(0),
-        _products(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y),
+        _scatter(count, [a * a for a in deviations_x], total_x * total_x).clip(0),
+        _scatter(count, [b * b for b in deviations_y], total_y * total_y).clip(0),
+        _scatter(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y),
     )
 
 
-def _products(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:
-    """The sum of products of deviations from the means, from sums around bases; exact for whole numbers."""
-    return (count * pl.sum_horizontal(products) - totals) / count
+def _scatter(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:
+    """`count` times the sum of products of deviations from the means, from sums around bases; exact for whole numbers.
+
+    Not divided by `count`, so that a correlation of two bars is exactly 1 or -1.
+    """
+    return count * pl.sum_horizontal(products) - totals

@@ -194,8 +194,8 @@ def _(x: Array) -> float:
 
 @ts_var.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _base, _total, square = spread_of(x, window)
-    return where_enough(square / (count - 1), count, min_samples)
+    count, _base, _total, scatter = spread_of(x, window)
+    return where_enough(scatter / (count * (count - 1)), count, min_samples)
 
 
 @ts_var.kernel_from(moments)
@@ -227,8 +227,8 @@ def _(x: Array) -> float:
 
 @ts_std.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _base, _total, square = spread_of(x, window)
-    return where_enough((square / (count - 1)).sqrt(), count, min_samples)
+    count, _base, _total, scatter = spread_of(x, window)
+    return where_enough((scatter / (count * (count - 1))).sqrt(), count, min_samples)
 
 
 @ts_std.kernel_from(moments)

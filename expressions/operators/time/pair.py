@@ -53,8 +53,8 @@ def _(x: Array, y: Array) -> float:
 
 @ts_cov.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _square_x, _square_y, product = joint_of(x, y, window)
-    return where_enough(product / (count - 1), count, min_samples)
+    count, _scatter_x, _scatter_y, product = joint_of(x, y, window)
+    return where_enough(product / (count * (count - 1)), count, min_samples)
 
 
 @ts_cov.kernel_from(shared_comoments)
@@ -88,8 +88,8 @@ def _(x: Array, y: Array) -> float:
 
 @ts_corr.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, square_x, square_y, product = joint_of(x, y, window)
-    return where_enough((product / (square_x.sqrt() * square_y.sqrt())).clip(-1, 1), count, min_samples)
+    count, scatter_x, scatter_y, product = joint_of(x, y, window)
+    return where_enough((product / (scatter_x.sqrt() * scatter_y.sqrt())).clip(-1, 1), count, min_samples)
 
 
 @ts_corr.kernel
@@ -133,8 +133,8 @@ def _(x: Array, y: Array) -> float:
 
 @ts_beta.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _square_x, square_y, product = joint_of(x, y, window)
-    return where_enough(product / square_y, count, min_samples)
+    count, _scatter_x, scatter_y, product = joint_of(x, y, window)
+    return where_enough(product / scatter_y, count, min_samples)
 
 
 @ts_beta.kernel_from(shared_comoments)

@@ -117,7 +117,7 @@ def _(x: Array, value: str) -> float:
 
 @ts_trend.polars
 def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
-    n, base, total, square = spread_of(x, window)
+    n, base, total, spread = spread_of(x, window)
     _, deviations = around_base(x, window)
     times = [float(window - 1 - k) for k in range(window)]
     present = [x.shift(k).is_not_null().cast(pl.Float64) for k in range(window)]
@@ -125,7 +125,7 @@ def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     squares = pl.sum_horizontal([t * t * one for t, one in zip(times, present, strict=True)])
     products = pl.sum_horizontal([t * d for t, d in zip(times, deviations, strict=True)])
     scatter, product = n * squares - time * time, n * products - time * total
-    line = line_value(VALUES.index(value), n, x, base, total, n * square, time, scatter, product, 0.0, window - 1.0)
+    line = line_value(VALUES.index(value), n, x, base, total, spread, time, scatter, product, 0.0, window - 1.0)
     return where_enough(line, n, min_samples)
 
 
@@ -187,13 +187,13 @@ def _(x: Array, y: Array, value: str) -> float:
 
 @ts_regression.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
-    n, square_x, square_y, product = joint_of(x, y, window)
+    n, scatter_x, scatter_y, product = joint_of(x, y, window)
     both = x.is_not_null() & y.is_not_null()
     base_x, deviations_x = around_base(pl.when(both).then(x), window)
     base_y, deviations_y = around_base(pl.when(both).then(y), window)
     total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
     line = line_value(
-        VALUES.index(value), n, x, base_x, total_x, square_x, total_y, square_y, product, -base_y, y - base_y
+        VALUES.index(value), n, x, base_x, total_x, scatter_x, total_y, scatter_y, product, -base_y, y - base_y
     )
     return where_enough(line, n, min_samples)
 

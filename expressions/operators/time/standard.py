@@ -51,9 +51,9 @@ def _(x: Array) -> float:
 
 @ts_zscore.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, base, total, square = spread_of(x, window)
+    count, base, total, scatter = spread_of(x, window)
     deviation = (count * (x - base) - total) / count
-    return where_enough(deviation / (square / (count - 1)).sqrt(), count, min_samples)
+    return where_enough(deviation / (scatter / (count * (count - 1))).sqrt(), count, min_samples)
 
 
 @ts_zscore.kernel_from(moments)
