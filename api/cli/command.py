@@ -161,7 +161,7 @@ def score(
     output_option.check()
     with store_option.open() as store:
         scores = store.score(dataset, parsed, date=date)
-    output_option.write(scorecard(scores) if output_option.format == "table" else scores)
+    output_option.write(scorecard(scores) if output_option.chosen == "table" else scores)
 
 
 @app.command

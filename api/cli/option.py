@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
@@ -13,10 +14,22 @@ if TYPE_CHECKING:
 
     from factorloom.storage.store import Store
 
-__all__ = ["OutputOption", "OutputPath", "SelectionOption", "StoreOption"]
+__all__ = ["Format", "OutputOption", "OutputPath", "SelectionOption", "StoreOption"]
 
 OutputPath = Annotated[Path | None, Parameter(alias="-o", allow_leading_hyphen=True)]
 """A file for a result, or - for stdout; `check_target` refuses any other value with a leading hyphen."""
+
+Format: TypeAlias = Literal["table", "json", "csv", "parquet", "arrow"]
+
+BY_SUFFIX: Mapping[str, Format] = {
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
 
 
 @Parameter(name="*")
@@ -27,13 +40,19 @@ class OutputOption:
     Parameters
     ----------
     format
-        Output format.
+        Output format: by default that of the file's name, such as result.csv, else table.
     output
         Output file, or - for stdout.
     """
 
-    format: Literal["table", "json", "csv", "parquet", "arrow"] = "table"
+    format: Format | None = None
     output: OutputPath = None
+
+    @property
+    def chosen(self) -> Format:
+        """The format that was given, or that the name of the file asks for."""
+        suffix = "" if self.output is None else self.output.suffix.lower()
+        return BY_SUFFIX.get(suffix, "table") if self.format is None else self.format
 
     def check(self) -> None:
         """Refuse a file that cannot be written, before any work is done."""
@@ -44,7 +63,7 @@ class OutputOption:
     def write(self, frame: pl.DataFrame) -> None:
         from factorloom.api.cli.output import write_frame
 
-        write_frame(frame, self.format, self.output)
+        write_frame(frame, self.chosen, self.output)
 
 
 @Parameter(name="*")

@@ -7,16 +7,16 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import BinaryIO, Literal, TypeAlias
+from typing import BinaryIO
 
 import polars as pl
 
+from factorloom.api.cli.option import Format
 from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError
 
-__all__ = ["Format", "check_target", "write_bytes", "write_frame"]
+__all__ = ["check_target", "write_bytes", "write_frame"]
 
-Format: TypeAlias = Literal["table", "json", "csv", "parquet", "arrow"]
 BINARY = ("parquet", "arrow")
 MAX_ROWS = 40
 """Rows of a table that are printed; the other formats have all rows."""

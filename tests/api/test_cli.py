@@ -311,3 +311,16 @@ def test_binary_formats_hold_the_frame() -> None:
     assert pl.read_parquet(encode(frame, "parquet")).equals(frame)
     assert pl.read_ipc(encode(frame, "arrow")).equals(frame)
     assert "null" in encode(frame, "csv").decode()
+
+
+STARTS = {"x.csv": "symbol,date,close", "x.JSON": "[{", "x.pq": "PAR1", "x.feather": "ARROW1", "x": "shape"}
+
+
+@pytest.mark.parametrize(("name", "start"), STARTS.items())
+def test_the_format_follows_the_name_of_the_file(
+    command: Command, store_path: Path, tmp_path: Path, name: str, start: str
+) -> None:
+    assert command("compute", "us", "close", "--store", store_path, "-o", tmp_path / name)[0] == 0
+    assert (tmp_path / name).read_bytes().startswith(start.encode())
+    assert command("compute", "us", "close", "--store", store_path, "--format", "csv", "-o", tmp_path / name)[0] == 0
+    assert (tmp_path / name).read_bytes().startswith(b"symbol,date,close")
