@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import overload
 
+from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.indicator import Indicator, Indicators, Loop, add_indicators, make_indicators
 from factorloom.expressions.registry import BarCount
 from factorloom.expressions.trial import try_out
@@ -19,7 +20,7 @@ def indicator(
     *, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str]
 ) -> Callable[[Loop], Indicators]: ...
 def indicator(
-    *, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
+    *loops: object, lookback: BarCount | None = None, unbounded: bool = False, outputs: Sequence[str] = ()
 ) -> Callable[[Loop], Indicator | Indicators]:
     """Make an operator of a plain loop over the bars of one symbol.
 
@@ -59,6 +60,12 @@ def indicator(
     2024-01-03   1.0  -1.0    -
     2024-01-04   1.0   3.0  2.0
     """
+
+    if loops:
+        raise IndicatorError(
+            "fl.indicator takes no function",
+            hint="write it in brackets above the loop: @fl.indicator(lookback=lambda window, **_: window - 1)",
+        )
 
     def declare(loop: Loop) -> Indicator | Indicators:
         made = make_indicators(loop, lookback, unbounded, tuple(outputs))

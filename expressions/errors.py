@@ -135,6 +135,10 @@ class DatasetError(StoreError, KeyError):
     """A dataset that the store does not hold."""
 
 
+SHOWN = 20
+"""How many known names a hint lists."""
+
+
 def suggest(name: str, known: Iterable[str]) -> str | None:
     """The hint for an unknown `name`: the most similar known one, or else the known ones.
 
@@ -142,10 +146,11 @@ def suggest(name: str, known: Iterable[str]) -> str | None:
     "did you mean 'close'?"
     """
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
+    near = difflib.get_close_matches(name, names, n=1) or [x for x in names if x.lower() == name.lower()]
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"known: {', '.join(sorted(names)[:20])}" if names else None
+    more = f", … and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"known: {', '.join(sorted(names)[:SHOWN])}{more}" if names else None
 
 
 def _excerpt(text: str, position: int) -> tuple[str, int]:

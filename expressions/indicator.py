@@ -125,7 +125,12 @@ def make_indicators(
     loop: Loop, lookback: BarCount | None, unbounded: bool, outputs: tuple[str, ...]
 ) -> list[Indicator]:
     """The operators of a loop, one for each output."""
-    assert isinstance(loop, FunctionType)
+    if not isinstance(loop, FunctionType):
+        name = getattr(loop, "__name__", repr(loop))
+        raise IndicatorError(
+            f"indicator {name} is a {type(loop).__name__}, not a plain function",
+            hint="leave out other decorators, such as numba.njit: the loop is compiled when it is first used",
+        )
     if lookback is None and not unbounded:
         raise IndicatorError(
             f"indicator {loop.__name__} does not say how many bars it needs",

@@ -154,8 +154,15 @@ def find(name: str) -> Operator[...]:
     """The operator of that name in text, or `UnknownOperatorError` with a suggestion."""
     found = OPERATORS.get(name)
     if not isinstance(found, Operator):
-        raise UnknownOperatorError(f"unknown operator {name!r}", hint=suggest(name, OPERATORS))
+        raise UnknownOperatorError(f"unknown operator {name!r}", hint=_directions(name) or suggest(name, OPERATORS))
     return found
+
+
+def _directions(name: str) -> str | None:
+    """The operators of that name that say in which direction they look."""
+    ways = {"cs": "across symbols", "ts": "along time", "group": "within groups"}
+    found = [f"{way}_{name} ({what})" for way, what in ways.items() if f"{way}_{name}" in OPERATORS]
+    return f"write {' or '.join(found)}" if found else None
 
 
 def _shown(value: object) -> str:

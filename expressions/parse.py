@@ -46,6 +46,22 @@ BY_PREFIX: dict[type[ast.AST], str] = {ast.USub: "negate", ast.Invert: "logical_
 assert set(BY_PREFIX.values()) == set(UNARY)
 
 
+FOREIGN: dict[type[ast.AST], tuple[str, str]] = {
+    ast.IfExp: ("`if … else`", "write where(condition, x, y)"),
+    ast.Subscript: ("x[…]", "for the value of an earlier bar write ts_delay(x, 1)"),
+    ast.BitXor: ("^", "for a power write **"),
+    ast.FloorDiv: ("//", "write floor(x / y)"),
+    ast.Lambda: ("`lambda`", "see fl.operators()"),
+    ast.Attribute: ("x.y", "names of columns and operators have no dot"),
+}
+"""What other languages and Python have, and what to write instead."""
+FOREIGN_SIGNS = {
+    "&&": "write (…) & (…)",
+    "||": "write (…) | (…)",
+    "?": "for a choice write where(condition, x, y)",
+}
+
+
 def operators() -> tuple[Operator[...], ...]:
     """All registered operators, in the order of definition.
 
@@ -111,15 +127,24 @@ class _Reader:
         return self.factor(self.tree(), 1)
 
     def tree(self) -> ast.expr:
+        if not self.text:
+            raise self.fault("the text is empty", 0, "write a factor, for example ts_mean(close, 20)")
         self.check_nesting()
         try:
             return ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
+            self.refuse_foreign_signs()
             raise self.fault(f"not a factor: {error.msg}", (error.offset or len(self.text) + 1) - 1) from None
         except (RecursionError, MemoryError):
             raise self.too_deep(0) from None
         except ValueError as error:
             raise self.fault(f"not a factor: {error}", 0) from None
+
+    def refuse_foreign_signs(self) -> None:
+        """Name the sign of other languages that Python does not understand."""
+        for sign, ours in FOREIGN_SIGNS.items():
+            if sign in self.text:
+                raise self.fault(f"{sign} is not part of the language", self.text.index(sign), ours)
 
     def check_nesting(self) -> None:
         """Refuse deep brackets and runs of signs before Python's parser meets them, and comments altogether."""
@@ -143,9 +168,8 @@ class _Reader:
             raise self.fault(f"too large: more than {self.max_nodes:,} operators, names and numbers", self.place(node))
         read = READERS.get(type(node))
         if read is None:
-            raise self.fault(
-                f"{type(node).__name__} is not part of the language", self.place(node), "see fl.operators()"
-            )
+            what, hint = FOREIGN.get(type(node), (type(node).__name__, "see fl.operators()"))
+            raise self.fault(f"{what} is not part of the language", self.place(node), hint)
         return read(self, node, depth)
 
     def name(self, node: ast.Name, depth: int) -> Factor:
@@ -160,7 +184,8 @@ class _Reader:
     def binary(self, node: ast.BinOp, depth: int) -> Factor:
         sign = SIGNS.get(type(node.op))
         if sign is None:
-            raise self.fault(f"{type(node.op).__name__} is not part of the language", self.place(node))
+            what, hint = FOREIGN.get(type(node.op), (type(node.op).__name__, "see fl.operators()"))
+            raise self.fault(f"{what} is not part of the language", self.place(node), hint)
         return self.infix(sign, node, node.left, node.right, depth)
 
     def comparison(self, node: ast.Compare, depth: int) -> Factor:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, TypeAlias
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -519,3 +520,12 @@ def test_supertrend_of_the_page(documented: dict[str, Any], bars: pd.DataFrame) 
     assert 3 < np.count_nonzero(np.diff(direction[6:])) < 100
     assert_same(found, np.array(direction), "direction")
     assert_same(line, np.where(np.isnan(direction), np.nan, np.where(np.array(direction) > 0, lower, upper)), "line")
+
+
+def test_other_decorators_and_missing_brackets_are_named() -> None:
+    def loop(x: Array, out: Array) -> None: ...
+
+    with pytest.raises(IndicatorError, match=r"loop is a CPUDispatcher, not a plain function\n  hint: leave out other"):
+        fl.indicator(unbounded=True)(numba.njit(loop))
+    with pytest.raises(IndicatorError, match=r"takes no function\n  hint: write it in brackets"):
+        fl.indicator(loop)  # type: ignore[call-overload]

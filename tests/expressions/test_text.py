@@ -204,3 +204,26 @@ def test_python_calls_show_the_argument_at_fault() -> None:
         "                            ^\n"
         "  hint: the spread of one value is undefined"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the text is empty"),
+        ("close if open > 1 else 2", r"`if … else` is not part of the language.*write where\(condition, x, y\)"),
+        ("close ^ 2", r"\^ is not part of the language.*for a power write \*\*"),
+        ("close // 2", r"// is not part of the language.*write floor\(x / y\)"),
+        ("close[1]", r"write ts_delay\(x, 1\)"),
+        ("close > 1 && open > 1", r"&& is not part of the language.*write \(…\) & \(…\)"),
+        ("close > 1 || open > 1", r"\|\| is not part of the language"),
+        ("close > 1 ? 2 : 3", r"write where\(condition, x, y\)"),
+        (
+            "rank(close)",
+            r"unknown operator 'rank'.*write cs_rank \(across symbols\) or ts_rank \(along time\) or group_rank",
+        ),
+        ("TS_MEAN(close, 5)", "did you mean 'ts_mean'"),
+    ],
+)
+def test_what_other_languages_write_gets_a_hint(text: str, message: str) -> None:
+    with pytest.raises(FactorloomError, match=f"(?s){message}"):
+        fl.parse(text)
