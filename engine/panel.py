@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal, TypeAlias
 
@@ -29,7 +29,8 @@ from factorloom.expressions.factor import Factor
 __all__ = ["Engine", "Panel", "example"]
 
 Dtype: TypeAlias = Literal["float64", "float32"]
-Factors: TypeAlias = Factor | Mapping[str, Factor] | None
+OneFactor: TypeAlias = Factor | str
+Factors: TypeAlias = OneFactor | Sequence[OneFactor] | Mapping[str, OneFactor] | None
 Path: TypeAlias = str | os.PathLike[str]
 
 
@@ -120,21 +121,22 @@ class Panel(Bars):
         self,
         factors: Factors = None,
         /,
-        *more: Factor,
+        *more: OneFactor,
         dates: Dates | None = None,
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
         observer: Observer | None = None,
-        **named: Factor,
+        **named: OneFactor,
     ) -> pl.DataFrame:
         """The value of every factor on every bar.
 
         Parameters
         ----------
         factors, more, named
-            A mapping of name to factor, factors by keyword, or bare factors, which are named by their text.
+            A mapping of name to factor, factors by keyword, or bare factors and lists of them, which are named by their
+            text. Each is a factor, or one in text, such as `"cs_rank(close)"`.
         dates
             Only this date, or only those from a first to a last one: `("2024-01-02", None)`.
         symbols
@@ -178,14 +180,14 @@ class Panel(Bars):
         self,
         factors: Factors = None,
         /,
-        *more: Factor,
+        *more: OneFactor,
         dates: Dates | None = None,
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
         observer: Observer | None = None,
-        **named: Factor,
+        **named: OneFactor,
     ) -> Iterator[pl.DataFrame]:
         """What `compute` gives, some symbols at a time, so that the whole need not fit into memory.
 
@@ -203,14 +205,14 @@ class Panel(Bars):
         path: Path,
         factors: Factors = None,
         /,
-        *more: Factor,
+        *more: OneFactor,
         dates: Dates | None = None,
         symbols: Symbols | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
         observer: Observer | None = None,
-        **named: Factor,
+        **named: OneFactor,
     ) -> pl.LazyFrame:
         """Write what `compute` gives to Parquet, block by block: for results larger than memory.
 
@@ -251,7 +253,7 @@ class Panel(Bars):
         )
         return write_blocks(blocks, target)
 
-    def plan(self, factors: Factors = None, /, *more: Factor, **named: Factor) -> Plan:
+    def plan(self, factors: Factors = None, /, *more: OneFactor, **named: OneFactor) -> Plan:
         """The plan that `compute` would run, after all passes."""
         return make_request(self, factors, more, named)
 
@@ -259,12 +261,12 @@ class Panel(Bars):
         self,
         factors: Factors = None,
         /,
-        *more: Factor,
+        *more: OneFactor,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
         blocks: bool = False,
-        **named: Factor,
+        **named: OneFactor,
     ) -> str:
         """The plan as text: its stages, what they share, how much history they need, and the memory they take.
 

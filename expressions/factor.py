@@ -61,6 +61,8 @@ class Factor(Node):
 
     __slots__ = ("axis", "columns", "depth", "digest", "lookahead", "lookback", "unbounded")
 
+    __array_ufunc__ = None  # NumPy leaves `array * factor` to the factor, which refuses arrays
+
     inputs: tuple[Factor, ...]
     digest: str
     axis: Axis

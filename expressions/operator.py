@@ -7,7 +7,6 @@ An operator whose body returns a factor is shorthand for it, and needs no forms.
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from numbers import Real
@@ -66,7 +65,7 @@ class Operator(Definition, Generic[P]):
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ArgumentError(f"{self.name}: {error}", hint=f"call it as {self.name}{self._usage()}") from None
+            raise ArgumentError(f"{self.name}: {error}", hint=f"call it as {self.name}{self.usage}") from None
         bound.apply_defaults()
         given = bound.arguments
         for name in self.inputs:
@@ -100,17 +99,13 @@ class Operator(Definition, Generic[P]):
         """The factors of the variadic input."""
         if not values:
             message = f"{self.name}: {self.variadic} must be at least 1 factor, got none"
-            raise ArgumentError(message, hint=f"call it as {self.name}{self._usage()}")
+            raise ArgumentError(message, hint=f"call it as {self.name}{self.usage}")
         return tuple(self.as_input(f"{self.variadic}[{k}]", value) for k, value in enumerate(values))
 
     def _flat(self, arguments: Mapping[str, Any]) -> tuple[Factor, ...]:
         """All inputs in one tuple, the variadic ones in their position."""
         inputs = (arguments[name] if name == self.variadic else (arguments[name],) for name in self.inputs)
         return tuple(itertools.chain.from_iterable(inputs))
-
-    def _usage(self) -> str:
-        parts = [str(p.replace(annotation=inspect.Parameter.empty)) for p in self.signature.parameters.values()]
-        return f"({', '.join(parts)})"
 
 
 def operator(

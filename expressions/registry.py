@@ -89,7 +89,14 @@ class Definition:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"<Operator {self.name}{self.signature}>"
+        return f"<Operator {self.name}{self.usage}>"
+
+    @property
+    def usage(self) -> str:
+        """The arguments as they are written in a call."""
+        empty = inspect.Signature.empty
+        arguments = [each.replace(annotation=empty) for each in self.signature.parameters.values()]
+        return str(inspect.Signature(arguments))
 
     @property
     def summary(self) -> str:

@@ -23,6 +23,9 @@ MAX_EXAMPLES = 20
 
 PRICES = ("open", "high", "low", "close")
 
+ROUNDING = 1e-9
+"""Adjusted prices differ by rounding: a difference below this fraction is none."""
+
 
 class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a load changed, and the quality of the dataset after it.
@@ -178,7 +181,8 @@ def _check_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
 def _outside(prices: Sequence[str]) -> list[pl.Expr]:
     """Conditions for high < low, and open or close outside [low, high]; false if a price is missing."""
     above = [("open", "high"), ("close", "high"), ("low", "high"), ("low", "open"), ("low", "close")]
-    return [pl.col(less) > pl.col(more) for less, more in above if less in prices and more in prices]
+    pairs = ((pl.col(less), pl.col(more)) for less, more in above if less in prices and more in prices)
+    return [less - more > ROUNDING * more.abs() for less, more in pairs]
 
 
 def _extreme(closes: pl.DataFrame) -> pl.DataFrame:

@@ -29,12 +29,21 @@ def query(cursor: Cursor, text: str, parameters: Parameters = None) -> pl.DataFr
         raise ArgumentError(f"a query must be text, got {type(text).__name__}")
     try:
         _check(cursor.extract_statements(text))
-        return fetch(cursor, text, _plain(parameters))
+        return _numbers(fetch(cursor, text, _plain(parameters)))
     except duckdb.Error as error:
         raise StoreError(str(error).strip()) from error
     except pl.exceptions.PolarsError as error:
         hint = "cast the column in the query, for example ::VARCHAR"
         raise StoreError(f"Polars cannot represent a type of the result: {error}", hint=hint) from error
+
+
+def _numbers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Decimals as Int64 where they are whole numbers that fit, as DuckDB's sums of these are; else as Float64."""
+    for column in frame.select(pl.col(pl.Decimal)).iter_columns():
+        whole = column.cast(pl.Int64, strict=False) if getattr(column.dtype, "scale", 1) == 0 else None
+        fits = whole is not None and whole.null_count() == column.null_count()
+        frame = frame.with_columns(whole if whole is not None and fits else column.cast(pl.Float64))
+    return frame
 
 
 def _check(statements: Sequence[duckdb.Statement]) -> None:

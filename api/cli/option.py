@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+
+from factorloom.api.cli.format import Format, format_of
 
 if TYPE_CHECKING:
     import polars as pl
 
     from factorloom.storage.store import Store
 
-__all__ = ["Format", "OutputOption", "OutputPath", "SelectionOption", "StoreOption"]
+__all__ = ["OutputOption", "OutputPath", "SelectionOption", "StoreOption"]
 
 OutputPath = Annotated[Path | None, Parameter(alias="-o", allow_leading_hyphen=True)]
 """A file for a result, or - for stdout; `check_target` refuses any other value with a leading hyphen."""
-
-Format: TypeAlias = Literal["table", "json", "csv", "parquet", "arrow"]
-
-BY_SUFFIX: Mapping[str, Format] = {
-    ".json": "json",
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-}
 
 
 @Parameter(name="*")
@@ -51,8 +40,7 @@ class OutputOption:
     @property
     def chosen(self) -> Format:
         """The format that was given, or that the name of the file asks for."""
-        suffix = "" if self.output is None else self.output.suffix.lower()
-        return BY_SUFFIX.get(suffix, "table") if self.format is None else self.format
+        return format_of(self.output) if self.format is None else self.format
 
     def check(self) -> None:
         """Refuse a file that cannot be written, before any work is done."""

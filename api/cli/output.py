@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from factorloom.api.cli.option import Format
+from factorloom.api.cli.format import Format
 from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError
 

@@ -12,6 +12,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL
+from factorloom.expressions.parse import parse
 
 __all__ = ["make_request", "named_factors"]
 
@@ -35,11 +36,20 @@ def make_request(
     return make_plan(wanted, dtype=dtype, streamed=streamed)
 
 
+SELECTIONS = {
+    **dict.fromkeys(("date", "start", "end"), "to select dates write dates=day, or dates=(first, last)"),
+    "symbol": "to select symbols write symbols=",
+}
+"""Keyword arguments that are not there, and what is."""
+
+
 def named_factors(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
     """All factors by name."""
     pairs: list[tuple[str, object]] = []
     if isinstance(factors, Mapping):
         pairs += factors.items()
+    elif isinstance(factors, list | tuple):
+        more = [*factors, *more]
     elif factors is not None:
         more = [factors, *more]
     pairs += [(str(factor), factor) for factor in more]
@@ -48,14 +58,22 @@ def named_factors(factors: object, more: Iterable[object], named: Mapping[str, o
     for name, factor in pairs:
         if not isinstance(name, str):
             raise ArgumentError(f"the name of a factor must be text, got {name!r}")
-        if not isinstance(factor, Factor):
-            raise ArgumentError(f"{name!r} is not a factor: {factor!r}", hint="for text use fl.parse")
         if name in wanted:
             raise ArgumentError(f"two factors are named {name!r}")
-        wanted[name] = factor
+        wanted[name] = _factor(name, factor)
     if not wanted:
         raise ArgumentError("no factor to compute", hint="panel.compute(momentum=fl.ts_pct_change(fl.close, 20))")
     return wanted
+
+
+def _factor(name: str, value: object) -> Factor:
+    """A factor, or one in text."""
+    if isinstance(value, Factor):
+        return value
+    if isinstance(value, str) and name not in SELECTIONS:
+        return parse(value)
+    hint = SELECTIONS.get(name, "give a factor such as fl.close, or one in text such as 'cs_rank(close)'")
+    raise ArgumentError(f"{name!r} is not a factor: {value!r}", hint=hint)
 
 
 def _check(wanted: Mapping[str, Factor], bars: Bars) -> None:

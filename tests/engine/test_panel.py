@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.executor.native import tile
 from factorloom.engine.panel import Engine
-from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError, UnknownColumnError
+from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError, ParseError, UnknownColumnError
 from tests.oracle import assert_same, mean_of, to_array
 from tests.strategies import factors, panels
 
@@ -104,7 +104,7 @@ COMPUTE_REFUSED: list[tuple[Any, type[FactorloomError], str]] = [
     (lambda p: p.compute(x=fl.group_rank(fl.close, "industry")), UnknownColumnError, "no column 'industry'"),
     (lambda p: p.compute(date=fl.close), ArgumentError, "key column"),
     (lambda p: p.compute(), ArgumentError, "no factor"),
-    (lambda p: p.compute(x="close"), ArgumentError, "fl.parse"),
+    (lambda p: p.compute(x=["close"]), ArgumentError, "give a factor such as fl.close"),
     (lambda p: p.compute({"x": fl.close}, x=fl.open_), ArgumentError, "two factors"),
     (lambda p: p.compute(x=fl.close, engine="rust"), ArgumentError, "engine must be"),
     (lambda p: p.compute(x=fl.close, dtype="int8"), ArgumentError, "dtype must be"),
@@ -187,3 +187,31 @@ def test_what_overflows_in_float32_is_missing(engine: Engine) -> None:
     result = panel.compute(x=fl.close, twice=fl.close * 2, dtype="float32", engine=engine)
     assert result["x"].to_list() == [1.0, largest, largest, None, None, None, None]
     assert result["twice"].to_list() == [2.0, None, None, None, None, None, None]
+
+
+def test_factors_in_text_and_in_lists() -> None:
+    panel = fl.example()
+    gap = fl.close / fl.open_ - 1
+    values = panel.compute(gap=gap)
+    assert panel.compute({"gap": "close / open - 1"}).equals(values)
+    assert panel.compute(gap="close / open - 1").equals(values)
+    assert panel.compute([gap, "volume"]).columns == ["symbol", "date", "close / open - 1", "volume"]
+    assert panel.compute("close / open - 1", "volume").equals(panel.compute((gap, fl.volume)))
+    with pytest.raises(
+        ArgumentError, match=r"'date' is not a factor: '2024-01-03'\n  hint: to select dates write dates="
+    ):
+        panel.compute(gap, date="2024-01-03")
+    with pytest.raises(ArgumentError, match=r"'x' is not a factor: 3\n  hint: give a factor"):
+        panel.compute(x=3)
+    with pytest.raises(ParseError, match="not a factor"):
+        panel.compute(x="close +")
+
+
+def test_arrays_do_not_mix_with_factors() -> None:
+    for mixed in (lambda: np.arange(3) * fl.close, lambda: fl.close * np.arange(3), lambda: np.sqrt(fl.close)):
+        with pytest.raises(TypeError):
+            mixed()
+
+
+def test_operators_show_how_they_are_called() -> None:
+    assert repr(fl.ts_mean) == "<Operator ts_mean(x, window, *, min_samples=None)>"

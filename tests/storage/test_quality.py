@@ -189,3 +189,15 @@ def test_real_bars_of_another_market(store: Store, data_folder: Path) -> None:
     assert (report.rows, report.symbols) == (85_305, 50)
     assert "M%26M" in store.panel("nifty").symbols
     assert report.extreme_moves > 0
+
+
+def test_adjusted_prices_that_differ_by_rounding_are_no_finding() -> None:
+    rng = np.random.default_rng(0)
+    close = rng.uniform(1, 100, 2000).round(2)
+    adjusted = (close * rng.uniform(0.5, 1, 2000)).round(6)
+    high = close * (adjusted / close)
+    assert (adjusted > high).any()
+    days = pl.date_range(START, START + dt.timedelta(1999), eager=True)
+    bars = pl.DataFrame({"symbol": "A", "date": days, "high": high, "close": adjusted})
+    assert check(bars, None)["high_low_violations"] == 0
+    assert check(bars.with_columns(close=pl.col("close") * 1.001), None)["high_low_violations"] == 2000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,12 @@ def test_types_that_polars_lacks(loaded: Store) -> None:
 
 def test_results_with_equal_names(loaded: Store) -> None:
     assert loaded.sql("SELECT 1 AS a, 2 AS a").row(0) == (1, 2)
+
+
+def test_sums_of_whole_numbers_are_whole_numbers(loaded: Store) -> None:
+    values = "(1, 2.50::DECIMAL(9, 2), 12345678901234567890123), (2, NULL, 1)"
+    query = f"SELECT sum(a) AS a, sum(b) AS b, sum(c) AS c, count(*) AS n FROM (VALUES {values}) t(a, b, c)"
+    found = loaded.sql(query)
+    assert found.row(0) == (3, 2.5, 12345678901234567890124.0, 2)
+    assert found.dtypes == [pl.Int64, pl.Float64, pl.Float64, pl.Int64]
+    assert json.loads(found.write_json())[0]["a"] == 3
