@@ -142,7 +142,10 @@ class Factor(Node):
         return f"<Factor {text}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.operator.name, self.inputs, self.parameters)
+        places = {node: place for place, node in enumerate(self.walk())}
+        return _restore, (
+            tuple((n.operator.name, tuple(places[child] for child in n.inputs), n.parameters) for n in places),
+        )
 
     def __copy__(self) -> Factor:
         return self
@@ -288,13 +291,20 @@ def _digest(definition: Definition, inputs: tuple[Factor, ...], parameters: tupl
     return content.hexdigest()
 
 
-def _restore(name: str, inputs: tuple[Factor, ...], parameters: tuple[Value, ...]) -> Factor:
-    definition = OPERATORS.get(name)
-    if definition is None:
-        raise UnknownOperatorError(
-            f"unknown operator {name!r}", hint="declare the indicator of that name before loading its factors"
-        )
-    return intern(definition, inputs, definition.named(parameters))
+def _restore(nodes: tuple[tuple[str, tuple[int, ...], tuple[Value, ...]], ...]) -> Factor:
+    """The last of these nodes: of each the operator, the places of its inputs among those before it, and parameters.
+
+    A list, since nodes in nodes would be pickled by recursion, which ends at some depth.
+    """
+    made: list[Factor] = []
+    for name, inputs, parameters in nodes:
+        definition = OPERATORS.get(name)
+        if definition is None:
+            raise UnknownOperatorError(
+                f"unknown operator {name!r}", hint="declare the indicator of that name before loading its factors"
+            )
+        made.append(intern(definition, tuple(made[place] for place in inputs), definition.named(parameters)))
+    return made[-1]
 
 
 def _infix(name: str, *inputs: object) -> Factor:

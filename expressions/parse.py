@@ -161,16 +161,20 @@ class _Reader:
             return
 
     def factor(self, node: ast.expr, depth: int) -> Factor:
-        self.nodes += 1
         if depth > self.max_depth:
             raise self.too_deep(self.place(node))
-        if self.nodes > self.max_nodes:
-            raise self.fault(f"too large: more than {self.max_nodes:,} operators, names and numbers", self.place(node))
+        self.count(node)
         read = READERS.get(type(node))
         if read is None:
             what, hint = FOREIGN.get(type(node), (type(node).__name__, "see fl.operators()"))
             raise self.fault(f"{what} is not part of the language", self.place(node), hint)
         return read(self, node, depth)
+
+    def count(self, node: ast.expr) -> None:
+        """Refuse too many operators, names and numbers."""
+        self.nodes += 1
+        if self.nodes > self.max_nodes:
+            raise self.fault(f"too large: more than {self.max_nodes:,} operators, names and numbers", self.place(node))
 
     def name(self, node: ast.Name, depth: int) -> Factor:
         return READY_FACTORS[node.id] if node.id in READY_FACTORS else col(node.id)
@@ -182,21 +186,27 @@ class _Reader:
         return self.build(lit, node, [node.value], {})
 
     def binary(self, node: ast.BinOp, depth: int) -> Factor:
-        sign = SIGNS.get(type(node.op))
-        if sign is None:
-            what, hint = FOREIGN.get(type(node.op), (type(node.op).__name__, "see fl.operators()"))
-            raise self.fault(f"{what} is not part of the language", self.place(node), hint)
-        return self.infix(sign, node, node.left, node.right, depth)
+        """A sum or product of any number of terms is a chain to the left, which is no nesting."""
+        chain = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+            self.count(chain[-1])
+        value = self.factor(chain[-1].left, depth + 1)
+        for link in reversed(chain):
+            sign = SIGNS.get(type(link.op))
+            if sign is None:
+                what, hint = FOREIGN.get(type(link.op), (type(link.op).__name__, "see fl.operators()"))
+                raise self.fault(f"{what} is not part of the language", self.place(link), hint)
+            right = self.factor(link.right, depth + 1)
+            value = self.build(find(BY_SIGN[sign]), link, [value, right], {})
+        return value
 
     def comparison(self, node: ast.Compare, depth: int) -> Factor:
         sign = SIGNS.get(type(node.ops[0]))
         if sign is None or len(node.ops) > 1:
             hint = "write (a < b) & (b < c)" if sign else "comparisons are == != < <= > >="
             raise self.fault("not a comparison of two values", self.place(node), hint)
-        return self.infix(sign, node, node.left, node.comparators[0], depth)
-
-    def infix(self, sign: str, node: ast.expr, left: ast.expr, right: ast.expr, depth: int) -> Factor:
-        inputs = [self.factor(left, depth + 1), self.factor(right, depth + 1)]
+        inputs = [self.factor(each, depth + 1) for each in (node.left, node.comparators[0])]
         return self.build(find(BY_SIGN[sign]), node, inputs, {})
 
     def signed(self, node: ast.UnaryOp, depth: int) -> Factor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 
 import pytest
@@ -227,3 +228,14 @@ def test_python_calls_show_the_argument_at_fault() -> None:
 def test_what_other_languages_write_gets_a_hint(text: str, message: str) -> None:
     with pytest.raises(FactorloomError, match=f"(?s){message}"):
         fl.parse(text)
+
+
+@pytest.mark.parametrize("terms", [129, 450])
+def test_long_sums_survive_text_and_pickle(terms: int) -> None:
+    total = sum((fl.ts_delay(fl.close, n) for n in range(1, terms)), fl.close)
+    assert fl.parse(str(total), max_nodes=10_000) is total
+    assert pickle.loads(pickle.dumps(total)) is total
+    with pytest.raises(ParseError, match="too large: more than 100 operators"):
+        fl.parse(str(total), max_nodes=100)
+    with pytest.raises(ParseError, match="nested too deep"):
+        fl.parse("1 + (" * 101 + "close" + ")" * 101)
