@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias, Unpack
 
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.category import text_of
-from factorloom.engine.bars.read import append_bars, read_bars
-from factorloom.engine.bars.selection import Dates, Mask, Symbols, selected_rows
+from factorloom.engine.bars.number import check_dtype
+from factorloom.engine.bars.read import ReadOptions, append_bars, read_bars
+from factorloom.engine.bars.selection import Dates, Mask, Selection, Symbols, When, select, selected_rows
 from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.file import check_path, write_blocks
 from factorloom.engine.executor.fit import Size, fit, needs
@@ -24,6 +25,7 @@ from factorloom.engine.plan.request import make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import check_process
+from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine", "Panel", "example"]
@@ -44,68 +46,99 @@ class Panel(Bars):
     ----------
     table : polars.DataFrame
         The bars, sorted by (symbol, date), one row per key. Symbols and categories are Enum: codes of the distinct
-        texts, one to four bytes each.
-    symbol, date : str
-        The names of the key columns.
+        texts, one to four bytes each. Dates are Date, or Datetime in microseconds where bars have a time of day.
+    notes : tuple of str
+        What was changed or left out when the bars were read.
     """
 
+    notes: tuple[str, ...] = ()
+
     @classmethod
-    def from_frame(cls, frame: Any, symbol: str = "symbol", date: str = "date", *, dtype: Dtype | None = None) -> Panel:
-        """Check and sort bars.
+    def from_frame(cls, source: object, *, dtype: Dtype | None = None, **options: Unpack[ReadOptions]) -> Panel:
+        """Read, check and sort bars.
 
         Parameters
         ----------
-        frame
-            A Polars frame (eager or lazy), an Arrow table, or a pandas frame: one row per symbol and date.
-        symbol, date
-            The names of the key columns: text (or whole numbers), and dates, datetimes or ISO text.
+        source
+            A table of Polars (eager or lazy), Arrow, pandas or DuckDB, the path of a Parquet, CSV or Arrow file, a
+            folder of them, or a pattern of paths: one row per symbol and date.
         dtype
             Of the columns of numbers. `"float32"` halves their memory; what is too large for it is missing. The default
             keeps Float32 columns, and makes all others Float64. The computation is in Float64 either way.
+        **options
+            How the table is to be read: `ReadOptions` lists them, docs/data.md explains them.
 
         Raises
         ------
-        UnknownColumnError
-            Where the frame lacks a key column.
         BarsError
-            Where a key is missing or duplicated, the dates cannot be read, or a column is of no use.
-        ArgumentError
-            Where `dtype` is another one.
+            Where the table cannot be read, a key is missing or repeated, or dates or numbers cannot be read.
+        UnknownColumnError
+            Where the table lacks a key column, or one that an option names.
+        ArgumentError, ParameterError
+            Where the source is no table, or an option is not one or has a wrong value.
 
         Examples
         --------
         >>> import polars as pl, factorloom as fl
-        >>> bars = pl.DataFrame({"symbol": ["B", "A"], "date": ["2024-01-02"] * 2, "close": [1.0, 2.0]})
+        >>> bars = pl.DataFrame({"Ticker": ["B", "A"], "date": ["2024-01-02"] * 2, "Close": [1.0, 2.0]})
         >>> fl.Panel.from_frame(bars)
         <Panel: 2 bars, 2 symbols, 1 date from 2024-01-02 to 2024-01-02, columns close>
         """
-        return cls(read_bars(frame, symbol, date, dtype), symbol, date)
+        if dtype is not None:
+            check_dtype(dtype)
+        read = read_bars(source, options, dtype=dtype)
+        panel = cls(read.frame)
+        panel.notes = _all_notes(read.notes, read.infinite, read.dropped)
+        return panel
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, column: str) -> pl.Series:
+        """A column of the bars, keys and categories as text.
+
+        >>> import factorloom as fl
+        >>> fl.example()["close"].to_list()[:3]
+        [10.0, 11.0, 12.0]
+        """
+        if not isinstance(column, str) or column not in self.table.columns:
+            raise UnknownColumnError(
+                f"the panel has no column {column!r}", hint=suggest(str(column), self.table.columns)
+            )
+        series = self.table[column]
+        return text_of(series) if isinstance(series.dtype, pl.Enum) else series
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The bars for any library that takes Arrow: `duckdb`, `pyarrow.table(panel)`, `pandas`."""
+        return self.frame.__arrow_c_stream__(requested_schema)
 
     @property
     def frame(self) -> pl.DataFrame:
         """The bars as a frame with symbols as text, which joins with results on the keys."""
-        return self.table.with_columns(text_of(self.table[self.symbol]))
+        return self.table.with_columns(text_of(self.table["symbol"]))
 
     def __repr__(self) -> str:
         count, days = self.symbols.len(), self.dates.len()
         ends = f" from {self.dates[0]} to {self.dates[-1]}" if days else ""
+        notes = f"; {len(self.notes)} note{'s' * (len(self.notes) != 1)}" if self.notes else ""
         return (
             f"<Panel: {self.rows:,} bar{'s' * (self.rows != 1)}, {count:,} symbol{'s' * (count != 1)}, "
-            f"{days:,} date{'s' * (days != 1)}{ends}, columns {', '.join(self.columns)}>"
+            f"{days:,} date{'s' * (days != 1)}{ends}, columns {', '.join(self.columns)}{notes}>"
         )
 
-    def append(self, bars: Any) -> Panel:
+    def append(self, source: object, **options: Unpack[ReadOptions]) -> Panel:
         """A panel with further bars: later dates, or symbols that are new. Factors keep their meaning.
 
         Parameters
         ----------
-        bars
-            A frame with the columns of this panel, in any order.
+        source, **options
+            A table with the columns of this panel, in any order, as for `from_frame`.
 
         Raises
         ------
         BarsError
-            Where the columns differ, a key is in the panel already, or a bar comes before the last one of its symbol.
+            Where the columns differ, a bar does not come after the last one of its symbol, or bars of a day meet bars
+            with a time of day.
 
         Examples
         --------
@@ -115,15 +148,20 @@ class Panel(Bars):
         >>> panel.append(later).dates.to_list()[-1]
         datetime.date(2024, 1, 5)
         """
-        return Panel(append_bars(self.table, bars, self.symbol, self.date), self.symbol, self.date)
+        read = append_bars(self.table, source, options)
+        panel = Panel(read.frame)
+        panel.notes = (*self.notes, *_all_notes(read.notes, read.infinite, read.dropped))
+        return panel
 
     def compute(
         self,
         factors: Factors = None,
         /,
         *more: OneFactor,
-        dates: Dates | None = None,
+        start: When | None = None,
+        end: When | None = None,
         symbols: Symbols | None = None,
+        dates: Dates | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
@@ -137,10 +175,13 @@ class Panel(Bars):
         factors, more, named
             A mapping of name to factor, factors by keyword, or bare factors and lists of them, which are named by their
             text. Each is a factor, or one in text, such as `"cs_rank(close)"`.
-        dates
-            Only this date, or only those from a first to a last one: `("2024-01-02", None)`.
+        start, end
+            Only bars from a first to a last date, both included, as dates, datetimes or ISO text. A plain day is the
+            whole day.
         symbols
-            Only these symbols. Of dates and symbols, only what the values need is computed.
+            Only these symbols, or this one. Of dates and symbols, only what the values need is computed.
+        dates
+            Only this date, or exactly the dates of a list.
         engine
             `"numba"` for compiled kernels on tiles, `"polars"` for lazy Polars stages. Both give the same values.
         dtype
@@ -161,6 +202,8 @@ class Panel(Bars):
         ------
         UnknownColumnError
             Where a factor reads a column that the panel does not have.
+        ParameterError
+            Where a symbol, or one of `dates`, has no bars.
         MemoryLimitError
             Where it needs more than `memory`; nothing is computed then.
         CancelledError
@@ -173,7 +216,7 @@ class Panel(Bars):
         [0.04347826086956519, 0.10000000000000009]
         """
         plan = make_request(self, factors, more, named, dtype)
-        (whole,) = self._run(plan, dates, symbols, engine, memory, observer)
+        (whole,) = self._run(plan, select(start, end, symbols, dates), engine, memory, observer)
         return whole
 
     def blocks(
@@ -181,8 +224,10 @@ class Panel(Bars):
         factors: Factors = None,
         /,
         *more: OneFactor,
-        dates: Dates | None = None,
+        start: When | None = None,
+        end: When | None = None,
         symbols: Symbols | None = None,
+        dates: Dates | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
@@ -198,7 +243,7 @@ class Panel(Bars):
         [8]
         """
         plan = make_request(self, factors, more, named, dtype, streamed=True)
-        return self._run(plan, dates, symbols, engine, memory, observer)
+        return self._run(plan, select(start, end, symbols, dates), engine, memory, observer)
 
     def write(
         self,
@@ -206,8 +251,10 @@ class Panel(Bars):
         factors: Factors = None,
         /,
         *more: OneFactor,
-        dates: Dates | None = None,
+        start: When | None = None,
+        end: When | None = None,
         symbols: Symbols | None = None,
+        dates: Dates | None = None,
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
@@ -243,8 +290,10 @@ class Panel(Bars):
         blocks = self.blocks(
             factors,
             *more,
-            dates=dates,
+            start=start,
+            end=end,
             symbols=symbols,
+            dates=dates,
             engine=engine,
             dtype=dtype,
             memory=memory,
@@ -304,8 +353,7 @@ class Panel(Bars):
     def _run(
         self,
         plan: Plan,
-        dates: Dates | None,
-        symbols: Symbols | None,
+        selection: Selection,
         engine: Engine,
         memory: Size | None,
         observer: Observer | None,
@@ -313,7 +361,7 @@ class Panel(Bars):
         """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
         check_process()
         executor = choose(engine, plan)
-        chosen = None if dates is None and symbols is None else selected_rows(self, dates, symbols)
+        chosen = None if selection.unrestricted else selected_rows(self, selection)
         part: Bars = self
         if chosen is not None:
             rows = needed_rows(plan, self, chosen)
@@ -332,6 +380,13 @@ def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Itera
         if is_first or frame.height:
             yield frame.with_columns(text_of(frame[bars.symbol]))
         is_first = False
+
+
+def _all_notes(notes: Sequence[str], infinite: Mapping[str, int], dropped: int) -> tuple[str, ...]:
+    """What was changed, in words."""
+    counts = [f"{count:,} infinite values of {name!r} are missing" for name, count in infinite.items()]
+    repeated = [f"{dropped:,} bars that repeat a key left out"] if dropped else []
+    return (*notes, *counts, *repeated)
 
 
 def example() -> Panel:

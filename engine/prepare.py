@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from factorloom.engine.bars.read import check_dtype
+from factorloom.engine.bars.number import check_dtype
 from factorloom.engine.executor.choose import numba_is_off
 from factorloom.engine.executor.column import is_plain
 from factorloom.engine.plan.passes import make_plan

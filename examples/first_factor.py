@@ -15,7 +15,7 @@ def _():
     import polars as pl
 
     import factorloom as fl
-    from factorloom.storage.market import simulate
+    from factorloom.engine.bars.market import simulate
 
     return fl, mo, pl, simulate
 

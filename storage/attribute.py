@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from factorloom.engine.bars.key import read_symbols
+from factorloom.engine.bars.name import check_names, find_symbol, snake_case
+from factorloom.engine.bars.number import cells
+from factorloom.engine.bars.source import FILE_NAME, SourceTable
 from factorloom.expressions.errors import BarsError, UnknownColumnError, suggest
-from factorloom.storage.bars import check_names, examples, find_column, snake_case
-from factorloom.storage.key import read_symbols
-from factorloom.storage.reading import SourceTable
 
 __all__ = ["join_attributes", "read_attributes", "refuse_shared_columns", "split_columns"]
 
@@ -22,9 +23,10 @@ def read_attributes(table: SourceTable, *, symbol: str, columns: Mapping[str, st
     BarsError
         A symbol is missing or repeated, or there is no text column.
     """
+    table = table._replace(frame=table.frame.drop(FILE_NAME, strict=False))
     key = _key(table, symbol)
     new_names = {source: name for name, source in columns.items()}
-    kept: list[pl.Series] = [read_symbols(table.frame[key], table.frame)]
+    kept: list[pl.Series] = [read_symbols(table.frame[key], table.frame)[0].cast(pl.String)]
     for column in table.frame.drop(key).iter_columns():
         if column.name in new_names:
             kept.append(_text(column).alias(new_names[column.name]))
@@ -47,9 +49,11 @@ def split_columns(
     UnknownColumnError
         A column is in neither table.
     """
+    if attributes is None:
+        return dict(columns), {}
     of_bars = {name: source for name, source in columns.items() if source in bars.frame.columns}
     of_attributes = {name: source for name, source in columns.items() if name not in of_bars}
-    known = attributes.frame.columns if attributes else []
+    known = attributes.frame.columns
     for source in of_attributes.values():
         if source not in known:
             raise UnknownColumnError(
@@ -84,9 +88,9 @@ def refuse_shared_columns(bars: Sequence[str], attributes: Sequence[str]) -> Non
 
 def _key(table: SourceTable, symbol: str) -> str:
     try:
-        return find_column(table, symbol)
+        return find_symbol(table.frame, symbol, table.name)
     except UnknownColumnError:
-        return find_column(table, "symbol")
+        return find_symbol(table.frame, "symbol", table.name)
 
 
 def _is_text(column: pl.Series, *, textual: bool) -> bool:
@@ -107,7 +111,7 @@ def _unique(frame: pl.DataFrame) -> pl.DataFrame:
     repeated = frame["symbol"].is_duplicated()
     if repeated.any():
         raise BarsError(
-            f"duplicate symbols in the attributes: {examples(frame['symbol'], repeated)}",
+            f"duplicate symbols in the attributes: {cells(frame['symbol'], repeated)}",
             hint="keep one row per symbol",
         )
     return frame

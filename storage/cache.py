@@ -15,17 +15,17 @@ from typing import NamedTuple
 
 import polars as pl
 
-from factorloom.expressions.errors import ArgumentError, ParameterError, StoreError
+from factorloom.engine.bars.selection import Selection
+from factorloom.expressions.errors import ParameterError, StoreError
 from factorloom.expressions.factor import Factor
 from factorloom.storage import catalog
 from factorloom.storage.catalog import Dataset
-from factorloom.storage.selection import Selection
-from factorloom.storage.sql import Cursor, by_key, fetch, quote, table, value
+from factorloom.storage.sql import Cursor, by_key, condition, fetch, quote, table, value
 
 __all__ = [
     "Label",
     "Location",
-    "check_factors",
+    "check_names",
     "clear",
     "find",
     "is_labelled",
@@ -58,23 +58,17 @@ class Label(NamedTuple):
     location: Location
 
 
-def check_factors(factors: object) -> dict[str, Factor]:
-    """Refuse anything but a mapping of valid names to factors."""
-    if not isinstance(factors, Mapping) or not factors:
-        raise ArgumentError(
-            f"factors must be a mapping of names to factors, got {type(factors).__name__}",
-            hint="for example {'momentum': fl.ts_pct_change(fl.close, 20)}",
-        )
-    for name, factor in factors.items():
-        if not isinstance(factor, Factor):
-            raise ArgumentError(
-                f"{name!r} must be a factor, got {type(factor).__name__}", hint="parse text with fl.parse"
-            )
-        if not isinstance(name, str) or not name or not name.isprintable() or name.lower() in ("symbol", "date"):
+def check_names(names: Iterable[str]) -> None:
+    """Refuse names that cannot be columns of a view; SQL does not tell names apart that differ only in case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not name or not name.isprintable() or name.lower() in ("symbol", "date"):
             raise ParameterError(
                 f"{name!r} is not a valid factor name", hint="use printable text other than symbol and date"
             )
-    return dict(factors)
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ParameterError(f"the names {other!r} and {name!r} differ only in case", hint="rename one of them")
 
 
 def labels(cursor: Cursor, entry: Dataset) -> list[Label]:
@@ -168,8 +162,8 @@ def read(
         f"{tables[locations[digest].source]}.{locations[digest].column} AS column_{number}"
         for number, digest in enumerate(columns)
     )
-    condition, terms = selection.where("t0")
-    query = f"SELECT t0.symbol, t0.date, {selected} FROM {_positional_join(tables)} WHERE {condition}"
+    chosen, terms = condition(selection, "t0")
+    query = f"SELECT t0.symbol, t0.date, {selected} FROM {_positional_join(tables)} WHERE {chosen}"
     values = by_key(fetch(cursor, query, terms))
     return values.select(
         "symbol",

@@ -8,6 +8,8 @@ from threading import Lock
 
 import polars as pl
 
+from factorloom.engine.bars.read import encode_bars
+from factorloom.engine.bars.selection import Selection
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.factor import Factor
@@ -17,10 +19,12 @@ from factorloom.storage.catalog import Dataset
 from factorloom.storage.database import Database
 from factorloom.storage.dataset import read_panel
 from factorloom.storage.journal import Journal, Run
-from factorloom.storage.selection import Selection, refuse_unknown_symbols
 from factorloom.storage.sql import Cursor
 
 __all__ = ["Calculator"]
+
+KEPT: Engine = "numba"
+"""The engine whose values are cached: engines agree to 1e-9, and what is cached never depends on who asked first."""
 
 MAX_PANELS = 2
 """Panels of all bars of a dataset that are kept in memory."""
@@ -40,7 +44,7 @@ class Calculator:
         key = entry.name, entry.version
         with self._lock:
             panel = self._panels.pop(key, None)
-        panel = panel or Panel.from_frame(read_panel(cursor, entry))
+        panel = Panel(encode_bars(read_panel(cursor, entry))) if panel is None else panel
         with self._lock:
             self._panels[key] = panel
             while len(self._panels) > MAX_PANELS:
@@ -59,24 +63,24 @@ class Calculator:
         while True:
             with self._database.reading() as cursor:
                 entry = catalog.dataset(cursor, dataset)
-                refuse_unknown_symbols(cursor, entry, selection.symbols)
-                known = cache.labels(cursor, entry)
+                catalog.refuse_unknown(cursor, entry, selection)
+                known = cache.labels(cursor, entry) if engine == KEPT else []
                 locations = cache.find(known, factors.values())
-                if self._database.read_only:
+                if engine != KEPT or self._database.read_only:
                     locations |= self._compute_temporary(cursor, entry, factors, locations, engine, run)
                 elif len(locations) < distinct or not cache.is_labelled(known, factors):
                     locations = {}
                 if locations:
                     run.hits = distinct - run.misses
                     return entry, cache.read(cursor, factors, locations, selection)
-            self._fill_cache(dataset, factors, engine, run)
+            self._fill_cache(dataset, factors, run)
 
-    def _fill_cache(self, dataset: str, factors: Mapping[str, Factor], engine: Engine, run: Run) -> None:
+    def _fill_cache(self, dataset: str, factors: Mapping[str, Factor], run: Run) -> None:
         """Compute and cache the missing factors, and label all of them."""
         with self._journal.writing() as cursor:
             entry = catalog.dataset(cursor, dataset)
             locations = cache.find(cache.labels(cursor, entry), factors.values())
-            values = self._compute_missing(cursor, entry, factors, locations, engine, run)
+            values = self._compute_missing(cursor, entry, factors, locations, KEPT, run)
             if values is not None:
                 locations |= cache.write(cursor, entry, values)
             cache.label_columns(cursor, entry, factors, locations)
@@ -90,7 +94,7 @@ class Calculator:
         engine: Engine,
         run: Run,
     ) -> dict[str, Location]:
-        """Compute the missing factors of a read-only store, for this call only."""
+        """Compute the missing factors for this call only."""
         values = self._compute_missing(cursor, entry, factors, locations, engine, run)
         return {} if values is None else cache.register(cursor, values)
 

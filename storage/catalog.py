@@ -8,8 +8,9 @@ import re
 import msgspec
 import polars as pl
 
+from factorloom.engine.bars.selection import Selection, refuse_absent_dates, refuse_unknown_symbols
 from factorloom.expressions.errors import DatasetError, StoreError, suggest
-from factorloom.storage.sql import Cursor, fetch, value
+from factorloom.storage.sql import Cursor, fetch, table, value
 
 __all__ = [
     "FORMAT",
@@ -23,6 +24,7 @@ __all__ = [
     "find",
     "now",
     "record",
+    "refuse_unknown",
 ]
 
 FORMAT = 1
@@ -101,6 +103,15 @@ def find(cursor: Cursor, name: str) -> Dataset | None:
     """Look up a dataset; None if unknown."""
     rows = cursor.execute("SELECT * FROM catalog.datasets WHERE name = ?", [name]).fetchall()
     return Dataset(*rows[0]) if rows else None
+
+
+def refuse_unknown(cursor: Cursor, entry: Dataset, selection: Selection) -> None:
+    """Refuse symbols and dates that have no bars in the dataset."""
+    bars = table("bars", entry.name)
+    if selection.symbols is not None:
+        refuse_unknown_symbols(selection.symbols, fetch(cursor, f"SELECT DISTINCT symbol FROM {bars}")["symbol"])
+    if selection.dates is not None:
+        refuse_absent_dates(selection.dates, fetch(cursor, f"SELECT DISTINCT date FROM {bars} ORDER BY 1")["date"])
 
 
 def datasets(cursor: Cursor) -> pl.DataFrame:

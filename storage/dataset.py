@@ -6,16 +6,18 @@ from collections.abc import Mapping
 
 import msgspec
 import polars as pl
+import polars.selectors as cs
 
+from factorloom.engine.bars.name import KEYS
+from factorloom.engine.bars.quality import QualityReport, check
+from factorloom.engine.bars.read import BarTable, ReadOptions, Stored, convert
+from factorloom.engine.bars.selection import Selection
+from factorloom.engine.bars.source import SourceTable
 from factorloom.expressions.errors import BarsError, StoreError
 from factorloom.storage import cache, catalog, stored_score
 from factorloom.storage.attribute import join_attributes, read_attributes, refuse_shared_columns, split_columns
-from factorloom.storage.bars import KEYS, CheckedBars, Duplicates, conform
 from factorloom.storage.catalog import Dataset
-from factorloom.storage.quality import QualityReport, check
-from factorloom.storage.reading import SourceTable
-from factorloom.storage.selection import Selection
-from factorloom.storage.sql import Cursor, by_key, fetch, table
+from factorloom.storage.sql import Cursor, by_key, condition, fetch, table
 from factorloom.storage.upsert import Upsert, upsert
 
 __all__ = ["Source", "load", "read_panel"]
@@ -28,10 +30,7 @@ class Source(msgspec.Struct, frozen=True):
 
     bars: SourceTable
     attributes: SourceTable | None
-    symbol: str
-    date: str
-    columns: Mapping[str, str]
-    duplicates: Duplicates
+    options: ReadOptions
 
 
 def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = ALL_BARS) -> pl.DataFrame:
@@ -47,10 +46,15 @@ def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = ALL_BARS) 
 
 def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
     """Merge a source into a dataset and report; writes nothing if nothing changed."""
-    bar_columns, attribute_columns = split_columns(source.columns, source.bars, source.attributes)
+    columns = source.options.get("columns") or {}
+    bar_columns, attribute_columns = split_columns(columns, source.bars, source.attributes)
     old = _stored(cursor, "bars", name)
-    bars = _conform(source, bar_columns, old)
-    merged = upsert(old, bars.frame, KEYS)
+    bars = convert(
+        source.bars, {**source.options, "columns": bar_columns}, stored=None if old is None else Stored.of(old)
+    )
+    if not bars.frame.height:
+        raise BarsError("no bars to load", hint="the source has no rows")
+    merged = upsert(*_of_one_type(old, bars), KEYS)
     attributes = _attributes(cursor, name, source, attribute_columns)
     all_attributes = attributes.frame if attributes else _stored(cursor, "attributes", name)
     refuse_shared_columns(merged.frame.columns, all_attributes.columns if all_attributes is not None else [])
@@ -72,31 +76,24 @@ def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
     return report
 
 
-def _conform(source: Source, columns: Mapping[str, str], old: pl.DataFrame | None) -> CheckedBars:
-    bars = conform(
-        source.bars,
-        symbol=source.symbol,
-        date=source.date,
-        columns=columns,
-        stored={} if old is None else old.schema,
-        duplicates=source.duplicates,
-    )
-    return bars if old is None else msgspec.structs.replace(bars, frame=_match_dates(bars.frame, old))
-
-
-def _match_dates(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
-    """Convert dates to the type of the dataset; datetimes are refused in a dataset of dates."""
-    if new.schema["date"] != pl.Date and old.schema["date"] == pl.Date:
-        raise BarsError(
-            "these bars have a time of day, but those of the dataset do not", hint="load them into another dataset"
-        )
-    return new.with_columns(pl.col("date").cast(old.schema["date"]))
+def _of_one_type(old: pl.DataFrame | None, bars: BarTable) -> tuple[pl.DataFrame | None, pl.DataFrame]:
+    """Stored and new bars with text as String; a column without values takes the type of the other."""
+    new = bars.frame.with_columns(cs.enum().cast(pl.String))
+    if old is None:
+        return None, new
+    for name in set(old.columns) & set(new.columns) - set(KEYS):
+        if old.schema[name] != new.schema[name]:
+            if new[name].null_count() == new.height:
+                new = new.cast({name: old.schema[name]})
+            else:
+                old = old.cast({name: new.schema[name]})
+    return old, new
 
 
 def _attributes(cursor: Cursor, name: str, source: Source, columns: Mapping[str, str]) -> Upsert | None:
     if source.attributes is None:
         return None
-    new = read_attributes(source.attributes, symbol=source.symbol, columns=columns)
+    new = read_attributes(source.attributes, symbol=source.options.get("symbol", "symbol"), columns=columns)
     return upsert(_stored(cursor, "attributes", name), new, ["symbol"])
 
 
@@ -139,8 +136,8 @@ def _stored(cursor: Cursor, schema: str, name: str) -> pl.DataFrame | None:
 
 def _read(cursor: Cursor, schema: str, name: str, selection: Selection) -> pl.DataFrame:
     """Rows of a stored table. They are in the stored order, by key, unless symbols are selected."""
-    condition, terms = selection.where("stored")
-    query = f"SELECT * FROM {table(schema, name)} AS stored WHERE {condition}"
+    chosen, terms = condition(selection, "stored")
+    query = f"SELECT * FROM {table(schema, name)} AS stored WHERE {chosen}"
     return fetch(cursor, query, terms)
 
 

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-from collections.abc import Iterable, Mapping
 from types import TracebackType
+from typing import Unpack
 
 import polars as pl
 
-from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.bars.quality import QualityReport
+from factorloom.engine.bars.read import ReadOptions, encode_bars, read_table
+from factorloom.engine.bars.selection import Dates, Selection, Symbols, When, select
+from factorloom.engine.panel import Engine, Factors, OneFactor, Panel
+from factorloom.engine.plan.request import named_factors
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError
-from factorloom.expressions.factor import Factor
 from factorloom.storage import catalog, stored_score
-from factorloom.storage.bars import Duplicates
-from factorloom.storage.cache import check_factors
+from factorloom.storage.cache import check_names
 from factorloom.storage.calculator import Calculator
 from factorloom.storage.database import Database, open_database
 from factorloom.storage.dataset import Source, load, read_panel
 from factorloom.storage.journal import Counters, Journal, Run
-from factorloom.storage.quality import QualityReport
 from factorloom.storage.query import Parameters, query
-from factorloom.storage.reading import read
-from factorloom.storage.selection import Selection, refuse_unknown_symbols, select
 
 __all__ = ["Store", "open_store"]
-
-When = dt.date | str | None
 
 
 class Store:
@@ -51,11 +47,8 @@ class Store:
         dataset: str,
         source: object,
         *,
-        symbol: str = "symbol",
-        date: str = "date",
-        columns: Mapping[str, str] | None = None,
         attributes: object = None,
-        duplicates: Duplicates = "error",
+        **options: Unpack[ReadOptions],
     ) -> QualityReport:
         """Check bars and merge them into a dataset by (symbol, date).
 
@@ -67,17 +60,13 @@ class Store:
         dataset
             The name: lower-case letters, digits and `_`. A new dataset is created.
         source
-            The path of a Parquet, CSV (also .csv.gz) or Arrow file, or a Polars, Arrow or pandas table.
-        symbol, date
-            The key columns of the source.
-        columns
-            Names in the source or the attributes by names in the store, to rename columns. Other spellings of the
-            standard columns, such as `Open` or `HIGH`, are recognised without it.
+            A table of bars of any kind, as for `Panel.from_frame`: a frame, a file, a folder, a pattern of paths.
         attributes
             A path or table with one row per symbol and text columns, such as the sector. They are joined to every
             panel.
-        duplicates
-            Treat a repeated (symbol, date) as an `"error"`, or keep its `"first"` or `"last"` bar.
+        **options
+            How the table is to be read: `ReadOptions` lists them, docs/data.md explains them. `columns` may also
+            rename columns of the attributes.
 
         Returns
         -------
@@ -89,20 +78,18 @@ class Store:
         BarsError
             The source cannot be read, or its bars have invalid keys or do not fit the stored ones.
         UnknownColumnError
-            A key column or a column in `columns` does not exist.
+            A key column, or one that an option names, does not exist.
+        ArgumentError, ParameterError
+            The source is no table, or an option is not one or has a wrong value.
         DatasetError
             The name is invalid.
         """
         self._database.check_open()
         run = Run("load", catalog.check_name(dataset))
-        names = _mapping(columns)
         tables = Source(
-            bars=read(source),
-            attributes=None if attributes is None else read(attributes),
-            symbol=names.pop("symbol", symbol),
-            date=names.pop("date", date),
-            columns=names,
-            duplicates=duplicates,
+            bars=read_table(source, options),
+            attributes=None if attributes is None else read_table(attributes, {}),
+            options=options,
         )
         with self._journal.writing() as cursor:
             report = load(cursor, dataset, tables)
@@ -113,7 +100,13 @@ class Store:
         return report
 
     def panel(
-        self, dataset: str, *, start: When = None, end: When = None, symbols: Iterable[str] | None = None
+        self,
+        dataset: str,
+        *,
+        start: When | None = None,
+        end: When | None = None,
+        symbols: Symbols | None = None,
+        dates: Dates | None = None,
     ) -> Panel:
         """A panel of the bars of a dataset, with attributes.
 
@@ -124,32 +117,37 @@ class Store:
         start, end
             The first and last date, both included, as dates, datetimes or ISO text.
         symbols
-            The symbols, by default all.
+            The symbols, or a single one, by default all.
+        dates
+            Only this date, or exactly the dates of a list.
 
         Raises
         ------
         ParameterError
-            A symbol is unknown.
+            A symbol, or one of `dates`, has no bars.
         StoreError
             No bars are selected.
         """
-        selection = select(start, end, symbols)
+        selection = select(start, end, symbols, dates)
         with self._database.reading() as cursor:
             entry = catalog.dataset(cursor, dataset)
             if selection.unrestricted:
                 return self._calculator.panel(cursor, entry)
-            refuse_unknown_symbols(cursor, entry, selection.symbols)
-            return Panel.from_frame(read_panel(cursor, entry, selection))
+            catalog.refuse_unknown(cursor, entry, selection)
+            return Panel(encode_bars(read_panel(cursor, entry, selection)))
 
     def compute(
         self,
         dataset: str,
-        factors: Mapping[str, Factor],
-        *,
-        start: When = None,
-        end: When = None,
-        symbols: Iterable[str] | None = None,
+        factors: Factors = None,
+        /,
+        *more: OneFactor,
+        start: When | None = None,
+        end: When | None = None,
+        symbols: Symbols | None = None,
+        dates: Dates | None = None,
         engine: Engine = "numba",
+        **named: OneFactor,
     ) -> pl.DataFrame:
         """Compute factors over all bars of a dataset, and return the values of the selected bars.
 
@@ -158,12 +156,13 @@ class Store:
 
         Parameters
         ----------
-        factors
-            Factors by name.
-        start, end, symbols
+        factors, more, named
+            A mapping of name to factor, factors by keyword, or bare factors and lists of them, which are named by their
+            text. Each is a factor, or one in text, such as `"cs_rank(close)"`.
+        start, end, symbols, dates
             As for `panel`.
         engine
-            The executor for factors that are not stored yet: `"numba"` or `"polars"`.
+            `"numba"`, or `"polars"`, whose values are computed anew and not stored.
 
         Returns
         -------
@@ -171,12 +170,14 @@ class Store:
             `symbol`, `date` and one Float64 column per factor, by symbol and date; missing is null.
         """
         run = Run("compute", dataset)
-        selection = select(start, end, symbols)
-        entry, values = self._calculator.compute(run, dataset, check_factors(factors), selection, engine)
+        selection = select(start, end, symbols, dates)
+        wanted = named_factors(factors, more, named)
+        check_names(wanted)
+        entry, values = self._calculator.compute(run, dataset, wanted, selection, engine)
         self._journal.defer(run, entry, values.height)
         return values
 
-    def score(self, dataset: str, model: ScoreModel, *, date: When = None) -> pl.DataFrame:
+    def score(self, dataset: str, model: ScoreModel, *, date: When | None = None) -> pl.DataFrame:
         """Score the symbols of one date, and store the scores in `scores.<dataset>`.
 
         Parameters
@@ -315,14 +316,3 @@ def open_store(path: str | os.PathLike[str], *, read_only: bool = False) -> Stor
     [None, 0.5]
     """
     return Store(open_database(path, read_only=read_only))
-
-
-def _mapping(columns: object) -> dict[str, str]:
-    if columns is None:
-        return {}
-    if not isinstance(columns, Mapping) or not all(isinstance(name, str) for pair in columns.items() for name in pair):
-        raise ArgumentError(
-            "columns must map names in the store to names in the source",
-            hint="for example columns={'close': 'Adj Close'}",
-        )
-    return dict(columns)

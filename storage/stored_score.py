@@ -6,11 +6,11 @@ import datetime as dt
 
 import polars as pl
 
+from factorloom.engine.bars.selection import Selection, read_date
 from factorloom.engine.research.model import ScoreModel
-from factorloom.expressions.errors import ParameterError, UnknownColumnError, suggest
-from factorloom.storage.catalog import Dataset
-from factorloom.storage.selection import parse_date, to_datetime
-from factorloom.storage.sql import Cursor, fetch, quote, table, value
+from factorloom.expressions.errors import UnknownColumnError, suggest
+from factorloom.storage.catalog import Dataset, refuse_unknown
+from factorloom.storage.sql import Cursor, condition, fetch, quote, table, value
 
 __all__ = ["create", "read_groups", "scored_date", "write"]
 
@@ -27,16 +27,15 @@ def create(cursor: Cursor, name: str, *, daily: bool) -> None:
 
 
 def scored_date(cursor: Cursor, entry: Dataset, date: object) -> dt.date:
-    """The date to score, by default the last; a date without bars is an error that names the nearest earlier one."""
-    day = parse_date("date", date)
+    """The date to score, by default the last; of a plain day the last bars. A date without bars is an error."""
     bars = table("bars", entry.name)
-    if day is None:
+    if date is None:
         last: dt.date = value(cursor, f"SELECT max(date) FROM {bars}")
         return last
-    found: dt.date | None = value(cursor, f"SELECT max(date) FROM {bars} WHERE date <= ?", [day])
-    if found is None or to_datetime(found) != to_datetime(day):
-        hint = f"the nearest earlier date is {found}" if found else f"the first date is {entry.start}"
-        raise ParameterError(f"dataset {entry.name!r} has no bars on {day}", hint=hint)
+    chosen = Selection(dates=(read_date("date", date),))
+    refuse_unknown(cursor, entry, chosen)
+    where, terms = condition(chosen, "bars")
+    found: dt.date = value(cursor, f"SELECT max(date) FROM {bars} AS bars WHERE {where}", terms)
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from factorloom.api.cli.option import OutputOption, OutputPath, SelectionOption, StoreOption
+from factorloom.api.cli.option import OutputOption, OutputPath, ReadOption, SelectionOption, StoreOption
 from factorloom.expressions.errors import ArgumentError, FactorloomError
 
 __all__ = ["main"]
@@ -57,41 +57,39 @@ def load(
     dataset: str,
     source: Path,
     *,
-    symbol: str = "symbol",
-    date: str = "date",
     map: Annotated[dict[str, str] | None, Parameter(accepts_keys=True)] = None,
+    types: Annotated[dict[str, Literal["number", "text"]] | None, Parameter(accepts_keys=True)] = None,
     attributes: Path | None = None,
-    duplicates: Literal["error", "first", "last"] = "error",
+    read: ReadOption = ReadOption(),
     store_option: StoreOption = StoreOption(),
     format: Literal["table", "json"] = "table",
 ) -> None:
-    """Check the bars of a Parquet, CSV or Arrow file, merge them into a dataset, and print a quality report.
+    """Check the bars of Parquet, CSV or Arrow files, merge them into a dataset, and print a quality report.
 
     Parameters
     ----------
     dataset
         Name in the store; a new dataset is created.
     source
-        File with the bars.
-    symbol
-        Column of the file with the symbols.
-    date
-        Column of the file with the dates.
+        File with the bars, a folder of such files, or a pattern such as 'bars/*.csv'.
     map
         Rename a column: --map.close "Adj Close".
+    types
+        Say what a column holds: --types.code text.
     attributes
         File with one row per symbol and text columns, such as the sector.
-    duplicates
-        How to treat a repeated symbol and date.
     format
         Report format.
     """
     import json
 
+    options = read.options()
+    if map is not None:
+        options["columns"] = map
+    if types is not None:
+        options["types"] = types
     with store_option.open(must_exist=False) as store:
-        report = store.load(
-            dataset, source, symbol=symbol, date=date, columns=map, attributes=attributes, duplicates=duplicates
-        )
+        report = store.load(dataset, source, attributes=attributes, **options)
     print(json.dumps(report.to_dict(), default=str) if format == "json" else report)
 
 
@@ -269,8 +267,8 @@ def prepare(*libraries: str) -> None:
     """
     from factorloom.api.cli.demo import factors_of, style_model
     from factorloom.api.verb.library import find
+    from factorloom.engine.bars.market import simulate
     from factorloom.engine.prepare import prepare
-    from factorloom.storage.market import simulate
 
     if libraries:
         print(prepare(*map(find, libraries)))

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from factorloom.api.verb.scorecard import scorecard
+from factorloom.engine.bars.market import simulate
 from factorloom.engine.executor.native.machine import prepare
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
@@ -29,7 +30,6 @@ from factorloom.storage import catalog
 from factorloom.storage.connection import exclusive
 from factorloom.storage.database import open_database
 from factorloom.storage.duckdb_file import inspect, logs
-from factorloom.storage.market import simulate
 from factorloom.storage.sql import fetch
 from factorloom.storage.store import open_store
 

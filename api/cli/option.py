@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from cyclopts import Parameter
 
@@ -13,9 +13,10 @@ from factorloom.api.cli.format import Format, format_of
 if TYPE_CHECKING:
     import polars as pl
 
+    from factorloom.engine.bars.read import ReadOptions
     from factorloom.storage.store import Store
 
-__all__ = ["OutputOption", "OutputPath", "SelectionOption", "StoreOption"]
+__all__ = ["OutputOption", "OutputPath", "ReadOption", "SelectionOption", "StoreOption"]
 
 OutputPath = Annotated[Path | None, Parameter(alias="-o", allow_leading_hyphen=True)]
 """A file for a result, or - for stdout; `check_target` refuses any other value with a leading hyphen."""
@@ -82,6 +83,61 @@ class StoreOption:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class ReadOption:
+    """How files of bars are to be read.
+
+    Parameters
+    ----------
+    symbol
+        Column with the symbols; usual names such as Ticker are known.
+    date
+        Column with the dates; usual names such as trade_date are known.
+    one_symbol
+        The symbol of all bars, for files of one symbol; {name} is the name of each file.
+    wide
+        For files with one column per symbol: the name for their values, such as close.
+    drop
+        Columns to leave out, separated by commas.
+    duplicates
+        How to treat a repeated symbol and date.
+    date_format
+        How dates are written, such as %d/%m/%Y.
+    time_zone
+        The clock to keep where dates have a time zone, such as UTC.
+    separator
+        The sign between cells of a CSV file.
+    decimal
+        The decimal sign of a CSV file.
+    thousands
+        The sign between thousands of a CSV file.
+    encoding
+        The encoding of a CSV file, such as cp1252.
+    missing
+        Texts that mean a missing value, separated by commas.
+    """
+
+    symbol: str | None = None
+    date: str | None = None
+    one_symbol: str | None = None
+    wide: str | None = None
+    drop: str | None = None
+    duplicates: Literal["error", "first", "last"] = "error"
+    date_format: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+    time_zone: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    missing: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None
+
+    def options(self) -> ReadOptions:
+        """What was given, as options of `Store.load`."""
+        given: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
+        return cast("ReadOptions", given | {name: split(given[name]) for name in ("drop", "missing") if name in given})
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class SelectionOption:
     """The selected bars.
 
@@ -93,13 +149,21 @@ class SelectionOption:
         Last date, included.
     symbols
         Symbols, separated by commas.
+    dates
+        Exactly these dates, separated by commas.
     """
 
     start: str | None = None
     end: str | None = None
     symbols: str | None = None
+    dates: str | None = None
 
     def arguments(self) -> dict[str, Any]:
         """The selection as arguments of `Store.compute`."""
-        symbols = None if self.symbols is None else [s.strip() for s in self.symbols.split(",") if s.strip()]
-        return {"start": self.start, "end": self.end, "symbols": symbols}
+        symbols, dates = (None if given is None else split(given) for given in (self.symbols, self.dates))
+        return {"start": self.start, "end": self.end, "symbols": symbols, "dates": dates}
+
+
+def split(text: str) -> list[str]:
+    """The parts of a text that commas separate."""
+    return [part.strip() for part in text.split(",") if part.strip()]

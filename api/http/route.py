@@ -107,7 +107,9 @@ def query(
     version, values = _with_version(
         store,
         data.dataset,
-        lambda: store.compute(data.dataset, factors, start=data.start, end=data.end, symbols=data.symbols),
+        lambda: store.compute(
+            data.dataset, factors, start=data.start, end=data.end, symbols=data.symbols, dates=data.dates
+        ),
     )
     if values.height * values.width > MAX_CELLS:
         raise ParameterError(

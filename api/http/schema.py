@@ -23,6 +23,7 @@ __all__ = [
 
 MAX_FACTORS = 100
 MAX_SYMBOLS = 10_000
+MAX_DATES = 10_000
 
 Expression = Annotated[str, Meta(description="A factor as text.", examples=["cs_rank(ts_pct_change(close, 20))"])]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -66,6 +67,7 @@ class QueryRequest(RequestBody, frozen=True):
     symbols: Annotated[list[str], Meta(max_length=MAX_SYMBOLS)] | None = None
     start: When = None
     end: When = None
+    dates: Annotated[list[str], Meta(description="Exactly these dates.", max_length=MAX_DATES)] | None = None
 
 
 class QueryResponse(Struct, frozen=True):

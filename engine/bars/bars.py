@@ -20,6 +20,7 @@ from factorloom.engine.bars.layout import (
     offsets_of,
     runs_by_group,
 )
+from factorloom.engine.bars.name import KEYS
 
 __all__ = ["Bars"]
 
@@ -27,11 +28,11 @@ __all__ = ["Bars"]
 class Bars:
     """Bars sorted by (symbol, date), one row per key, as table and as arrays; text is Enum in the table."""
 
-    def __init__(self, table: pl.DataFrame, symbol: str, date: str) -> None:
+    symbol, date = KEYS
+
+    def __init__(self, table: pl.DataFrame) -> None:
         self.table = table
         self._first_bars: Index | None = None
-        self.symbol = symbol
-        self.date = date
         self._arrays: dict[str, Floats] = {}
         self._groups: dict[str, GroupRuns] = {}
 
@@ -73,7 +74,7 @@ class Bars:
 
     def part(self, rows: npt.NDArray[np.bool_]) -> Bars:
         """The bars of these rows, of each symbol a stretch."""
-        part = Bars(self.table.filter(pl.Series(rows)), self.symbol, self.date)
+        part = Bars(self.table.filter(pl.Series(rows)))
         first = np.flatnonzero(rows)[part.by_symbol[:-1]]
         symbols = np.searchsorted(self.by_symbol, first, side="right") - 1
         part._first_bars = self.first_bars[symbols] + first - self.by_symbol[symbols]

@@ -1,196 +1,313 @@
-"""Tables of every kind as bars: keys and numbers checked and converted, rows sorted by (symbol, date)."""
+"""The one way in for data: tables of every kind as bars, named, converted, checked and sorted."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 import polars as pl
+import polars.selectors as cs
 
 from factorloom.engine.bars.category import concat, encode
+from factorloom.engine.bars.csv import CsvOptions
+from factorloom.engine.bars.key import Clock, DateColumn, read_dates, read_symbols
+from factorloom.engine.bars.name import KEYS, name_columns
+from factorloom.engine.bars.number import Kind, kind_of, read_values
 from factorloom.engine.bars.sort import sort_bars
-from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
+from factorloom.engine.bars.source import SourceTable, read_source
+from factorloom.engine.bars.wide import unpivot
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, suggest
 
-__all__ = ["append_bars", "check_dtype", "read_bars"]
+__all__ = [
+    "BarTable",
+    "Duplicates",
+    "ReadOptions",
+    "Stored",
+    "append_bars",
+    "convert",
+    "encode_bars",
+    "read_bars",
+    "read_table",
+]
 
-EXAMPLES = 3
+EXAMPLES = 5
 """How many offending rows an error shows."""
 
+Duplicates = Literal["error", "first", "last"]
 
-def read_bars(frame: Any, symbol: str, date: str, dtype: str | None = None) -> pl.DataFrame:
-    """Bars sorted by (symbol, date): keys first, then numbers; text as Enum.
 
-    Numbers are of the given type, or else Float32 where they are, and Float64 of any other kind.
+class ReadOptions(TypedDict, total=False):
+    """How a table of bars is to be read: the options of `Panel.from_frame`, `Panel.append` and `Store.load`.
 
-    Raises what `Panel.from_frame` documents.
+    Attributes
+    ----------
+    symbol, date : str
+        The key columns of the table. Usual names, such as `Ticker` or `trade_date`, are known without it.
+    one_symbol : str
+        The symbol of all bars, for a table without a column of symbols; `"{name}"` is the name of each file.
+    wide : str
+        For a table with one column per symbol: the name of the column that its values become, such as `"close"`.
+    columns : mapping of str to str
+        Names in the table by new names: `{"close": "Adj Close"}`.
+    drop : list of str
+        Columns to leave out.
+    types : mapping of str to "number" or "text"
+        What columns hold, where it is not plain.
+    duplicates : "error", "first" or "last"
+        What to do about bars that repeat a symbol and date: refuse them (the default), or keep the first or last one.
+    date_format : str
+        How dates are written, in the signs of `strftime`, where they are not ISO text: `"%d/%m/%Y"`.
+    time_zone : str
+        The clock to keep where dates have a time zone, such as `"UTC"`; by default each date's own local clock.
+    separator, decimal, thousands : str
+        The signs between cells of a CSV file, and within its numbers. By default the separator is guessed, decimals
+        have a point, and thousands no sign.
+    encoding : str
+        Of a CSV file, by default UTF-8.
+    missing : list of str
+        Texts that mean a missing value, besides the usual ones (`NA`, `#N/A`, `null`, ...).
     """
-    if dtype is not None:
-        check_dtype(dtype)
-    bars = _as_polars(frame)
-    if symbol == date:
-        raise ArgumentError(f"symbol and date must be two columns, got {symbol!r} for both")
-    for key in (symbol, date):
-        if not isinstance(key, str):
-            raise ArgumentError(f"the name of a key column must be text, got {key!r}")
-        if key not in bars.columns:
-            raise UnknownColumnError(f"no column {key!r} for the keys", hint=suggest(key, bars.columns))
-    values = [_value(series, dtype) for series in bars if series.name not in (symbol, date)]
-    bars = pl.DataFrame([_symbols(bars[symbol]), _dates(bars[date]), *values])
-    bars = sort_bars(bars, symbol, date)
-    _refuse_duplicates(bars, symbol, date)
-    return bars
+
+    symbol: str
+    date: str
+    one_symbol: str
+    wide: str
+    columns: Mapping[str, str] | None
+    drop: Collection[str]
+    types: Mapping[str, Kind]
+    duplicates: Duplicates
+    date_format: str
+    time_zone: str
+    separator: str
+    decimal: str
+    thousands: str
+    encoding: str
+    missing: Collection[str]
 
 
-def check_dtype(dtype: str) -> None:
-    """Refuse a type that columns of numbers cannot have."""
-    if dtype not in ("float64", "float32"):
-        raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")
+class Stored(NamedTuple):
+    """What the bars hold that others join: the kind of each column, None for one without values, and of the dates."""
+
+    kinds: Mapping[str, Kind | None]
+    daily: bool
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Stored:
+        """The kinds of sorted bars."""
+        kinds = {column.name: kind_of(column) for column in frame.iter_columns() if column.name not in KEYS}
+        return cls(kinds, frame.schema["date"] == pl.Date)
 
 
-def append_bars(frame: pl.DataFrame, more: Any, symbol: str, date: str) -> pl.DataFrame:
+class BarTable(NamedTuple):
+    """Bars sorted by (symbol, date): symbols and text as Enum, numbers finite or null.
+
+    `infinite` counts the infinities that became missing, by column; `dropped` the bars that repeated a key.
+    """
+
+    frame: pl.DataFrame
+    infinite: dict[str, int]
+    dropped: int
+    notes: tuple[str, ...]
+
+
+def read_bars(
+    source: object, options: ReadOptions, *, dtype: str | None = None, stored: Stored | None = None
+) -> BarTable:
+    """Read a table of any kind as bars; the errors are those that `Panel.from_frame` documents."""
+    return convert(read_table(source, options), options, dtype=dtype, stored=stored)
+
+
+def read_table(source: object, options: ReadOptions) -> SourceTable:
+    """The table, before anything in it is interpreted."""
+    _check(options)
+    return read_source(source, _csv(options))
+
+
+def convert(
+    table: SourceTable, options: ReadOptions, *, dtype: str | None = None, stored: Stored | None = None
+) -> BarTable:
+    """A table as bars, or a refusal.
+
+    Parameters
+    ----------
+    dtype
+        Of numbers: `"float32"`, `"float64"`, or None for Float32 where they are, and Float64 of any other kind.
+    stored
+        What the bars hold that these join; they must go together.
+    """
+    notes = list(table.notes)
+    symbol, date = options.get("symbol", "symbol"), options.get("date", "date")
+    if (wide := options.get("wide")) is not None:
+        table, wide_notes = unpivot(table, date, wide)
+        notes += wide_notes
+        symbol, date = KEYS
+    kinds = {name: kind for name, kind in stored.kinds.items() if kind} if stored else {}
+    frame, name_notes = name_columns(
+        table,
+        symbol=symbol,
+        date=date,
+        one_symbol=options.get("one_symbol"),
+        columns=options.get("columns") or {},
+        drop=options.get("drop", ()),
+        stored=list(stored.kinds) if stored else (),
+    )
+    symbols, symbol_notes = read_symbols(frame["symbol"], frame)
+    dates = read_dates(frame["date"], frame, date_format=options.get("date_format"), time_zone=options.get("time_zone"))
+    values = read_values(
+        frame.drop(KEYS),
+        textual=table.textual,
+        types=options.get("types", {}),
+        stored=kinds,
+        csv=_csv(options),
+        dtype=dtype,
+    )
+    if not values.columns:
+        raise BarsError("the bars have no column other than symbol and date", hint="add at least a close")
+    dates = dates if stored is None else _go_together(dates, stored)
+    bars = pl.DataFrame([symbols, dates.dates, *values.columns])
+    if wide is not None:
+        bars = bars.filter(pl.col(wide).is_not_null())
+    bars = sort_bars(bars, *KEYS)
+    kept = _without_duplicates(bars, options.get("duplicates", "error"), zoned=dates.zoned)
+    notes += [*name_notes, *symbol_notes, *dates.notes, *values.notes]
+    return BarTable(kept, values.infinite, bars.height - kept.height, tuple(notes))
+
+
+def encode_bars(frame: pl.DataFrame) -> pl.DataFrame:
+    """Bars whose columns are as they should be, with text as Enum, sorted; a repeated key is refused."""
+    frame = frame.with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
+    text = [encode(column) for column in frame.iter_columns() if column.dtype == pl.String]
+    return _without_duplicates(sort_bars(frame.with_columns(text), *KEYS), "error", zoned=False)
+
+
+def append_bars(frame: pl.DataFrame, source: object, options: ReadOptions) -> BarTable:
     """Sorted bars with further ones, each after the last bar of its symbol."""
-    bars = _with_categories(read_bars(more, symbol, date), frame.schema)
+    read = read_bars(source, options, stored=Stored.of(frame))
+    bars = read.frame
     _refuse_other_columns(frame, bars)
-    numbers = (_finite(bars[name].cast(kind)) for name, kind in frame.schema.items() if kind.is_float())
-    bars = bars.with_columns(numbers).select(frame.columns)
-    ends = frame.group_by(symbol, maintain_order=True).agg(pl.col(date).last().alias("\0last"))
+    ends = frame.group_by("symbol", maintain_order=True).agg(pl.col("date").last().alias("\0last"))
     early = (
-        bars.cast({symbol: pl.String})
-        .join(ends.cast({symbol: pl.String}), on=symbol)
-        .filter(pl.col(date) <= pl.col("\0last"))
+        bars.select(KEYS)
+        .cast({"symbol": pl.String})
+        .join(ends.cast({"symbol": pl.String}), on="symbol")
+        .filter(pl.col("date") <= pl.col("\0last"))
     )
     if early.height:
-        shown = ", ".join(f"({a}, {b})" for a, b in early.select(symbol, date).head(EXAMPLES).rows())
+        shown = ", ".join(f"({a}, {b})" for a, b in early.select(KEYS).head(EXAMPLES).rows())
         raise BarsError(
             f"{early.height:,} of {bars.height:,} bars do not come after the last one of their symbol: {shown}",
             hint="to restate bars, make a new panel from all of them",
         )
-    columns = [
-        concat(old, new) if isinstance(old.dtype, pl.Enum) else pl.concat([old, new])
-        for old, new in zip(frame, bars, strict=True)
-    ]
-    return sort_bars(pl.DataFrame(columns), symbol, date)
+    columns = [_concat(frame[name], bars[name]) for name in frame.columns]
+    return read._replace(frame=sort_bars(pl.DataFrame(columns), *KEYS))
 
 
-def _with_categories(bars: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
-    """Columns without any value as categories where the panel holds such: nothing says what they are."""
-    empty = [name for name in bars.columns if bars[name].null_count() == bars.height]
-    return bars.cast({name: pl.Enum([]) for name in empty if isinstance(schema.get(name), pl.Enum)})
+# --- options --------------------------------------------------------------------------------------------------
+
+
+def _check(options: ReadOptions) -> None:
+    given: Mapping[str, Any] = options
+    for name in given:
+        if name not in ReadOptions.__annotations__:
+            hint = suggest(name, ReadOptions.__annotations__)
+            raise ArgumentError(f"there is no option {name!r} to read bars with", hint=hint)
+    if (kept := given.get("duplicates", "error")) not in get_args(Duplicates):
+        raise ParameterError(f"duplicates must be one of {get_args(Duplicates)}, got {kept!r}")
+    columns = given.get("columns")
+    if columns is not None and not _is_mapping(columns):
+        raise ArgumentError(
+            "columns must map new names to names in the table", hint="for example columns={'close': 'Adj Close'}"
+        )
+    if not _is_mapping(given.get("types", {})):
+        raise ArgumentError("types must map names of columns to 'number' or 'text'")
+    if given.get("wide") is not None and ("one_symbol" in given or "symbol" in given):
+        raise ParameterError("a wide table has no column of symbols", hint="leave out symbol= and one_symbol=")
+    if "one_symbol" in given and "symbol" in given:
+        raise ParameterError(
+            "give symbol= for a column of symbols, or one_symbol= for the symbol of all bars, not both"
+        )
+
+
+def _is_mapping(given: object) -> bool:
+    return isinstance(given, Mapping) and all(isinstance(name, str) for pair in given.items() for name in pair)
+
+
+def _csv(options: ReadOptions) -> CsvOptions:
+    missing = options.get("missing")
+    if missing is not None and (isinstance(missing, str) or not all(isinstance(text, str) for text in missing)):
+        raise ArgumentError(f"missing must be a list of texts, got {missing!r}")
+    return CsvOptions(
+        separator=options.get("separator"),
+        decimal=options.get("decimal"),
+        thousands=options.get("thousands"),
+        encoding=options.get("encoding"),
+        missing=None if missing is None else tuple(missing),
+    )
+
+
+# --- what goes together ---------------------------------------------------------------------------------------
+
+
+def _go_together(read: DateColumn, stored: Stored) -> DateColumn:
+    """Days do not join bars with a time of day, nor the other way round."""
+    if stored.daily and read.clock is Clock.MOMENTS:
+        rows = (read.dates.cast(pl.Date).cast(read.dates.dtype) != read.dates).arg_true().head(EXAMPLES).to_list()
+        shown = ", ".join(f"{read.dates[row]} in row {row + 1}" for row in rows)
+        raise BarsError(
+            f"these bars have a time of day, but those before have none: {shown}",
+            hint="keep bars of a day and bars within a day apart",
+        )
+    if not stored.daily and read.clock is Clock.DAYS and read.dates.len():
+        raise BarsError(
+            f"these bars have no time of day, but those before have one: {read.dates[0]} in row 1",
+            hint="keep bars of a day and bars within a day apart",
+        )
+    return read if stored.daily else read._replace(dates=read.dates.cast(pl.Datetime("us")))
+
+
+def _without_duplicates(bars: pl.DataFrame, duplicates: Duplicates, *, zoned: bool) -> pl.DataFrame:
+    """Sorted bars hold a repeated key only in neighbouring rows, in the order of the table."""
+    symbol, date = bars["symbol"].to_physical(), bars["date"]
+    again = ((symbol == symbol.shift(1)) & (date == date.shift(1))).fill_null(False)
+    if not again.any():
+        return bars
+    if duplicates == "error":
+        keys = bars.filter(again).select(KEYS).unique(maintain_order=True).head(EXAMPLES)
+        shown = ", ".join(f"{symbol} {date}" for symbol, date in keys.iter_rows())
+        count = int(again.sum())
+        raise BarsError(
+            f"the key (symbol, date) is repeated in {count:,} bar{'s' * (count != 1)}: {shown}",
+            hint="a local clock repeats an hour each autumn: keep another one, with time_zone='UTC'"
+            if zoned
+            else "keep one bar of each with duplicates='first' or duplicates='last'",
+        )
+    dropped = again if duplicates == "first" else again.shift(-1, fill_value=False)
+    return bars.filter(~dropped)
 
 
 def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
-    if set(frame.columns) != set(bars.columns):
-        lacking, extra = set(frame.columns) - set(bars.columns), set(bars.columns) - set(frame.columns)
-        parts = [f"lacking {', '.join(sorted(lacking))}"] * bool(lacking) + [
-            f"unknown {', '.join(sorted(extra))}"
-        ] * bool(extra)
+    lacking, extra = (sorted(set(a.columns) - set(b.columns)) for a, b in ((frame, bars), (bars, frame)))
+    if lacking or extra:
+        parts = [f"lacking {', '.join(lacking)}"] * bool(lacking) + [f"unknown {', '.join(extra)}"] * bool(extra)
         raise BarsError(f"the columns differ from the panel's: {'; '.join(parts)}")
-    if bars.dtypes[1] != frame.dtypes[1]:
-        raise BarsError(
-            f"column {bars.columns[1]!r} holds {bars.dtypes[1]}, in the panel {frame.dtypes[1]}",
-            hint="convert it to the type of the panel's dates first",
-        )
-    for name, kind in frame.schema.items():
-        if kind.is_float() != bars.schema[name].is_float() and name in bars.columns[2:]:
-            has, wanted = ("numbers" if x.is_float() else "categories" for x in (bars.schema[name], kind))
-            raise BarsError(f"column {name!r} holds {has}, in the panel {wanted}")
 
 
-def _as_polars(frame: Any) -> pl.DataFrame:
-    if isinstance(frame, pl.LazyFrame):
-        return frame.collect(engine="in-memory")
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    module = type(frame).__module__.partition(".")[0]
-    if module == "pyarrow":
-        return pl.DataFrame(pl.from_arrow(frame))
-    if module == "pandas":
-        return pl.from_pandas(frame)
-    raise ArgumentError(f"bars must be a Polars, Arrow or pandas frame, got {type(frame).__name__}")
+def _concat(old: pl.Series, new: pl.Series) -> pl.Series:
+    """Two columns, of which one may lack any value and then has the type of the other."""
+    if old.dtype.is_float() and new.dtype.is_float():
+        return pl.concat([old, _narrowed(new, old.dtype)])
+    if isinstance(old.dtype, pl.Enum) or isinstance(new.dtype, pl.Enum):
+        return concat(_text(old), _text(new))
+    return pl.concat([old, new])
 
 
-def _symbols(series: pl.Series) -> pl.Series:
-    _refuse_missing(series)
-    if series.dtype.is_integer():
-        return encode(series.cast(pl.String))
-    if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        raise BarsError(f"column {series.name!r} must hold symbols as text, got {series.dtype}")
-    return encode(series)
+def _narrowed(new: pl.Series, dtype: pl.DataType) -> pl.Series:
+    new = new.cast(dtype)
+    finite = new.is_finite()
+    return new if finite.all() else new.set(~finite, None)
 
 
-def _dates(series: pl.Series) -> pl.Series:
-    _refuse_missing(series)
-    if series.dtype == pl.String:
-        return _parse_dates(series)
-    if series.dtype != pl.Date and not isinstance(series.dtype, pl.Datetime):
-        raise BarsError(
-            f"column {series.name!r} must hold dates, got {series.dtype}",
-            hint="convert it first, for example with pl.from_epoch",
-        )
-    return series
-
-
-def _parse_dates(series: pl.Series) -> pl.Series:
-    """ISO dates or datetimes from text."""
-    days, moments = _read_dates(series), _read_datetimes(series)
-    for parsed in (days, moments):
-        if not parsed.null_count():
-            return parsed
-    bad = series.filter(days.is_null() & moments.is_null())
-    if bad.is_empty():
-        raise BarsError(f"column {series.name!r} mixes dates and datetimes", hint="write all of them in one way")
-    shown = ", ".join(map(repr, bad.head(EXAMPLES)))
-    raise BarsError(
-        f"column {series.name!r} holds {bad.len():,} dates that cannot be read: {shown}",
-        hint="write dates as 2024-01-31, datetimes as 2024-01-31T16:00:00",
-    )
-
-
-def _read_dates(series: pl.Series) -> pl.Series:
-    return series.str.to_date("%Y-%m-%d", strict=False)
-
-
-def _read_datetimes(series: pl.Series) -> pl.Series:
-    text = series.str.replace(" ", "T", literal=True)
-    return text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", strict=False, time_unit="us")
-
-
-def _refuse_missing(series: pl.Series) -> None:
-    if series.null_count():
-        rows = series.is_null().arg_true().head(EXAMPLES).to_list()
-        raise BarsError(
-            f"column {series.name!r} has no value in {series.null_count():,} rows, first in rows {rows}",
-            hint="every bar needs a symbol and a date: drop or mend those rows",
-        )
-
-
-def _value(series: pl.Series, dtype: str | None) -> pl.Series:
-    """A column of finite numbers or null, or of categories."""
-    if series.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return encode(series)
-    if series.dtype.is_numeric() or series.dtype in (pl.Boolean, pl.Null):
-        is_narrow = dtype == "float32" or (dtype is None and series.dtype == pl.Float32)
-        return _finite(series.cast(pl.Float32 if is_narrow else pl.Float64))
-    raise BarsError(
-        f"column {series.name!r} holds {series.dtype}, which is neither numbers nor categories",
-        hint=f"drop it first: frame.drop({series.name!r})",
-    )
-
-
-def _finite(numbers: pl.Series) -> pl.Series:
-    """Numbers with null for what is not finite."""
-    finite = numbers.is_finite()
-    return numbers if finite.all() else numbers.set(~finite, None)
-
-
-def _refuse_duplicates(bars: pl.DataFrame, symbol: str, date: str) -> None:
-    """Sorted bars hold a duplicated key only in neighbouring rows."""
-    s, d = pl.col(symbol), pl.col(date)
-    twice = bars.filter((s == s.shift(1)) & (d == d.shift(1)))
-    if twice.height:
-        shown = ", ".join(
-            f"({a}, {b})" for a, b in twice.select(symbol, date).unique(maintain_order=True).head(EXAMPLES).rows()
-        )
-        raise BarsError(
-            f"{twice.height:,} rows repeat a key ({symbol}, {date}): {shown}",
-            hint="keep one row for each: frame.unique([symbol, date], keep='last')",
-        )
+def _text(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.Enum):
+        return column
+    return pl.Series(column.name, [None] * column.len(), dtype=pl.Enum([]))

@@ -1,91 +1,219 @@
-"""Which rows of a panel are selected, by dates and symbols."""
+"""Which bars are selected, by dates and symbols, and the one reader of the dates that a caller gives."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, date, datetime
-from typing import TypeAlias
-from zoneinfo import ZoneInfo
+import datetime as dt
+import re
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.expressions.errors import ArgumentError, suggest
+from factorloom.expressions.errors import ArgumentError, ParameterError, suggest
 
-__all__ = ["Dates", "Mask", "Symbols", "selected_rows"]
+__all__ = [
+    "Dates",
+    "Mask",
+    "Selection",
+    "Symbols",
+    "When",
+    "next_day",
+    "read_date",
+    "refuse_absent_dates",
+    "refuse_unknown_symbols",
+    "select",
+    "selected_rows",
+]
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-Day: TypeAlias = date | datetime | str
-Dates: TypeAlias = Day | tuple[Day | None, Day | None]
-"""One date, or the first and the last of a stretch of dates, None for an open end; text is ISO."""
+When: TypeAlias = dt.date | str | int
+"""A date, a datetime, ISO text, or 20240131 as text or number."""
 
+Dates: TypeAlias = When | Collection[When]
 Symbols: TypeAlias = Collection[str] | str
-"""Some symbols, or a single one."""
+
+TEXT = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))?")
+HINT = "for example 2024-12-31"
 
 
-def selected_rows(bars: Bars, dates: Dates | None, symbols: Symbols | None) -> Mask:
-    """The rows of some dates and symbols."""
+class Selection(NamedTuple):
+    """A range of dates with both ends, some dates, and symbols; None means no limit. A plain day is a whole day."""
+
+    start: dt.date | None = None
+    end: dt.date | None = None
+    symbols: tuple[str, ...] | None = None
+    dates: tuple[dt.date, ...] | None = None
+
+    @property
+    def unrestricted(self) -> bool:
+        """Whether all bars are selected."""
+        return self == Selection()
+
+    def __str__(self) -> str:
+        dates = f"{self.start or 'the beginning'} to {self.end or 'the end'}"
+        if self.dates is not None:
+            dates = ", ".join(map(str, self.dates[:5]))
+        symbols = f", symbols {', '.join(self.symbols[:5])}" if self.symbols is not None else ""
+        return f"{dates}{symbols}"
+
+
+def select(start: object = None, end: object = None, symbols: object = None, dates: object = None) -> Selection:
+    """Check a caller's selection.
+
+    >>> select("2024-01-31", "2024-02-29", "AAPL").symbols
+    ('AAPL',)
+    """
+    first, last = (None if day is None else read_date(name, day) for name, day in (("start", start), ("end", end)))
+    if dates is not None and not (first is None and last is None):
+        raise ParameterError("give dates=, or start= and end=, not both")
+    if first is not None and last is not None and _is_after(first, last):
+        raise ParameterError(f"start {first} is after end {last}")
+    return Selection(first, last, _symbols(symbols), _dates(dates))
+
+
+def read_date(name: str, given: object) -> dt.date:
+    """A date or datetime from one, from ISO text, or from 20240131 as text or number.
+
+    >>> read_date("start", "2024-01-31")
+    datetime.date(2024, 1, 31)
+    """
+    value = given
+    if isinstance(value, np.datetime64) or (isinstance(value, dt.datetime) and type(value) is not dt.datetime):
+        value = _plain(value)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        value = _parse(value.strip())
+    if not isinstance(value, dt.date):
+        raise ParameterError(f"{name} must be a date or ISO text, got {given!r}", hint=HINT)
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        raise ParameterError(
+            f"{name} has a time zone: {value}", hint="give the local time without a time zone, as in the bars"
+        )
+    return value
+
+
+def selected_rows(bars: Bars, selection: Selection) -> Mask:
+    """The rows of the selected bars.
+
+    Raises
+    ------
+    ParameterError
+        A symbol, or one of `dates`, has no bars.
+    """
     chosen = pl.lit(True)
-    if dates is not None:
-        chosen = _between(bars, dates)
-    if symbols is not None:
-        wanted = [symbols] if isinstance(symbols, str) else list(symbols)
-        known = set(bars.symbols)
-        unknown = [symbol for symbol in wanted if symbol not in known]
-        if unknown:
-            shown = ", ".join(map(repr, unknown[:3]))
-            raise ArgumentError(
-                f"{len(unknown)} of {len(wanted)} symbols are not in the panel: {shown}",
-                hint=suggest(str(unknown[0]), bars.symbols.to_list()),
-            )
-        chosen = chosen & pl.col(bars.symbol).is_in(wanted)
+    key = pl.col(bars.date)
+    if selection.start is not None:
+        chosen = chosen & (key >= selection.start)
+    if selection.end is not None:
+        after = next_day(selection.end)
+        chosen = chosen & (key <= selection.end if after is None else key < after)
+    if selection.dates is not None:
+        chosen = chosen & _on(bars, selection.dates)
+    if selection.symbols is not None:
+        refuse_unknown_symbols(selection.symbols, bars.symbols)
+        chosen = chosen & pl.col(bars.symbol).is_in(list(selection.symbols))
     return np.broadcast_to(bars.table.select(chosen).to_series().to_numpy(), bars.rows)
 
 
-def _between(bars: Bars, dates: Dates) -> pl.Expr:
-    if isinstance(dates, list | tuple) and len(dates) != 2:
-        raise ArgumentError(f"dates must be one date, or a first and a last one, got {dates!r}")
-    first, last = dates if isinstance(dates, list | tuple) else (dates, dates)
-    low, high = (None if day is None else _day(bars, day) for day in (first, last))
-    if low is not None and high is not None and low > high:
-        raise ArgumentError(f"the first date, {low}, is after the last one, {high}")
-    key, chosen = pl.col(bars.date), pl.lit(True)
-    if _zone(bars) is not None:
-        key = key.dt.convert_time_zone("UTC")
-    if low is not None:
-        chosen = chosen & (key >= low)
-    return chosen if high is None else chosen & (key <= high)
+def refuse_unknown_symbols(wanted: Collection[str], known: Iterable[str]) -> None:
+    """Refuse symbols that have no bars."""
+    names = set(known)
+    unknown = [symbol for symbol in wanted if symbol not in names]
+    if unknown:
+        shown = ", ".join(map(repr, unknown[:3]))
+        message = f"{len(unknown)} of {len(wanted)} symbols have no bars: {shown}"
+        raise ParameterError(message, hint=suggest(unknown[0], names))
 
 
-def _zone(bars: Bars) -> str | None:
-    """The time zone of the panel's dates."""
-    kind = bars.table.schema[bars.date]
-    return kind.time_zone if isinstance(kind, pl.Datetime) else None
+def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series) -> None:
+    """Refuse dates that have no bars; `known` are the distinct dates, sorted."""
+    found = known.to_list()
+    days, moments = {_day(day) for day in found}, {_moment(day) for day in found}
+    absent = [day for day in wanted if (day not in days if _is_day(day) else day not in moments)]
+    if absent:
+        before = max((day for day in days if day <= _day(absent[0])), default=None)
+        hint = f"the nearest earlier date is {before}" if before else f"the first date is {min(days, default=None)}"
+        raise ParameterError(f"{len(absent)} of {len(wanted)} dates have no bars: {absent[0]}", hint=hint)
 
 
-def _day(bars: Bars, day: Day) -> date | datetime:
-    kind = bars.table.schema[bars.date]
+def next_day(value: dt.date) -> dt.date | None:
+    """The day after a date, which bounds all of its bars; None for a datetime or the last possible date."""
+    if not _is_day(value) or value == dt.date.max:
+        return None
+    return value + dt.timedelta(days=1)
+
+
+def _on(bars: Bars, dates: Collection[dt.date]) -> pl.Expr:
+    """The bars of these days and moments."""
+    refuse_absent_dates(dates, bars.dates)
+    key = pl.col(bars.date)
+    days = [day for day in dates if _is_day(day)]
+    moments = [day for day in dates if not _is_day(day)]
+    chosen = key.cast(pl.Date).is_in(days)
+    return chosen | key.cast(pl.Datetime("us")).is_in(moments) if moments else chosen
+
+
+def _plain(value: Any) -> object:
+    """A date of NumPy or pandas as one of Python; one that is missing as None."""
+    if not isinstance(value, np.datetime64):
+        return dt.datetime.combine(value.date(), value.timetz()) if value == value else None
+    if np.isnat(value):
+        return None
+    is_day = np.datetime_data(value.dtype)[0] == "D"
+    return value.item() if is_day else value.astype("datetime64[us]").item()
+
+
+def _parse(text: str) -> dt.date | None:
+    """A date from text, or None."""
+    found = TEXT.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, clock = found.groups()
     try:
-        value = datetime.fromisoformat(day) if isinstance(day, str) else day
+        date = dt.date(int(year), int(month), int(day))
+        return date if clock is None else dt.datetime.combine(date, dt.time.fromisoformat(clock))
     except ValueError:
-        raise ArgumentError(f"{day!r} is not a date", hint="write dates as 2024-01-31") from None
-    if not isinstance(value, date):
-        raise ArgumentError(f"{day!r} is not a date", hint="give a date, a datetime or ISO text")
-    if kind == pl.Date:
-        return value.date() if isinstance(value, datetime) else value
-    moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-    zone = _zone(bars)
-    if zone is not None:
-        return _in_utc(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
-    if moment.tzinfo is not None:
-        raise ArgumentError(f"{day!r} has a time zone, and the panel's dates have none")
-    return moment
+        return None
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:  # the first or the last day of all
-        return (datetime.min if moment.year == 1 else datetime.max).replace(tzinfo=UTC)
+def _dates(dates: object) -> tuple[dt.date, ...] | None:
+    if dates is None:
+        return None
+    if isinstance(dates, str | int | dt.date) or not isinstance(dates, Iterable):
+        return (read_date("dates", dates),)
+    read = tuple(dict.fromkeys(read_date("dates", day) for day in dates))
+    if not read:
+        raise ParameterError("dates is empty", hint="leave it out to select all dates")
+    return read
+
+
+def _symbols(symbols: object) -> tuple[str, ...] | None:
+    if symbols is None:
+        return None
+    if isinstance(symbols, str):
+        return (symbols,)
+    if not isinstance(symbols, Iterable):
+        raise ArgumentError(f"symbols must be names, got {symbols!r}", hint="for example ['AAPL', 'MSFT']")
+    return tuple(dict.fromkeys(str(symbol) for symbol in symbols))
+
+
+def _is_after(first: dt.date, last: dt.date) -> bool:
+    after = next_day(last)
+    return _moment(first) > _moment(last) if after is None else _moment(first) >= _moment(after)
+
+
+def _is_day(value: dt.date) -> bool:
+    return not isinstance(value, dt.datetime)
+
+
+def _day(value: dt.date) -> dt.date:
+    return value.date() if isinstance(value, dt.datetime) else value
+
+
+def _moment(value: dt.date) -> dt.datetime:
+    """A datetime as it is, a date as its midnight."""
+    return value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.read import check_dtype
+from factorloom.engine.bars.number import check_dtype
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan
 from factorloom.expressions.axis import Axis
@@ -37,7 +37,7 @@ def make_request(
 
 
 SELECTIONS = {
-    **dict.fromkeys(("date", "start", "end"), "to select dates write dates=day, or dates=(first, last)"),
+    "date": "to select dates write dates=day, or start= and end=",
     "symbol": "to select symbols write symbols=",
 }
 """Keyword arguments that are not there, and what is."""

@@ -18,13 +18,15 @@ import functools
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from factorloom.engine.bars.name import KEYS
+from factorloom.engine.bars.read import encode_bars
+from factorloom.engine.bars.selection import When, read_date, refuse_absent_dates
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.model import ScoreModel
-from factorloom.expressions.errors import BarsError, ParameterError, UnknownColumnError, suggest
+from factorloom.expressions.errors import BarsError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators import (
@@ -89,14 +91,7 @@ def composite(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dic
     }
 
 
-def score_frame(
-    frame: pl.DataFrame,
-    model: ScoreModel,
-    *,
-    symbol: str = "symbol",
-    date: str = "date",
-    engine: Engine = "numba",
-) -> pl.DataFrame:
+def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "numba") -> pl.DataFrame:
     """Scores from the values of raw factors.
 
     Parameters
@@ -105,8 +100,6 @@ def score_frame(
         One row per symbol and date, with complete cross-sections: the keys, one column per factor under its name in
         the model, and the column by which the model neutralises.
     model
-    symbol, date
-        The names of the key columns.
     engine
         As in `Panel.compute`.
 
@@ -128,7 +121,8 @@ def score_frame(
     BarsError
         If a key is missing or repeated.
     """
-    panel = Panel.from_frame(frame, symbol, date)
+    _check_keys(frame)
+    panel = Panel(encode_bars(frame))
     _check_columns(panel, [*model.factors, model.neutralize])
     raw = {name: col(name) for name in model.factors}
     zscores = {f"z_{name}": z for name, z in standardized(model, raw).items()}
@@ -136,16 +130,14 @@ def score_frame(
     present = panel.table.select(_presence(model))
     return (
         values.with_columns(pl.selectors.float().replace(0.0, 0.0))  # -0.0 is 0
-        .with_columns(_rank().over(date).alias("rank"))
+        .with_columns(_rank().over("date").alias("rank"))
         .with_columns(pl.concat([values, present], how="horizontal").select(_reason(model)).to_series())
-        .sort(date, "score", symbol, descending=[False, True, False], nulls_last=True)
-        .select(symbol, date, "score", "rank", "percentile", "reason", pl.col(r"^contribution_.*$"))
+        .sort("date", "score", "symbol", descending=[False, True, False], nulls_last=True)
+        .select("symbol", "date", "score", "rank", "percentile", "reason", pl.col(r"^contribution_.*$"))
     )
 
 
-def score(
-    panel: Panel, model: ScoreModel, *, date: datetime.date | str | None = None, engine: Engine = "numba"
-) -> pl.DataFrame:
+def score(panel: Panel, model: ScoreModel, *, date: When | None = None, engine: Engine = "numba") -> pl.DataFrame:
     """The scores of one date of a panel.
 
     Parameters
@@ -179,11 +171,10 @@ def score(
     """
     _check_columns(panel, [model.neutralize])
     day = _find_date(panel.dates, date)
-    raw = panel.compute(model.raw, engine=engine)
+    raw = panel.compute(model.raw, start=day, end=day, engine=engine)
     if model.neutralize:
-        raw = raw.with_columns(panel.table[model.neutralize])
-    raw = raw.filter(raw[panel.date] == day)
-    return score_frame(raw, model, symbol=panel.symbol, date=panel.date, engine=engine)
+        raw = raw.with_columns(panel.table.filter(panel.table["date"] == day)[model.neutralize])
+    return score_frame(raw, model, engine=engine)
 
 
 def _standardize(model: ScoreModel, raw: Factor) -> Factor:
@@ -255,26 +246,21 @@ def _check_columns(panel: Panel, names: Iterable[str | None]) -> None:
             raise UnknownColumnError(f"no column {name!r} to score with", hint=suggest(name, panel.columns))
 
 
-def _find_date(dates: pl.Series, date: datetime.date | str | None) -> datetime.date:
-    """The entry of `dates` that is equal to `date`, or the last one for None."""
-    days: list[datetime.date] = dates.to_list()
-    if not days:
+def _check_keys(frame: pl.DataFrame) -> None:
+    for key in KEYS:
+        if key not in frame.columns:
+            raise UnknownColumnError(f"no column {key!r} to score with", hint=suggest(key, frame.columns))
+
+
+def _find_date(dates: pl.Series, date: When | None) -> datetime.date:
+    """The last date with bars, or the last one on a given day."""
+    if not dates.len():
         raise BarsError("the panel has no bars to score")
-    day = days[-1] if date is None else _convert_date(dates.dtype, date)
-    if day not in days:
-        hint = f"the bars run from {days[0]} to {days[-1]}; a date without bars cannot be scored"
-        raise ParameterError(f"no bars on {date}", hint=hint)
-    return day
-
-
-def _convert_date(dtype: pl.DataType, date: datetime.date | str) -> datetime.date:
-    """A date in the type of a column of dates or datetimes."""
-    try:
-        moment = datetime.datetime.fromisoformat(str(date))
-    except ValueError:
-        raise ParameterError(f"not a date: {date!r}", hint="write it as 2024-01-31") from None
-    if not isinstance(dtype, pl.Datetime):
-        return moment.date() if moment == datetime.datetime.combine(moment, datetime.time.min) else moment
-    if dtype.time_zone and moment.tzinfo is None:
-        return moment.replace(tzinfo=ZoneInfo(dtype.time_zone))
-    return moment
+    if date is None:
+        last: datetime.date = dates[-1]
+        return last
+    day = read_date("date", date)
+    refuse_absent_dates([day], dates)
+    chosen = dates if isinstance(day, datetime.datetime) else dates.cast(pl.Date)
+    found: datetime.date = dates.filter(chosen == day)[-1]
+    return found

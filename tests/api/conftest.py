@@ -11,8 +11,8 @@ from litestar.testing import TestClient
 
 from factorloom.api.cli import command as cli
 from factorloom.api.http.app import create_app
+from factorloom.engine.bars.market import simulate
 from factorloom.engine.runtime.progress import LINE
-from factorloom.storage.market import simulate
 from factorloom.storage.store import Store, open_store
 
 MODEL = """

@@ -19,7 +19,7 @@ import pytest
 from factorloom.api.cli import command as cli
 from factorloom.api.cli.output import encode
 from factorloom.api.http import server
-from factorloom.storage.market import simulate
+from factorloom.engine.bars.market import simulate
 from factorloom.storage.store import Store, open_store
 
 Command = Callable[..., tuple[int, str, str]]

@@ -18,7 +18,7 @@ from factorloom.engine.executor.native import tile
 from factorloom.engine.executor.native.parts import divide
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Orientation, Room, Stage
-from factorloom.expressions.errors import ArgumentError, BarsError
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError
 
 BARS = pl.DataFrame({"symbol": ["A"], "date": [date(2024, 1, 2)], "close": [1.0], "sector": ["tech"]})
 RANKS = {
@@ -103,10 +103,17 @@ def test_further_bars_without_any_category() -> None:
 
 
 @pytest.mark.parametrize("kind", [pl.Datetime("ms"), pl.Datetime("us", "UTC")])
-def test_further_bars_with_dates_of_another_type_are_refused(kind: pl.DataType) -> None:
-    more = BARS.with_columns(date=pl.Series([datetime(2025, 1, 1)]).cast(kind))
-    with pytest.raises(BarsError, match=r"column 'date' holds Datetime.*, in the panel Date"):
-        fl.Panel.from_frame(BARS).append(more)
+def test_days_and_moments_do_not_mix(kind: pl.DataType) -> None:
+    midnight, noon = (BARS.with_columns(date=pl.Series([datetime(2025, 1, 1, h)]).cast(kind)) for h in (0, 12))
+    days = fl.Panel.from_frame(BARS)
+    assert days.append(midnight).dates[-1] == date(2025, 1, 1)
+    with pytest.raises(BarsError, match="but those before have none: 2025-01-01 12:00:00 in row 1"):
+        days.append(noon)
+    moments = fl.Panel.from_frame(noon)
+    later = midnight.with_columns(pl.col("date").dt.offset_by("1d"))
+    assert moments.append(later).dates.to_list() == [datetime(2025, 1, 1, 12), datetime(2025, 1, 2)]
+    with pytest.raises(BarsError, match="have no time of day, but those before have one: 2025-01-03 in row 1"):
+        moments.append(BARS.with_columns(date=pl.lit("2025-01-03")))
 
 
 def test_frames_in_parts_become_one() -> None:
@@ -120,25 +127,23 @@ def test_zoned_dates_are_selected(unit: Any) -> None:
     days = pl.Series([datetime(2024, 3, 9, 5), datetime(2024, 3, 10, 5), datetime(2024, 3, 11, 4)])
     kind = pl.Datetime(unit, "America/New_York")
     panel = fl.Panel.from_frame(pl.DataFrame({"symbol": ["A"] * 3, "date": days.cast(kind), "close": [1.0, 2.0, 3.0]}))
-    cases: list[tuple[Any, int]] = [
-        ("2024-03-10", 1),
-        (("2024-03-10", None), 2),
-        (datetime(2024, 3, 10, 5, tzinfo=UTC), 1),
-        (("2024-03-10", datetime(2024, 3, 11, 3, tzinfo=UTC)), 1),
-        (("0001-01-01", "9999-12-31"), 3),
+    assert panel.dates.to_list() == [date(2024, 3, day) for day in (9, 10, 11)]
+    cases: list[tuple[dict[str, Any], int]] = [
+        ({"dates": "2024-03-10"}, 1),
+        ({"start": "2024-03-10"}, 2),
+        ({"start": date(2024, 3, 9), "end": datetime(2024, 3, 10, 23)}, 2),
+        ({"start": "0001-01-01", "end": "9999-12-31"}, 3),
     ]
-    for dates, height in cases:
-        assert panel.compute(x=fl.close, dates=dates).height == height
-    with pytest.raises(ArgumentError, match="has a time zone"):
-        fl.Panel.from_frame(BARS.cast({"date": pl.Datetime("us")})).compute(
-            x=fl.close, dates=datetime(2024, 1, 2, tzinfo=UTC)
-        )
+    for selection, height in cases:
+        assert panel.compute(x=fl.close, **selection).height == height
+    with pytest.raises(ParameterError, match="has a time zone"):
+        panel.compute(x=fl.close, dates=datetime(2024, 3, 10, 5, tzinfo=UTC))
 
 
 def test_blocks_of_some_dates_are_those_of_compute() -> None:
     panel = fl.Panel.from_frame(make_bars(Workload(40, 300)))
     factor = dict(fl.library.alpha101())["alpha083"]
     other = dict(fl.library.alpha101())["alpha088"]
-    part: dict[str, Any] = {"dates": (date(2010, 11, 16), date(2010, 11, 29)), "symbols": ["S00039"]}
+    part: dict[str, Any] = {"start": date(2010, 11, 16), "end": date(2010, 11, 29), "symbols": ["S00039"]}
     whole = panel.compute({"a": factor, "b": other}, **part)
     assert pl.concat(panel.blocks({"a": factor, "b": other}, **part)).equals(whole)

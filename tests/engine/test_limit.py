@@ -64,7 +64,7 @@ import numpy as np
 import factorloom as fl
 from factorloom.engine.runtime import memory
 from factorloom.engine.runtime.limit import limit, room
-from factorloom.storage.market import simulate
+from factorloom.engine.bars.market import simulate
 
 def held():
     return int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024

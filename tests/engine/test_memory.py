@@ -69,7 +69,7 @@ RUN = """
 import re, sys
 from pathlib import Path
 import factorloom as fl
-from factorloom.storage.market import simulate
+from factorloom.engine.bars.market import simulate
 
 def held(kind):
     return int(re.search(rf"{kind}:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024

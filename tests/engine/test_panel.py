@@ -41,7 +41,8 @@ def test_any_frame_is_sorted(make: Any) -> None:
 
 def test_key_columns_may_have_other_names() -> None:
     panel = fl.Panel.from_frame(BARS.rename({"symbol": "ticker", "date": "day"}), symbol="ticker", date="day")
-    assert panel.compute(x=fl.cs_rank(fl.close)).columns == ["ticker", "day", "x"]
+    assert panel.compute(x=fl.cs_rank(fl.close)).columns == ["symbol", "date", "x"]
+    assert panel["symbol"].to_list() == ["A", "A", "B"]
 
 
 @pytest.mark.parametrize(
@@ -70,20 +71,31 @@ def test_numbers_become_float64_and_what_is_not_finite_is_missing() -> None:
 
 
 REFUSED = [
-    (BARS.with_columns(symbol=pl.lit("A"), date=pl.lit(date(2024, 1, 2))), BarsError, "2 rows repeat a key"),
-    (BARS.with_columns(symbol=pl.Series(["A", None, "B"])), BarsError, "no value in 1 rows"),
-    (BARS.with_columns(date=pl.Series([None, None, date(2024, 1, 2)])), BarsError, "no value in 2 rows"),
+    (
+        BARS.with_columns(symbol=pl.lit("A"), date=pl.lit(date(2024, 1, 2))),
+        BarsError,
+        "is repeated in 2 bars: A",
+    ),
+    (BARS.with_columns(symbol=pl.Series(["A", None, "B"])), BarsError, "1 bar without a symbol"),
+    (BARS.with_columns(date=pl.Series([None, None, date(2024, 1, 2)])), BarsError, "2 bars without a date"),
     (
         BARS.with_columns(date=pl.Series(["2024-01-02", "02.01.2024", "?"])),
         BarsError,
-        "2 dates that cannot be read: '02.01.2024', '[?]'",
+        "2 dates cannot be read: '02.01.2024' in row 2, '[?]' in row 3",
     ),
-    (BARS.with_columns(date=pl.Series(["2024-01-02", "2024-01-02T10:00:00", "2024-01-04"])), BarsError, "mixes dates"),
-    (BARS.with_columns(date=pl.Series([1.5, 2.5, 3.5])), BarsError, "must hold dates, got Float64"),
-    (BARS.with_columns(symbol=pl.Series([1.5, 2.5, 3.5])), BarsError, "must hold symbols"),
-    (BARS.with_columns(legs=pl.Series([[1], [2], [3]])), BarsError, "neither numbers nor categories"),
-    (BARS.rename({"date": "day"}), UnknownColumnError, "no column 'date'"),
-    ([1, 2, 3], ArgumentError, "must be a Polars, Arrow or pandas frame, got list"),
+    (
+        BARS.with_columns(date=pl.Series(["2024-01-02", "2024-01-02T10:00:00", "2024-01-04"])),
+        BarsError,
+        "1 date with a time of day, among",
+    ),
+    (BARS.with_columns(date=pl.Series([1.5, 2.5, 3.5])), BarsError, "3 dates cannot be read: 1.5 in row 1"),
+    (
+        BARS.with_columns(symbol=pl.Series([1.5, 2.5, 3.5])),
+        BarsError,
+        "text or whole numbers, got Float64",
+    ),
+    (BARS.rename({"date": "when"}), UnknownColumnError, "no column 'date'"),
+    ([1, 2, 3], ArgumentError, "a list is not a table of bars"),
 ]
 
 

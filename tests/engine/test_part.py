@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
-from factorloom.engine.bars.selection import selected_rows
+from factorloom.engine.bars.selection import select, selected_rows
 from factorloom.engine.executor.native import tile
 from factorloom.engine.plan.reach import needed_rows
-from factorloom.expressions.errors import ArgumentError, BarsError
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError
 from tests.oracle import to_array
 from tests.strategies import factors, panels
 
@@ -48,7 +50,7 @@ def test_dates_and_symbols_give_a_part_of_the_whole(
     symbols = data.draw(st.none() | st.lists(st.sampled_from(panel.symbols.to_list()), min_size=1, unique=True))
     whole = panel.compute(mapping)
     chosen = pl.col("date").is_between(*days) & (pl.lit(True) if symbols is None else pl.col("symbol").is_in(symbols))
-    part = panel.compute(mapping, dates=(days[0], days[1]), symbols=symbols)
+    part = panel.compute(mapping, start=days[0], end=days[1], symbols=symbols)
     same(part, whole.filter(chosen), panel)
 
 
@@ -73,7 +75,7 @@ def test_what_cannot_be_appended_is_refused() -> None:
         (last.drop("close"), "lacking close"),
         (
             last.with_columns(date=pl.date(2024, 1, 9), sector=pl.lit(1.0)),
-            "column 'sector' holds numbers, in the panel categories",
+            "column 'sector' has numbers here but text before",
         ),
         (last.with_columns(date=pl.date(2024, 1, 9), extra=pl.lit(1.0)), "unknown extra"),
     ]:
@@ -193,27 +195,94 @@ def test_a_write_never_replaces_other_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dates", "message"),
+    ("selection", "message"),
     [
-        (("2024-01-04", "2024-01-02"), "is after the last one"),
-        ("tomorrow", "'tomorrow' is not a date"),
-        (("2024-01-02",), "one date, or a first and a last one"),
-        (5, "5 is not a date"),
+        ({"start": "2024-01-04", "end": "2024-01-02"}, "start 2024-01-04 is after end 2024-01-02"),
+        ({"start": "2024-01-04T10:00", "end": "2024-01-04T09:00"}, "is after end"),
+        ({"dates": "tomorrow"}, "dates must be a date or ISO text, got 'tomorrow'"),
+        ({"dates": ["2024-01-02", None]}, "dates must be a date or ISO text, got None"),
+        ({"dates": []}, "dates is empty"),
+        ({"dates": 5}, "got 5"),
+        ({"dates": True}, "got True"),
+        ({"dates": "02-01-02"}, "got '02-01-02'"),
+        ({"dates": "2024-01-02", "start": "2024-01-02"}, "dates=, or start= and end=, not both"),
+        ({"dates": ["2024-01-02", "2024-01-06"]}, "1 of 2 dates have no bars: 2024-01-06\n  hint: the nearest earlier"),
+        ({"dates": "2023-01-06"}, "the first date is 2024-01-02"),
+        ({"symbols": ["A", "Z"]}, "1 of 2 symbols have no bars: 'Z'"),
     ],
 )
-def test_dates_that_cannot_be_read_are_refused(dates: object, message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
-        fl.example().compute(gap=fl.close, dates=dates)  # type: ignore[call-overload]
+def test_selections_that_cannot_be_read_are_refused(selection: dict[str, Any], message: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        fl.example().compute(gap=fl.close, **selection)
+    assert message in str(caught.value)
+    with fl.open_store(":memory:") as store:
+        store.load("example", fl.example())
+        with pytest.raises(ParameterError) as stored:
+            store.compute("example", gap=fl.close, **selection)
+    assert str(stored.value) == str(caught.value)
 
 
-def test_unknown_symbols_are_refused_and_open_ends_are_open() -> None:
-    panel = fl.example()
-    with pytest.raises(ArgumentError, match="1 of 2 symbols are not in the panel: 'Z'"):
-        panel.compute(gap=fl.close, symbols=["A", "Z"])
-    assert panel.compute(gap=fl.close, dates=(None, date(2024, 1, 2))).height == 2
-    assert panel.compute(gap=fl.close, dates=("2024-01-03", None)).height == 6
-    assert panel.compute(gap=fl.close, dates="2030-01-01").height == 0
-    assert panel.compute(gap=fl.cs_rank(fl.ts_mean(fl.close, 2)), symbols=[]).height == 0
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"start": "2024-01-03"},
+        {"end": date(2024, 1, 3)},
+        {"end": datetime(2024, 1, 3, 10)},
+        {"start": 20240103, "end": "20240104"},
+        {"dates": "2024-01-03"},
+        {"dates": ("2024-01-02", "2024-01-04")},
+        {"dates": np.datetime64("2024-01-03")},
+        {"dates": pd.Timestamp("2024-01-03 10:00")},
+        {"symbols": "A"},
+        {"symbols": ["A", "C"], "start": "2024-01-04"},
+        {"symbols": []},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("hours", [None, [10, 16]])
+def test_every_door_selects_the_same(selection: dict[str, Any], hours: list[int] | None) -> None:
+    bars = fl.example().frame
+    if hours is not None:
+        moments = [pl.col("date").cast(pl.Datetime("us")).dt.offset_by(f"{hour}h") for hour in hours]
+        bars = pl.concat([bars.with_columns(date=moment) for moment in moments])
+    if hours is None and isinstance(selection.get("dates"), datetime):
+        return
+    panel = fl.Panel.from_frame(bars)
+    values = panel.compute(rank=fl.cs_rank(fl.close), **selection)
+    assert values.height == expected(selection, bars)
+    with fl.open_store(":memory:") as store:
+        store.load("example", bars)
+        assert store.compute("example", rank="cs_rank(close)", **selection).equals(values)
+        if values.height:
+            assert store.panel("example", **selection)["close"].equals(panel.compute(c=fl.close, **selection)["c"])
+
+
+def expected(selection: dict[str, Any], bars: pl.DataFrame) -> int:
+    """How many bars are meant, in plain Python."""
+    first, last = (
+        _moment(selection.get(key), default) for key, default in (("start", "1900-01-01"), ("end", "2100-01-01"))
+    )
+    if not isinstance(selection.get("end"), datetime):
+        last += timedelta(days=1, microseconds=-1)
+    dates = selection.get("dates")
+    given = None if dates is None else [dates] if not isinstance(dates, tuple) else list(dates)
+    symbols = selection.get("symbols")
+    count = 0
+    for symbol, day in bars.select("symbol", "date").rows():
+        moment = _moment(day, "")
+        on_date = given is None or any(
+            moment == pick if isinstance(pick, datetime) else str(moment)[:10] == str(pick)[:10] for pick in given
+        )
+        count += first <= moment <= last and on_date and (symbols is None or symbol in symbols)
+    return count
+
+
+def _moment(value: Any, default: str) -> datetime:
+    if value is None:
+        value = default
+    if isinstance(value, int) or (isinstance(value, str) and "-" not in value):
+        return datetime.strptime(str(value), "%Y%m%d")
+    return datetime.fromisoformat(str(value))
 
 
 def test_only_what_is_needed_is_computed() -> None:
@@ -228,5 +297,5 @@ def test_only_what_is_needed_is_computed() -> None:
         (fl.ts_delta(fl.cs_rank(fl.ts_mean(fl.close, 5)), 3), ["A"], 16),
         (fl.ts_ema(fl.close, 5), ["B"], days.len()),
     ]:
-        rows = needed_rows(panel.plan(x=factor), panel, selected_rows(panel, last, symbols))
+        rows = needed_rows(panel.plan(x=factor), panel, selected_rows(panel, select(last, last, symbols)))
         assert rows.sum() == bars, str(factor)

@@ -96,7 +96,7 @@ def test_a_month_has_the_values_of_the_whole_history_to_the_last_bit(panel: fl.P
     }
     days = panel.dates.filter(panel.dates.dt.to_string("%Y-%m") == month)
     whole = panel.compute(factors).filter(pl.col("date").is_in(days))
-    part = panel.compute(factors, dates=(days[0], days[-1]))
+    part = panel.compute(factors, start=days[0], end=days[-1])
     assert part.equals(whole)
-    blocks = pl.concat(panel.blocks(factors, dates=(days[0], days[-1]), symbols=panel.symbols.to_list()[::10]))
+    blocks = pl.concat(panel.blocks(factors, start=days[0], end=days[-1], symbols=panel.symbols.to_list()[::10]))
     assert blocks.equals(whole.filter(pl.col("symbol").is_in(panel.symbols.to_list()[::10])))

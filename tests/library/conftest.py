@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from factorloom.bench.workload import Workload, make_bars
+from factorloom.engine.bars.market import simulate
 from factorloom.expressions.library import styles
-from factorloom.storage.market import simulate
 
 PRICES = ("open", "high", "low", "close")
 DAILY = ("benchmark_open", "benchmark_close", "mkt", "smb", "hml")

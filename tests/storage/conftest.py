@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from factorloom.storage.market import simulate
+from factorloom.engine.bars.market import simulate
 from factorloom.storage.store import Store, open_store
 
 

@@ -14,7 +14,7 @@ import sys, time
 import polars as pl
 from factorloom.storage import cache, catalog
 from factorloom.storage.store import open_store
-from factorloom.storage.market import simulate
+from factorloom.engine.bars.market import simulate
 def say(word):
     print(word, flush=True)
 path = sys.argv[1]

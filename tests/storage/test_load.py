@@ -109,7 +109,7 @@ def test_attributes_can_come_later_and_change_the_version(store: Store) -> None:
     ("attributes", "options", "message"),
     [
         (pl.concat([SECTORS, SECTORS]), {}, "duplicate symbols in the attributes: 'A'"),
-        (SECTORS.with_columns(Symbol=pl.lit(None)), {}, "2 bars have no symbol"),
+        (SECTORS.with_columns(Symbol=pl.lit(None)), {}, "2 bars without a symbol"),
         (SECTORS.select("Symbol"), {}, "no text column"),
         (SECTORS.select("Symbol", "Founded"), {}, "no text column"),
         (SECTORS.rename({"GICS Sector": "Close"}), {}, "both have a column 'close'"),
@@ -140,7 +140,8 @@ def test_dates_and_datetimes(store: Store) -> None:
     with pytest.raises(BarsError, match="time of day"):
         store.load("days", datetimes)
     store.load("datetimes", datetimes)
-    assert store.load("datetimes", BARS).inserted == 3
+    with pytest.raises(BarsError, match="no time of day"):
+        store.load("datetimes", BARS)
     assert store.panel("datetimes").frame.schema["date"] == pl.Datetime("us")
     assert store.load("days", BARS.with_columns(pl.col("date").cast(pl.Datetime("ns")))).changed is False
 
@@ -156,7 +157,7 @@ BAD: list[tuple[Any, dict[str, Any]]] = [
     (BARS, {"columns": ["open"]}),
     (BARS, {"duplicates": "sum"}),
     (BARS, {"attributes": pl.concat([SECTORS, SECTORS])}),
-    (BARS.rename({"close": "CLOSE"}).with_columns(close=pl.lit(1)), {}),
+    (BARS.with_columns(CLOSE=pl.lit(1)), {}),
     ("no/such/file.csv", {}),
     (42, {}),
 ]
@@ -263,7 +264,7 @@ def test_the_end_includes_the_whole_day(store: Store) -> None:
     ("options", "error", "message"),
     [
         ({"start": "soon"}, ParameterError, "start must be a date"),
-        ({"end": 20240102}, ParameterError, "end must be a date"),
+        ({"end": 2024.5}, ParameterError, "end must be a date"),
         ({"start": "2024-01-03", "end": "2024-01-02"}, ParameterError, "is after end"),
         ({"start": dt.datetime(2024, 1, 2, tzinfo=dt.UTC)}, ParameterError, "time zone"),
         ({"symbols": 7}, ArgumentError, "symbols must be names"),

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from factorloom.engine.bars.market import SECTORS, simulate
 from factorloom.expressions.errors import ParameterError
-from factorloom.storage.market import SECTORS, simulate
 from factorloom.storage.store import Store
 
 END = dt.date(2025, 12, 31)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factorloom.storage.quality import EXTREME, QualityReport, check
+from factorloom.engine.bars.quality import EXTREME, QualityReport, check
 from factorloom.storage.store import Store
 
 PRICES = ["open", "high", "low", "close"]

@@ -98,8 +98,10 @@ def test_datetimes_are_scored_separately(store: Store, bars: pl.DataFrame) -> No
     store.load("demo", pl.concat([datetimes, datetimes.with_columns(pl.col("date") + pl.duration(hours=1))]))
     scores = store.score("demo", MODEL)
     assert scores["date"].unique().to_list() == [dt.datetime(2025, 12, 31, 17)]
-    with pytest.raises(ParameterError, match="2025-12-30 17:00"):
-        store.score("demo", MODEL, date="2025-12-31")
+    assert store.score("demo", MODEL, date="2025-12-31").equals(scores)
+    assert store.score("demo", MODEL, date="2025-12-30T16:00")["date"][0] == dt.datetime(2025, 12, 30, 16)
+    with pytest.raises(ParameterError, match="have no bars: 2025-12-30 12:00"):
+        store.score("demo", MODEL, date="2025-12-30T12:00")
 
 
 @pytest.mark.parametrize(
