@@ -305,6 +305,19 @@ def test_a_share_below_counts_neither_equals_nor_itself() -> None:
     assert found == near([None, None, None, 1 / 3, 1, None, None, None, None, 1])
 
 
+def test_a_share_below_may_need_fewer_values() -> None:
+    """Only the values before the current one count, of those that are present."""
+    found = on(fl.ts_share_below(fl.close, 3, min_samples=2), close=[1, 2, 2, 2, 5, None, 1, 1, 1, 2])
+    assert found == near([None, None, 1 / 2, 1 / 3, 1, None, 0, 0, 0, 1])
+
+
+def test_one_missing_value_does_not_silence_a_long_share() -> None:
+    close: list[float | None] = [float(value) for value in range(40)]
+    close[20] = None
+    assert sum(value is None for value in on(fl.ts_share_below(fl.close, 15), close=close)) == 15 + 16
+    assert sum(value is None for value in on(fl.ts_share_below(fl.close, 15, min_samples=14), close=close)) == 14 + 1
+
+
 def test_an_efficiency_of_nothing_is_one() -> None:
     """Where nothing changed in the window, KAMA moves at its fastest: as TA-Lib."""
     found = on(fl.ts_kama(fl.close, 2, 2, 30), close=[1, 1, 2, 2, 2])
