@@ -136,6 +136,12 @@ def make_indicators(
             f"indicator {loop.__name__} does not say how many bars it needs",
             hint="write lookback=lambda window, **_: window - 1, or unbounded=True where all history counts",
         )
+    if lookback is not None and not isinstance(lookback, FunctionType):
+        raise IndicatorError(
+            f"lookback of indicator {loop.__name__} is a {type(lookback).__name__}, not a plain function",
+            hint="write lookback=lambda window, **_: window - 1",
+        )
+    lookback = freeze(lookback) if lookback else None
     outputs = outputs or ("out",)
     shared = Statistic(freeze(loop), _arguments(loop, outputs), outputs)
     return [Indicator(loop, shared, number, lookback, unbounded) for number in range(len(outputs))]

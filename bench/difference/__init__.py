@@ -65,6 +65,10 @@ class Differences:
         By the name of the factor.
     rounding : mapping
         Factors that depend on rounding, and what rounding decides in them: `TIES` or `CONSTANT`.
+    real : mapping
+        The same for real bars, where that adds a factor or a cause.
+    limits : tuple of str
+        What the bars that are compared leave out, and the engine computes differently.
     """
 
     engine: str
@@ -72,6 +76,8 @@ class Differences:
     operators: Mapping[str, OperatorDifference] = field(default_factory=dict)
     formulas: Mapping[str, FormulaDifference] = field(default_factory=dict)
     rounding: Mapping[str, str] = field(default_factory=dict)
+    real: Mapping[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
     def translate(self, name: str, factor: Factor) -> Factor | None:
         """A factor in our language with the engine's values; None where the language cannot express it.

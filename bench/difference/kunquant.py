@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from factorloom.bench.difference import CONSTANT, TIES, Differences, FormulaDifference, OperatorDifference
 from factorloom.expressions.operators import fill, less, power, ts_rank, where
 
@@ -10,6 +12,14 @@ __all__ = ["DIFFERENCES"]
 WRONG_SUMS = "running sums stay wrong after a correlation with a constant"
 MEAN = "divides a mean by the window a second time"
 NEAREST = "rounds fractional windows to the nearest day, instead of down"
+TIED = (7, 13, 16, 17, 20, 29, 31, 34, 35, 36, 37, 39, 40, 43, 47, 55, 65, 94)
+CONSTANTS = (3, 15, 45, 50, 72, 75, 78, 81, 85, 88, 92, 96)
+REAL_TIED = (5, 11, 42)
+REAL_CONSTANTS = (44, 55, 71, 74, 94)
+
+
+def named(numbers: Iterable[int], cause: str) -> dict[str, str]:
+    return dict.fromkeys(map("alpha{:03}".format, numbers), cause)
 
 
 def nearest(*replacements: tuple[str, str]) -> FormulaDifference:
@@ -118,11 +128,12 @@ ALPHA101 = Differences(
         "alpha098": FormulaDifference(f"{NEAREST}; {WRONG_SUMS}"),
         "alpha099": nearest((", 8)", ", 9)"), (", 19)", ", 20)")),
     },
-    rounding={
-        **dict.fromkeys(("alpha013", "alpha016", "alpha031", "alpha094"), TIES),
-        **dict.fromkeys(("alpha003", "alpha015", "alpha045", "alpha050", "alpha072", "alpha075"), CONSTANT),
-        **dict.fromkeys(("alpha078", "alpha081", "alpha085", "alpha088", "alpha092", "alpha096"), CONSTANT),
-    },
+    rounding={**named(TIED, TIES), **named(CONSTANTS, CONSTANT)},
+    real={**named(REAL_TIED, TIES), **named(REAL_CONSTANTS, CONSTANT)},
+    limits=(
+        "A symbol that misses a date has wrong running sums from then on.",
+        "Symbols are filled up to a multiple of 4, and ranks may count what fills them up.",
+    ),
 )
 
 DIFFERENCES = (ALPHA101,)

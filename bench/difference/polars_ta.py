@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factorloom.bench.difference import Differences, OperatorDifference
+from factorloom.bench.difference import TIES, Differences, OperatorDifference
 
 __all__ = ["DIFFERENCES"]
 
@@ -14,5 +14,6 @@ DIFFERENCES = (
             "cs_rank": OperatorDifference("gives ranks from 0 to 1; tied values share one rank, and NaN ranks highest"),
             "ts_max": OperatorDifference("ignores NaN; its correlation with a constant may be infinite"),
         },
+        rounding={"alpha043": TIES},
     ),
 )

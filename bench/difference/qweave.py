@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from factorloom.bench.difference import CONSTANT, TIES, Differences, FormulaDifference, OperatorDifference
 from factorloom.expressions.operators import fill, power, where
 
@@ -22,6 +24,14 @@ GTJA_RANKED = (
     *(25, 32, 35, 39, 42, 45, 56, 83, 85, 91, 99, 107, 108, 113),
     *(115, 117, 119, 121, 138, 141, 142, 148, 157, 170, 176, 184),
 )
+REAL_TIES = (5, 11, 42, 63, 69, 70, 73, 95)
+REAL_CONSTANT = (3, 15, 27, 50, 68, 71, 74, 75, 78, 79, 81, 92, 98, 100)
+GTJA_REAL_TIES = (7, 8, 12, 41, 61, 120, 131, 156)
+GTJA_REAL_CONSTANT = (16, 32, 36, 74, 90, 101, 105, 119, 130, 141, 179)
+
+
+def named(template: str, numbers: Iterable[int], cause: str) -> dict[str, str]:
+    return dict.fromkeys(map(template.format, numbers), cause)
 
 
 def rescaled(window: int) -> FormulaDifference:
@@ -42,7 +52,8 @@ ALPHA101 = Differences(
     "alpha101",
     operators=OPERATORS,
     formulas={"alpha066": FormulaDifference(INFINITE)},
-    rounding={**dict.fromkeys((f"alpha{number:03}" for number in RANKED), TIES), "alpha088": CONSTANT},
+    rounding={**named("alpha{:03}", RANKED, TIES), "alpha088": CONSTANT},
+    real={**named("alpha{:03}", REAL_TIES, TIES), **named("alpha{:03}", REAL_CONSTANT, CONSTANT)},
 )
 GTJA191 = Differences(
     "qweave",
@@ -71,7 +82,8 @@ GTJA191 = Differences(
             {f"< {GROWTH}, ({RETURNS} - ({GROWTH}))": f"< {GROWTH}, ({RETURNS} - {GROWTH})"},
         ),
     },
-    rounding={**dict.fromkeys((f"gtja{number:03}" for number in GTJA_RANKED), TIES), "gtja140": CONSTANT},
+    rounding={**named("gtja{:03}", GTJA_RANKED, TIES), "gtja140": CONSTANT},
+    real={**named("gtja{:03}", GTJA_REAL_TIES, TIES), **named("gtja{:03}", GTJA_REAL_CONSTANT, CONSTANT)},
 )
 
 DIFFERENCES = (ALPHA101, GTJA191)

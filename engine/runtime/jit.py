@@ -120,7 +120,7 @@ def compiled(function: FunctionType) -> Any:
     _refuse_recursion(function, ())
     scope = dict(function.__globals__)
     scope.update({name: compiled(called) for name, called in _called(function)})
-    twin = FunctionType(function.__code__, scope, function.__name__, closure=function.__closure__)
+    twin = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
     if any(step.opname.startswith("JUMP_BACKWARD") for step in dis.get_instructions(function)):
         LOOPING.add(twin.__qualname__)
     return numba.njit(**OPTIONS | {"no_cpython_wrapper": True})(twin)

@@ -141,6 +141,7 @@ def _reversal() -> dict[str, Entry]:
 
 def _risk() -> dict[str, Entry]:
     market = cs_mean(returns)
+    usual = ts_mean(market, YEAR, min_samples=MOST_OF_YEAR)
     unexplained = sqrt(1 - ts_corr(returns, market, MONTH) ** 2)
     return {
         "volatility_20d": _style(
@@ -179,7 +180,7 @@ def _risk() -> dict[str, Entry]:
             "Frazzini & Pedersen (2014), Journal of Financial Economics 111(1)",
         ),
         "downside_beta_252": _style(
-            ts_beta(where(market < ts_mean(market, YEAR), returns), market, YEAR, min_samples=QUARTER),
+            ts_beta(where(market < usual, returns), market, YEAR, min_samples=QUARTER),
             1,
             "risk",
             "the slope of a year's returns on the market's, on days on which the market was below its mean of the year",

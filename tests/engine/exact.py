@@ -470,5 +470,6 @@ ORDER_ONLY = {
     "ts_max": "ts_max(x, 20)",
     "ts_min": "ts_min(x, 20)",
     "ts_rank": "ts_rank(x, 20)",
+    "ts_share_below": "ts_share_below(x, 20)",
 }
 """Operators that return an input value, a position or a count: nothing is rounded."""

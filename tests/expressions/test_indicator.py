@@ -10,8 +10,9 @@ import runpy
 import subprocess
 import sys
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, TypeAlias
@@ -277,8 +278,137 @@ def enclosing() -> Any:
     return by_a_closure
 
 
+def by_a_nested_module(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * PACKAGE.inner.deep.FACTOR  # type: ignore[attr-defined]
+
+
+def by_an_object(x, out):  # type: ignore[no-untyped-def]
+    out[:] = np.minimum(x, LIMITS.TOP)
+
+
+def by_a_new_object(x, out):  # type: ignore[no-untyped-def]
+    out[:] = np.minimum(x, Limits().TOP)
+
+
+def by_a_class_under_another_name(x, out):  # type: ignore[no-untyped-def]
+    limits = Limits
+    out[:] = np.minimum(x, limits.TOP)
+
+
+def by_a_method(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * LOOK_UP("a")
+
+
+def by_a_call(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * TIMES(1.0)
+
+
+def by_an_attribute_of_a_function(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * above.factor  # type: ignore[attr-defined]
+
+
+def by_an_import(x, out):  # type: ignore[no-untyped-def]
+    from tests.expressions.test_indicator import LIMIT
+
+    out[:] = x + LIMIT
+
+
+def by_a_tuple_of_modules(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * MODULES[0].FACTOR  # type: ignore[attr-defined]
+
+
+def by_a_tuple_with_more(x, out):  # type: ignore[no-untyped-def]
+    out[:] = np.minimum(x, WIDE.TOP)
+
+
+def by_objects_in_an_array(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * OBJECTS[0]["a"]
+
+
+def by_a_masked_array(x, out):  # type: ignore[no-untyped-def]
+    out[:] = x * MASKED.sum()
+
+
+def by_a_universal_function(x, out):  # type: ignore[no-untyped-def]
+    out[:] = VECTORIZED(x)
+
+
+def by_a_compiled_function(x, out):  # type: ignore[no-untyped-def]
+    out[:] = COMPILED(x[0])
+
+
+def by_a_global_that_it_changes(x, out):  # type: ignore[no-untyped-def]
+    global LIMIT
+    LIMIT = 0.0
+    out[:] = x
+
+
+def counting() -> Any:
+    runs = 0
+
+    def by_a_count_of_runs(x, out):  # type: ignore[no-untyped-def]
+        nonlocal runs
+        runs += 1
+        out[:] = x
+
+    return by_a_count_of_runs
+
+
+def with_a_helper() -> Any:
+    settings = SETTINGS
+
+    def helper(value):  # type: ignore[no-untyped-def]
+        return value * settings.FACTOR  # type: ignore[attr-defined]
+
+    def by_a_helper_of_a_closure(x, out):  # type: ignore[no-untyped-def]
+        out[:] = helper(x)
+
+    return by_a_helper_of_a_closure
+
+
+def by_a_default(x, out):  # type: ignore[no-untyped-def]
+    out[:] = scaled_by_a_default(x)
+
+
+def scaled_by_a_default(x, settings=SETTINGS):  # type: ignore[no-untyped-def]
+    return x * settings.FACTOR
+
+
+class Wide(Bounds):
+    TOP = 5.0
+
+
 TABLE = {"a": 1.0}
+LOOK_UP = TABLE.get
+TIMES = partial(above)
+LIMITS, MODULES, WIDE = Limits(), (SETTINGS,), Wide(0.0, 1.0)
+PACKAGE = ModuleType("package")
+PACKAGE.inner = ModuleType("package.inner")  # type: ignore[attr-defined]
+PACKAGE.inner.deep = SETTINGS  # type: ignore[attr-defined]
+OBJECTS, MASKED = np.array([TABLE]), np.ma.masked_array([1.0, 2.0], [True, False])
+VECTORIZED, COMPILED = numba.vectorize(above), numba.cfunc("float64(float64)")(above)
 OPEN = [
+    (
+        by_a_nested_module,
+        r"reads PACKAGE\.inner\.deep\.FACTOR, .*\n  hint: write FACTOR = PACKAGE\.inner\.deep\.FACTOR",
+    ),
+    (by_an_object, r"reads LIMITS\.TOP"),
+    (by_a_new_object, "reads Limits, which may change unnoticed"),
+    (by_a_class_under_another_name, "reads Limits, which"),
+    (by_a_method, "reads LOOK_UP"),
+    (by_a_call, "reads TIMES"),
+    (by_an_attribute_of_a_function, r"reads above\.factor"),
+    (by_an_import, r"imports tests.*\n  hint: import it before the function"),
+    (by_a_tuple_of_modules, "reads MODULES"),
+    (by_a_tuple_with_more, "reads WIDE"),
+    (by_objects_in_an_array, "reads OBJECTS"),
+    (by_a_masked_array, "reads MASKED"),
+    (by_a_universal_function, "reads VECTORIZED"),
+    (by_a_compiled_function, "reads COMPILED"),
+    (by_a_global_that_it_changes, "changes LIMIT, which is not its own"),
+    (counting(), "changes runs, which is not its own"),
+    (with_a_helper(), r"helper reads settings\.FACTOR"),
+    (by_a_default, "scaled_by_a_default reads settings, its default, which"),
     (
         by_a_module,
         "reads SETTINGS.FACTOR, which may change unnoticed\n  hint: write FACTOR = SETTINGS.FACTOR",
@@ -304,6 +434,148 @@ def test_a_lookback_may_not_change_unnoticed_either() -> None:
 
     with pytest.raises(IndicatorError, match=r"<lambda> reads SETTINGS\.FACTOR"):
         fl.indicator(lookback=lambda **_: int(SETTINGS.FACTOR))(same)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("lookback", [partial(window_bars, 3), Limits.__init__, numba.njit(window_bars)])
+def test_a_lookback_is_a_plain_function(lookback: Any) -> None:
+    def same(x, out):  # type: ignore[no-untyped-def]
+        out[:] = x
+
+    with pytest.raises(IndicatorError, match=r"lookback of indicator same is a .*, not a plain function"):
+        fl.indicator(lookback=lookback)(same)
+
+
+BARS = 1
+
+
+def test_a_lookback_is_taken_when_an_indicator_is_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    def declare() -> Indicator:
+        @fl.indicator(lookback=lambda **_: BARS)
+        def same(x, out):  # type: ignore[no-untyped-def]
+            out[:] = x
+
+        return same
+
+    first = declare()
+    early = first(fl.close)
+    monkeypatch.setattr(f"{__name__}.BARS", 3)
+    assert early.lookback == first(fl.close).lookback == 1
+    late = declare()(fl.close)
+    assert late.lookback == 3 and late.digest != early.digest
+
+
+# What a loop may read: one number, changed between two declarations and after them.
+
+NUMBER, NUMBERS, LISTED, PAIR = 2.0, np.array([2.0]), [2.0], Bounds(2.0, 9.0)
+
+
+def times_a_number(x: float) -> float:
+    return x * NUMBER
+
+
+@numba.njit
+def times_when_compiled(x: float) -> float:
+    return x * NUMBER  # type: ignore[no-any-return]
+
+
+def times_a_default(x: float, number: float = NUMBER) -> float:
+    return x * number
+
+
+def times_deeply(x: float) -> float:
+    return times_a_number(x) + 0.0
+
+
+def read_number(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = x[i] * NUMBER
+
+
+def read_array(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = x[i] * NUMBERS[0]
+
+
+def read_list(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = x[i] * LISTED[0]
+
+
+def read_field(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = x[i] * PAIR.low
+
+
+def read_by_a_helper(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = times_deeply(x[i])
+
+
+def read_by_compiled_code(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = times_when_compiled(x[i])
+
+
+def read_by_a_default(x, out):  # type: ignore[no-untyped-def]
+    for i in range(x.size):
+        out[i] = times_a_default(x[i])
+
+
+def set_number(value: float) -> None:
+    globals().update(NUMBER=value, PAIR=Bounds(value, 9.0))
+    NUMBERS[0] = LISTED[0] = value
+    times_a_default.__defaults__ = (value,)
+
+
+@pytest.fixture
+def number() -> Iterator[None]:
+    yield
+    set_number(2.0)
+
+
+READERS = [read_number, read_array, read_list, read_field, read_by_a_helper, read_by_compiled_code, read_by_a_default]
+
+
+@pytest.mark.parametrize("loop", READERS, ids=lambda loop: loop.__name__)
+@pytest.mark.usefixtures("number")
+def test_an_indicator_is_what_it_reads(loop: Any) -> None:
+    """Under one digest there is one value, that of the declaration, whatever changes later and in both engines."""
+
+    @settings(max_examples=4)
+    @given(
+        st.lists(st.sampled_from([0.5, 2.0, 3.0, -1.0]), min_size=2, max_size=3), st.sampled_from(["numba", "polars"])
+    )
+    def check(values: list[float], engine: Any) -> None:
+        factors = []
+        for value in values:
+            set_number(value)
+            factors.append(fl.indicator(lookback=lambda **_: 0)(loop)(fl.close))
+        set_number(77.0)
+        for factor, value in zip(factors, values, strict=True):
+            found = fl.example().compute(value=factor, engine=engine)["value"]
+            assert found.to_list() == (fl.example().frame["close"] * value).to_list()
+        digests = [factor.digest for factor in factors]
+        assert [a == b for a in digests for b in digests] == [a == b for a in values for b in values]
+
+    check()
+
+
+@pytest.mark.parametrize("value", [NUMBERS, LISTED], ids=["array", "list"])
+def test_an_indicator_cannot_change_what_it_reads(value: Any) -> None:
+    def counts(x, out):  # type: ignore[no-untyped-def]
+        out[:] = x
+        value[0] += 1
+
+    with pytest.raises(IndicatorError, match=r"counts fails on .* (read-only|does not support item assignment)"):
+        fl.indicator(unbounded=True)(counts)
+
+
+def test_fields_count_by_name() -> None:
+    def low_of(bounds: Any) -> Any:
+        return lambda x: x * bounds.low
+
+    swapped = namedtuple("Bounds", ["high", "low"])  # type: ignore[name-match]
+    assert fingerprint(low_of(Bounds(1.0, 2.0))) != fingerprint(low_of(swapped(1.0, 2.0)))
 
 
 def test_libraries_tuples_and_arrays_may_be_read() -> None:

@@ -54,6 +54,27 @@ def test_the_longest_look_back_is_three_years() -> None:
     assert max(lookbacks.values()) == 252
 
 
+@pytest.mark.parametrize("symbols", [["A"], ["A", "B", "C"]], ids=["one-symbol", "all-symbols"])
+def test_a_missing_bar_makes_no_style_missing_for_long(symbols: list[str]) -> None:
+    """Those with a window of 63 bars or more need two thirds of it; the longest of the others has 50 bars."""
+    rng, bars = np.random.default_rng(3), 1200
+    dates = pl.date_range(pl.date(2015, 1, 1), pl.date(2024, 1, 1), eager=True).head(bars)
+    parts = []
+    for symbol in ("A", "B", "C"):
+        walk = 50 * np.exp(np.cumsum(rng.normal(0, 0.02, bars)))
+        prices = {"open": walk * rng.uniform(0.99, 1.01, bars), "high": walk * 1.02, "low": walk * 0.98, "close": walk}
+        others = {name: rng.uniform(1, 2, bars) for name in ("volume", "market_cap", *GIVEN)}
+        parts.append(pl.DataFrame({"symbol": [symbol] * bars, "date": dates, **prices, **others}))
+    whole = pl.concat(parts)
+    gone = pl.col("symbol").is_in(symbols) & (pl.col("date") == dates[900])
+    gaps = whole.with_columns(pl.when(~gone).then(pl.col(name)).alias(name) for name in whole.columns[2:])
+    before, after = (fl.Panel.from_frame(frame).compute(styles()) for frame in (whole, gaps))
+    first = pl.col("symbol") == "A"
+    for name in styles():
+        lost = after.filter(first)[name].null_count() - before.filter(first)[name].null_count()
+        assert 0 <= lost <= 50, name
+
+
 def test_the_example_models_are_made_of_styles() -> None:
     known = {style.factor: style.direction for style in styles().entries.values()}
     for path in (ROOT / "examples" / "models").glob("*.toml"):
@@ -109,7 +130,7 @@ def plain(bars: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
     def downside_beta(symbol: str) -> pd.Series:
         x, y = r[symbol], market_return[symbol]
-        fell = y < y.rolling(252).mean()
+        fell = y < y.rolling(252, min_periods=168).mean()
         both = x.notna() & y.notna() & fell
         a, b = x.where(both), y.where(both)
         return a.rolling(252, min_periods=63).cov(b) / b.rolling(252, min_periods=63).var()

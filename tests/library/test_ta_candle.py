@@ -144,6 +144,21 @@ def test_a_missing_bar_is_missed_while_it_is_looked_at(name: str) -> None:
     assert found.equals(whole.zip_with(~looked_at, pl.Series([None] * 200, dtype=pl.Float64)))
 
 
+WITHOUT_AVERAGES = {"CDLENGULFING", "CDL3OUTSIDE"}
+
+
+@pytest.mark.parametrize("name", FACTORS)
+def test_talib_writes_zero_where_ours_is_missing(talib: Any, name: str) -> None:
+    """In the warm-up; and for ever after a missing price, where an average of earlier bars is read."""
+    bars, function = simulate(1, 4000), talib.Function(name)
+    blank = bars.with_columns(pl.when(pl.int_range(pl.len()) != HALT).then(pl.col(PRICES)))
+    whole, found = (function({price: each[price].to_numpy() for price in PRICES}) for each in (bars, blank))
+    assert not found[: function.lookback].any()
+    after = slice(HALT + FACTORS[name].lookback + 1, None)
+    assert whole[after].any()
+    assert found[after].any() == (name in WITHOUT_AVERAGES)
+
+
 @pytest.mark.parametrize("name", FACTORS)
 def test_every_price_can_be_another_column(name: str) -> None:
     module = candle if hasattr(candle, name.lower()) else candles

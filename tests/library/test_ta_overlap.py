@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import factorloom as fl
-from factorloom.expressions.library.ta import band, overlap, price, statistic
+from factorloom.expressions.library.ta import band, overlap, price, statistic, volatility
 from factorloom.expressions.library.ta.registry import entries
 from factorloom.expressions.parse import parse
 from tests.oracle import assert_same, to_array
@@ -300,9 +300,40 @@ def test_the_volatility_stop_shows_once_it_was_crossed() -> None:
     assert on(stop, close=close, distance=distance) == [None, None, None, None, 11, 10, 11]
 
 
+def test_keltner_starts_its_range_earlier_than_talib(talib: Any) -> None:
+    """TA-Lib's first range is the mean of the ten bars up to the first value; the difference fades."""
+    panel = fl.Panel.from_frame(simulate(1, 300))
+    upper, middle, _lower = by_talib(talib, panel, "KC")
+    spread = fl.ts_mean(volatility.trange(), 10)
+    parts = dict(zip(("upper", "middle", "lower"), band.kc(), strict=True))
+    found = {
+        name: to_array(panel.compute(value=factor)["value"]) for name, factor in {**parts, "spread": spread}.items()
+    }
+    assert_same(found["middle"], middle, "middle")
+    assert (upper - middle)[19] == pytest.approx(2 * found["spread"][19], rel=1e-12)
+    apart = (np.abs(found["upper"] - upper) / middle)[19:]
+    assert apart[0] > 1e-4 and (apart[200:] < 1e-9).all()
+    at_once = band.kc(window=11, atr_window=10)[0]
+    expected = by_talib(talib, panel, "KC", timeperiod=11, atrperiod=10)[0]
+    assert_same(to_array(panel.compute(value=at_once)["value"])[10:], expected[10:], "both from bar 11 on")
+
+
 def test_a_share_below_counts_neither_equals_nor_itself() -> None:
     found = on(fl.ts_share_below(fl.close, 3), close=[1, 2, 2, 2, 5, None, 1, 1, 1, 2])
     assert found == near([None, None, None, 1 / 3, 1, None, None, None, None, 1])
+
+
+def test_a_share_below_may_need_fewer_values() -> None:
+    """Only the values before the current one count, of those that are present."""
+    found = on(fl.ts_share_below(fl.close, 3, min_samples=2), close=[1, 2, 2, 2, 5, None, 1, 1, 1, 2])
+    assert found == near([None, None, 1 / 2, 1 / 3, 1, None, 0, 0, 0, 1])
+
+
+def test_one_missing_value_does_not_silence_a_long_share() -> None:
+    close: list[float | None] = [float(value) for value in range(40)]
+    close[20] = None
+    assert sum(value is None for value in on(fl.ts_share_below(fl.close, 15), close=close)) == 15 + 16
+    assert sum(value is None for value in on(fl.ts_share_below(fl.close, 15, min_samples=14), close=close)) == 14 + 1
 
 
 def test_an_efficiency_of_nothing_is_one() -> None:

@@ -6,6 +6,10 @@ factors. `technical()` is the set of all with their defaults.
 All that TA-Lib has are tested against it; a note says where the definition differs. An average starts from the mean of
 its first window, as in TA-Lib. Where a ratio is 0 / 0, TA-Lib gives 0 or 50, and the value is missing here. A missing
 bar is skipped by exponential averages, and makes the windows that contain it missing. Nothing is annualised.
+
+Candlestick patterns (`CDL`) equal TA-Lib's on every bar on which both have a value. Before that they are missing, where
+TA-Lib writes 0. After a missing price TA-Lib writes 0 for ever in all patterns that average earlier bars; here a
+pattern is missing only while the price is among those that it reads. A candle that closes at its open is white.
 """
 
 from factorloom.expressions.library.library import Library

@@ -84,6 +84,10 @@ def kc(
     """Keltner channel: average true ranges around an exponential average of the typical price.
 
     Source: C. Keltner, How to Make Money in Commodities, 1960; with true ranges by L. Raschke.
+
+    Note: Both averages start from the first bars. TA-Lib starts the shorter one later, so that both have their first
+    value on the same bar: by default its first range is the mean of the 10 bars up to bar 20, where ours is Wilder's
+    average since bar 2. The difference shrinks by a tenth per bar, to less than 1e-9 of the price after 200 bars.
     """
     return _around(ema(x, window), deviations * atr(high, low, close, atr_window))
 

@@ -165,6 +165,8 @@ def cdldragonflydoji(open_: Factor = open_, high: Factor = high, low: Factor = l
     """Dragonfly doji: a doji with a lower shadow and no upper one; 100, a rejected low.
 
     Source: TA-Lib, CDLDRAGONFLYDOJI; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     bar = Candle(open_, high, low, close)
     return signal(100, bar.doji, bar.shaven_head, bar.lower > bar.size("ShadowVeryShort"))
@@ -175,6 +177,8 @@ def cdlgravestonedoji(open_: Factor = open_, high: Factor = high, low: Factor = 
     """Gravestone doji: a doji with an upper shadow and no lower one; 100, though it is read as a fall.
 
     Source: TA-Lib, CDLGRAVESTONEDOJI; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     bar = Candle(open_, high, low, close)
     return signal(100, bar.doji, bar.shaven_bottom, bar.upper > bar.size("ShadowVeryShort"))
@@ -237,6 +241,8 @@ def cdlbelthold(open_: Factor = open_, high: Factor = high, low: Factor = low, c
     """Belt hold: a long body without a shadow at its open; the sign is the colour of the candle.
 
     Source: TA-Lib, CDLBELTHOLD; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     bar = Candle(open_, high, low, close)
     return signal(100 * bar.colour, bar.long, where(bar.white, bar.shaven_bottom, bar.shaven_head))
@@ -269,6 +275,9 @@ def cdltakuri(open_: Factor = open_, high: Factor = high, low: Factor = low, clo
     """Takuri line: a doji with no upper shadow and a very long lower one; 100, a rejected low.
 
     Source: TA-Lib, CDLTAKURI.
+
+    Note: No trend before it is required, as in TA-Lib. A very long shadow is longer than twice the body, as in TA-
+    Lib; others ask for three times the body.
     """
     bar = Candle(open_, high, low, close)
     return signal(100, bar.doji, bar.shaven_head, bar.lower > bar.size("ShadowVeryLong"))

@@ -38,7 +38,8 @@ def cdlhammer(open_: Factor = open_, high: Factor = high, low: Factor = low, clo
 
     Source: TA-Lib, CDLHAMMER; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value is one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's. A long shadow is longer than the body, as in TA-Lib; Nison
+    asks for twice the body. No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(100, *_hammer(bar), bar.bottom <= before.low + before.size("Near"))
@@ -50,7 +51,8 @@ def cdlhangingman(open_: Factor = open_, high: Factor = high, low: Factor = low,
 
     Source: TA-Lib, CDLHANGINGMAN; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value is one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's. A long shadow is longer than the body, as in TA-Lib; Nison
+    asks for twice the body. No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(-100, *_hammer(bar), bar.bottom >= before.high - before.size("Near"))
@@ -62,7 +64,8 @@ def cdlinvertedhammer(open_: Factor = open_, high: Factor = high, low: Factor = 
 
     Source: TA-Lib, CDLINVERTEDHAMMER; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value is one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's. A long shadow is longer than the body, as in TA-Lib; Nison
+    asks for twice the body. No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(100, *_inverted_hammer(bar), bar.top < before.bottom)
@@ -74,7 +77,8 @@ def cdlshootingstar(open_: Factor = open_, high: Factor = high, low: Factor = lo
 
     Source: TA-Lib, CDLSHOOTINGSTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value is one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's. A long shadow is longer than the body, as in TA-Lib; Nison
+    asks for twice the body. No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(-100, *_inverted_hammer(bar), bar.bottom > before.top)
@@ -86,7 +90,8 @@ def cdlengulfing(open_: Factor = open_, high: Factor = high, low: Factor = low, 
 
     Source: TA-Lib, CDLENGULFING; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib, whose first value is one bar later.
+    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib, whose first value is one bar later. No
+    trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     wider = (bar.top > before.top) | (bar.bottom < before.bottom)
@@ -99,7 +104,8 @@ def cdlharami(open_: Factor = open_, high: Factor = high, low: Factor = low, clo
 
     Source: TA-Lib, CDLHARAMI; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib.
+    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib. No trend before it is required, as in
+    TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     is_short = bar.body <= bar.size("BodyShort")
@@ -112,7 +118,8 @@ def cdlharamicross(open_: Factor = open_, high: Factor = high, low: Factor = low
 
     Source: TA-Lib, CDLHARAMICROSS; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib.
+    Note: 80 instead of 100 where the two bodies share an end, as in TA-Lib. No trend before it is required, as in
+    TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     return signal(-_grade(before, bar) * before.colour, before.long, bar.doji, *_engulfs(before, bar))
@@ -123,6 +130,8 @@ def cdlpiercing(open_: Factor = open_, high: Factor = high, low: Factor = low, c
     """Piercing line: a long white body from below a long black candle to above its middle; 100, a fall that ends.
 
     Source: TA-Lib, CDLPIERCING; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     rises = (bar.open < before.low) * (bar.close > before.close + before.body * 0.5)
@@ -136,6 +145,8 @@ def cdldarkcloudcover(
     """Dark cloud cover: a black body from above a long white candle to well within it; -100, a rise that ends.
 
     Source: TA-Lib, CDLDARKCLOUDCOVER; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     falls = (bar.open > before.high) * (bar.close < before.close - before.body * penetration)
@@ -147,6 +158,8 @@ def cdldojistar(open_: Factor = open_, high: Factor = high, low: Factor = low, c
     """Doji star: a doji beyond a long body, on the side of its close; the sign is against its colour.
 
     Source: TA-Lib, CDLDOJISTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     before, bar = last(2, open_, high, low, close)
     gap = where(before.white, bar.bottom > before.top, bar.top < before.bottom)
@@ -158,6 +171,9 @@ def cdlmatchinglow(open_: Factor = open_, high: Factor = high, low: Factor = low
     """Matching low: two black candles with nearly equal closes; 100, a fall that ends.
 
     Source: TA-Lib, CDLMATCHINGLOW; G. L. Morris, Candlestick Charting Explained, 1995.
+
+    Note: No trend before it is required, as in TA-Lib. The first candle need not be long, as in TA-Lib; Morris asks
+    for it.
     """
     before, bar = last(2, open_, high, low, close)
     near = before.size("Equal")
@@ -183,6 +199,8 @@ def cdlmorningstar(
     """Morning star: a long black body, a short one below, a white one well into the first; 100, a fall that ends.
 
     Source: TA-Lib, CDLMORNINGSTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     first, star, bar = last(3, open_, high, low, close)
     is_short = star.body <= star.size("BodyShort")
@@ -196,6 +214,8 @@ def cdleveningstar(
     """Evening star: a long white body, a short one above, a black one well into the first; -100, a rise that ends.
 
     Source: TA-Lib, CDLEVENINGSTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     first, star, bar = last(3, open_, high, low, close)
     is_short = star.body <= star.size("BodyShort")
@@ -209,6 +229,8 @@ def cdlmorningdojistar(
     """Morning doji star: a morning star of which the middle one is a doji; 100, a fall that ends.
 
     Source: TA-Lib, CDLMORNINGDOJISTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     first, star, bar = last(3, open_, high, low, close)
     return signal(100, star.doji, *_turns_up(first, star, bar, penetration))
@@ -221,6 +243,8 @@ def cdleveningdojistar(
     """Evening doji star: an evening star of which the middle one is a doji; -100, a rise that ends.
 
     Source: TA-Lib, CDLEVENINGDOJISTAR; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     first, star, bar = last(3, open_, high, low, close)
     return signal(-100, star.doji, *_turns_down(first, star, bar, penetration))
@@ -231,6 +255,8 @@ def cdl3whitesoldiers(open_: Factor = open_, high: Factor = high, low: Factor = 
     """Three white soldiers: white bodies, each from within or near the last to a higher close; 100, a rise.
 
     Source: TA-Lib, CDL3WHITESOLDIERS; S. Nison, Japanese Candlestick Charting Techniques, 1991.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     first, second, third = last(3, open_, high, low, close)
     soldiers = [condition for bar in (first, second, third) for condition in (bar.white, bar.shaven_head)]
@@ -244,7 +270,8 @@ def cdl3blackcrows(open_: Factor = open_, high: Factor = high, low: Factor = low
 
     Source: TA-Lib, CDL3BLACKCROWS; S. Nison, Japanese Candlestick Charting Techniques, 1991.
 
-    Note: The first value is one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's. The candle before the three is white, as in TA-Lib, and no
+    other trend is required.
     """
     before, first, second, third = last(4, open_, high, low, close)
     crows = [condition for bar in (first, second, third) for condition in (bar.black, bar.shaven_bottom)]
@@ -258,6 +285,8 @@ def cdl3inside(open_: Factor = open_, high: Factor = high, low: Factor = low, cl
     """Three inside: a harami, and a close beyond its first body; the sign is that of the harami.
 
     Source: TA-Lib, CDL3INSIDE; G. L. Morris, Candlestick Charting Explained, 1995.
+
+    Note: No trend before it is required, as in TA-Lib.
     """
     first, second, third = last(3, open_, high, low, close)
     inside = (second.top < first.top) * (second.bottom > first.bottom)
@@ -272,7 +301,7 @@ def cdl3outside(open_: Factor = open_, high: Factor = high, low: Factor = low, c
 
     Source: TA-Lib, CDL3OUTSIDE; G. L. Morris, Candlestick Charting Explained, 1995.
 
-    Note: The first value is one bar before TA-Lib's.
+    Note: The first value is one bar before TA-Lib's. No trend before it is required, as in TA-Lib.
     """
     first, second, third = last(3, open_, high, low, close)
     outside = (second.top > first.top) * (second.bottom < first.bottom)

@@ -1,7 +1,7 @@
 """Adaptive averages and stops, in which each value depends on the one before; each is an indicator.
 
 A bar on which an input is missing has no value and is skipped: later values are those of a series without that bar.
-Memory is unbounded, except for `ts_share_below`.
+Memory is unbounded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from factorloom.expressions.indicator import builtin
 from factorloom.expressions.operators.loop.window import Array
 from factorloom.expressions.parameter import Choice, Real, Window
 
-__all__ = ["ts_kama", "ts_mcginley", "ts_sar", "ts_share_below", "ts_trailing_stop", "ts_volatility_stop"]
+__all__ = ["ts_kama", "ts_mcginley", "ts_sar", "ts_trailing_stop", "ts_volatility_stop"]
 
 Positive: TypeAlias = Annotated[float, Real(above=0)]
 SIDES = ("line", "direction")
@@ -200,27 +200,3 @@ def ts_volatility_stop(x: Array, distance: Array, out: Any = None) -> None:
         first = x[i] if np.isnan(first) else first
         top, bottom, last = max(top, x[i]), min(bottom, x[i]), x[i]
         away = away if np.isnan(distance[i]) else distance[i]
-
-
-@builtin(lookback=lambda window: window)
-def ts_share_below(x: Array, window: Window, out: Any) -> None:
-    """The share of the `window` values before the current one that are below it, from 0 to 1.
-
-    Unlike in `ts_rank`, the current value is not one of them, and equal values do not count. Missing where any of the
-    `window + 1` values is.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.ts_share_below(fl.close, 2)))
-    date           A    B  C
-    2024-01-02     -    -  -
-    2024-01-03     -    -  -
-    2024-01-04   1.0  1.0  -
-    """
-    run = 0
-    for i in range(x.size):
-        below, is_present = 0, x[i] == x[i]
-        if is_present and run >= window:
-            for k in range(i - window, i):
-                below += x[k] < x[i]
-        out[i] = below / window if is_present and run >= window else np.nan
-        run = run + 1 if is_present else 0

@@ -1,4 +1,4 @@
-"""The rank of a value among the last bars of a symbol.
+"""The place of a value among the last bars of a symbol: its rank, and the share of those before that are below it.
 
 Windows and missing values are as in `moment.py`; values tie as in `tie.py`.
 """
@@ -16,7 +16,7 @@ from factorloom.expressions.operators.loop.tie import rounded, rounded_column, r
 from factorloom.expressions.operators.loop.window import Array, count_of, present, where_enough, window_bars
 from factorloom.expressions.parameter import MinSamples, Window
 
-__all__ = ["ts_rank"]
+__all__ = ["ts_rank", "ts_share_below"]
 
 
 @operator(Axis.TIME, lookback=window_bars, version=2)
@@ -78,3 +78,44 @@ def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None
 
 def _twice(old: float, new: float) -> float:
     return (1.0 if old < new else 0.0) + (1.0 if old <= new else 0.0)
+
+
+@operator(Axis.TIME, lookback=lambda window, **_: window, version=2)
+def ts_share_below(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
+    """The share of the `window` values before the current one that are below it, from 0 to 1.
+
+    Unlike in `ts_rank`, the current value is not one of them, and equal values do not count. Missing where `x` is, and
+    where fewer than `min_samples` of the values before it are present (default: `window`).
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.ts_share_below(fl.close, 2)))
+    date           A    B  C
+    2024-01-02     -    -  -
+    2024-01-03     -    -  -
+    2024-01-04   1.0  1.0  -
+    """
+
+
+@ts_share_below.meaning
+def _(x: Array, min_samples: int) -> float:
+    before = present(x[:-1])
+    return float((before < x[-1]).mean()) if before.size >= min_samples and not np.isnan(x[-1]) else np.nan
+
+
+@ts_share_below.polars
+def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    below = pl.sum_horizontal([pl.lit(0.0), *((x.shift(k) < x).cast(pl.Float64) for k in range(1, window + 1))])
+    count = count_of(x, window).shift(1)
+    return where_enough(pl.when(x.is_not_null()).then(below / count), count, min_samples)
+
+
+@ts_share_below.kernel_from(counts)
+def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
+    for i in range(x.size):
+        out[i] = 0.0 if i > 0 else np.nan
+    for k in range(1, min(window, x.size - 1) + 1):
+        new, below = x[k:], out[k:]
+        for i in range(new.size):
+            below[i] += x[i] < new[i]
+    for i in range(1, x.size):
+        out[i] = out[i] / count[i - 1] if (count[i - 1] >= min_samples) & (x[i] == x[i]) else np.nan
