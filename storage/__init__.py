@@ -9,22 +9,16 @@
         |                        journal       log of runs, cache counters
         |                        sql           quoted names, query results
         |
-        +- load                  reading       read files and tables of every kind
-        |                        bars          rename columns, parse numbers, resolve duplicates
-        |                        key           parse symbols and dates
+        +- load                  (engine.bars  reads, checks and selects)
         |                        attribute     text per symbol, such as its sector
         |                        upsert        merge new rows into stored ones
-        |                        quality       checks and report
         |                        dataset       load a dataset, and read its panel
         |
-        +- panel, compute        selection     select dates and symbols
-        |                        calculator    read cached factors, compute and cache the others
+        +- panel, compute        calculator    read cached factors, compute and cache the others
         |                        cache         factor columns by digest and dataset version
         |
         +- score                 stored_score  the tables of scores
         +- sql                   query         one read-only statement
-
-`market` simulates bars for examples and tests.
 
 Every change is one transaction: if a load fails or the process dies, the store is unchanged. A load that changes a
 dataset raises its version. Cached factor columns belong to a version and are deleted with it.

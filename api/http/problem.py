@@ -87,10 +87,15 @@ def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Respons
     return _problem(request, 400, "bad-request", "the body is nested too deep")
 
 
+def _not_utf8(request: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[Any]:
+    return _problem(request, 400, "bad-request", f"the body is not UTF-8: byte {error.start} cannot be read")
+
+
 HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any], Any], Response[Any]]] = {
     FactorloomError: _factorloom_error,
     HTTPException: _http_error,
     RecursionError: _too_deep,
+    UnicodeDecodeError: _not_utf8,
     Exception: _internal_error,
 }
 

@@ -125,7 +125,7 @@ def refuse_unknown_symbols(wanted: Collection[str], known: Iterable[str]) -> Non
     unknown = [symbol for symbol in wanted if symbol not in names]
     if unknown:
         shown = ", ".join(map(repr, unknown[:3]))
-        message = f"{len(unknown)} of {len(wanted)} symbols have no bars: {shown}"
+        message = f"no symbol {shown}" + (f" ({len(unknown)} of {len(wanted)})" if len(wanted) > 1 else "")
         raise ParameterError(message, hint=suggest(unknown[0], names))
 
 
@@ -137,7 +137,8 @@ def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series) -> None:
     if absent:
         before = max((day for day in days if day <= _day(absent[0])), default=None)
         hint = f"the nearest earlier date is {before}" if before else f"the first date is {min(days, default=None)}"
-        raise ParameterError(f"{len(absent)} of {len(wanted)} dates have no bars: {absent[0]}", hint=hint)
+        message = f"no bars on {absent[0]}" + (f" ({len(absent)} of {len(wanted)} dates)" if len(wanted) > 1 else "")
+        raise ParameterError(message, hint=hint)
 
 
 def next_day(value: dt.date) -> dt.date | None:

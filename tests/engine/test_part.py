@@ -206,9 +206,9 @@ def test_a_write_never_replaces_other_files(tmp_path: Path) -> None:
         ({"dates": True}, "got True"),
         ({"dates": "02-01-02"}, "got '02-01-02'"),
         ({"dates": "2024-01-02", "start": "2024-01-02"}, "dates=, or start= and end=, not both"),
-        ({"dates": ["2024-01-02", "2024-01-06"]}, "1 of 2 dates have no bars: 2024-01-06\n  hint: the nearest earlier"),
+        ({"dates": ["2024-01-02", "2024-01-06"]}, "no bars on 2024-01-06 (1 of 2 dates)\n  hint: the nearest earlier"),
         ({"dates": "2023-01-06"}, "the first date is 2024-01-02"),
-        ({"symbols": ["A", "Z"]}, "1 of 2 symbols have no bars: 'Z'"),
+        ({"symbols": ["A", "Z"]}, "no symbol 'Z' (1 of 2)"),
     ],
 )
 def test_selections_that_cannot_be_read_are_refused(selection: dict[str, Any], message: str) -> None:

@@ -278,8 +278,8 @@ def test_dates_with_a_time(zone: str | None) -> None:
 @pytest.mark.parametrize(
     ("date", "message"),
     [
-        ("2024-01-06", "have no bars: 2024-01-06\n  hint: the nearest earlier date is 2024-01-04"),
-        ("2024-01-03T12:00", "have no bars: 2024-01-03 12:00"),
+        ("2024-01-06", "no bars on 2024-01-06\n  hint: the nearest earlier date is 2024-01-04"),
+        ("2024-01-03T12:00", "no bars on 2024-01-03 12:00"),
         ("2024-01-03T00:00+02:00", "must be a date or ISO text"),
         ("yesterday", "date must be a date or ISO text, got 'yesterday'\n  hint: for example 2024-12-31"),
     ],

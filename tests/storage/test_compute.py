@@ -207,7 +207,7 @@ BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ({"a\0": OTHER}, {}, ParameterError, "not a valid factor name"),
     ({1: OTHER}, {}, ArgumentError, "must be text"),
     ({"x": OTHER}, {"engine": "gpu"}, FactorloomError, "engine"),
-    ({"x": OTHER}, {"symbols": ["NOPE"]}, ParameterError, "symbols have no bars: 'NOPE'"),
+    ({"x": OTHER}, {"symbols": ["NOPE"]}, ParameterError, "no symbol 'NOPE'"),
     ({"x": OTHER}, {"start": "soon"}, ParameterError, "start must be"),
 ]
 

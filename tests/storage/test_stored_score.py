@@ -100,7 +100,7 @@ def test_datetimes_are_scored_separately(store: Store, bars: pl.DataFrame) -> No
     assert scores["date"].unique().to_list() == [dt.datetime(2025, 12, 31, 17)]
     assert store.score("demo", MODEL, date="2025-12-31").equals(scores)
     assert store.score("demo", MODEL, date="2025-12-30T16:00")["date"][0] == dt.datetime(2025, 12, 30, 16)
-    with pytest.raises(ParameterError, match="have no bars: 2025-12-30 12:00"):
+    with pytest.raises(ParameterError, match="no bars on 2025-12-30 12:00"):
         store.score("demo", MODEL, date="2025-12-30T12:00")
 
 
