@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import re
 from typing import NamedTuple
@@ -17,7 +18,7 @@ __all__ = ["Clock", "DateColumn", "read_dates", "read_symbols"]
 
 MAX_SHOWN = 5
 TEXT = (pl.String, pl.Categorical, pl.Enum)
-YEARS = (1000, 9999)
+YEARS = (dt.date(1000, 1, 1), dt.date.max)
 DAY = ("%Y-%m-%d", "%Y%m%d")
 MOMENT = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 ZONE = r"(T\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) ?(Z|[+-]\d{2}:?\d{2})$"
@@ -110,12 +111,10 @@ def read_dates(
     if time_zone is not None and not read.zoned:
         raise ParameterError(f"time_zone={time_zone!r} does not apply: the dates have no time zone")
     _refuse_missing("date", read.dates.is_null(), frame)
-    years = read.dates.dt.year()
-    _refuse(column, (years < YEARS[0]) | (years > YEARS[1]), "without a year of four digits")
-    if read.dates.dtype != pl.Date:
-        days = read.dates.cast(pl.Date)
-        if not (days.cast(read.dates.dtype) != read.dates).any():
-            read = read._replace(dates=days, clock=Clock.MIDNIGHTS if read.clock is Clock.MOMENTS else read.clock)
+    days = read.dates.cast(pl.Date)
+    _refuse(column, ~days.is_between(*YEARS), "without a year of four digits")
+    if read.dates.dtype != pl.Date and not (days.cast(read.dates.dtype) != read.dates).any():
+        read = read._replace(dates=days, clock=Clock.MIDNIGHTS if read.clock is Clock.MOMENTS else read.clock)
     return read._replace(dates=read.dates.alias("date"))
 
 
@@ -136,7 +135,7 @@ def _read_moments(column: pl.Series, time_zone: str | None) -> DateColumn:
 def _read_numbers(column: pl.Series) -> DateColumn:
     """Whole numbers such as 20240131."""
     whole = column.cast(pl.Int64, strict=False)
-    is_whole = column.is_null() | ((whole >= YEARS[0] * 10_000) & (whole < (YEARS[1] + 1) * 10_000))
+    is_whole = column.is_null() | whole.is_between(10_000_000, 99_999_999)
     if column.dtype.is_float():
         is_whole &= column.is_null() | (column == column.round())
     days = whole.cast(pl.String).str.to_date("%Y%m%d", strict=False)

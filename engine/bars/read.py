@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
@@ -267,10 +268,11 @@ def _go_together(read: DateColumn, stored: Stored) -> DateColumn:
 
 def _without_duplicates(bars: pl.DataFrame, duplicates: Duplicates, *, zoned: bool) -> pl.DataFrame:
     """Sorted bars hold a repeated key only in neighbouring rows, in the order of the table."""
-    symbol, date = bars["symbol"].to_physical(), bars["date"]
-    again = ((symbol == symbol.shift(1)) & (date == date.shift(1))).fill_null(False)
-    if not again.any():
+    symbols, dates = (bars[key].to_physical().to_numpy() for key in KEYS)
+    same = (dates[1:] == dates[:-1]) & (symbols[1:] == symbols[:-1])
+    if not same.any():
         return bars
+    again = pl.Series(np.append(False, same))
     if duplicates == "error":
         keys = bars.filter(again).select(KEYS).unique(maintain_order=True).head(EXAMPLES)
         shown = ", ".join(f"{symbol} {date}" for symbol, date in keys.iter_rows())
