@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zoneinfo import available_timezones
 
 import polars as pl
+import polars.selectors as cs
 
 from factorloom.engine.bars.category import encode
 from factorloom.engine.bars.source import RAISED
@@ -19,6 +20,7 @@ __all__ = ["Clock", "DateColumn", "read_dates", "read_symbols"]
 MAX_SHOWN = 5
 TEXT = (pl.String, pl.Categorical, pl.Enum)
 YEARS = (dt.date(1000, 1, 1), dt.date.max)
+EARLIEST, LATEST = ((day - dt.date(1970, 1, 1)).days for day in (dt.date.min, dt.date.max))
 DAY = ("%Y-%m-%d", "%Y%m%d")
 MOMENT = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 ZONE = r"(T\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) ?(Z|[+-]\d{2}:?\d{2})$"
@@ -232,13 +234,18 @@ def _refuse(column: pl.Series, wrong: pl.Series, what: str, hint: str | None = N
     if not wrong.any():
         return
     rows = wrong.arg_true().head(MAX_SHOWN).to_list()
-    shown = ", ".join(f"{_plain(column[row])} in row {row + 1}" for row in rows)
+    shown = ", ".join(f"{_plain(column.slice(row, 1))} in row {row + 1}" for row in rows)
     count = int(wrong.sum())
     raise BarsError(f"{count:,} date{'s' * (count != 1)} {what}: {shown}", hint=hint)
 
 
-def _plain(value: object) -> str:
-    return repr(value) if isinstance(value, str) else str(value)
+def _plain(value: pl.Series) -> str:
+    """A single value as text; neither Python nor Polars can write a date beyond their years."""
+    if value.dtype.is_temporal():
+        day = value.cast(pl.Date).to_physical()[0]
+        if not EARLIEST <= day <= LATEST:
+            return f"day {day:,} from 1970"
+    return repr(value[0]) if value.dtype in TEXT else str(value[0])
 
 
 def _refuse_missing(key: str, missing: pl.Series, frame: pl.DataFrame) -> None:
@@ -246,11 +253,13 @@ def _refuse_missing(key: str, missing: pl.Series, frame: pl.DataFrame) -> None:
     if not missing.any():
         return
     rows = missing.arg_true().head(MAX_SHOWN).to_list()
-    shown = "; ".join(f"row {row + 1}: {_brief(frame.row(row, named=True))}" for row in rows)
+    shown = "; ".join(f"row {row + 1}: {_brief(frame[row])}" for row in rows)
     count = int(missing.sum())
     message = f"{count:,} bar{'s' * (count != 1)} without a {key} ({shown})"
     raise BarsError(message, hint=f"drop them, or fill in the {key}")
 
 
-def _brief(row: dict[str, object]) -> str:
-    return ", ".join(f"{name} {str(value)[:40]}" for name, value in list(row.items())[:6] if value is not None)
+def _brief(row: pl.DataFrame) -> str:
+    """The first values of a row."""
+    plain = row[:, :6].select(~cs.nested() & ~cs.object()).cast(pl.String, strict=False)
+    return ", ".join(f"{name} {value[:40]}" for name, value in plain.row(0, named=True).items() if value is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,6 +130,8 @@ RAISED: tuple[type[BaseException], ...] = (
     KeyError,
     NotImplementedError,
     OSError,
+    EOFError,
+    zlib.error,
     OverflowError,
 )
 """What the libraries beneath raise on tables that they cannot read."""

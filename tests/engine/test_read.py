@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import decimal
+import gzip
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factorloom.engine.bars.read import BarTable, Stored, read_bars
-from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError
+from factorloom.expressions.errors import (
+    ArgumentError,
+    BarsError,
+    FactorloomError,
+    ParameterError,
+    UnknownColumnError,
+)
 
 DAY = dt.date(2024, 1, 2)
 
@@ -370,3 +378,69 @@ def test_first_and_last_agree_with_a_dict(given_rows: list[tuple[str, int, float
         assert found == finite
         assert list(found) == sorted(found)
         assert result.dropped == len(given_rows) - len(found)
+
+
+# --- whatever a file holds ------------------------------------------------------------------------------------
+
+CELLS = (
+    *("", " ", "A", "NA", '"', '"a', "\0", "é", "\ufeff", "symbol", "true", "null", "=1+1", "\r", "a b", "9" * 30),
+    *("1", "1.5", "1,5", "1e400", "-inf", "nan", "0x10", "1_000", "$5", "1 000", "1\u00a0000", "٣"),
+    *("2024-01-02", "20240102", "02/01/2024", "2024-01-02T09:30", "2024-01-02 09:30:00+05:30", "2024-01-02T09:30Z"),
+    *("9999-12-31", "99999-01-01", "0001-01-01", "-2024-01-02", "2024-02-30", "1970-01-01T00:00:00.123456789"),
+)
+HEADS = (
+    *("symbol", "date", "close", "sector"),
+    *("Symbol", "ticker", "", "Unnamed: 0", "\0file", '"', "x\ty", "level_0"),
+)
+OPTIONS: tuple[dict[str, Any], ...] = (
+    *({}, {"one_symbol": "A"}, {"one_symbol": "{name}"}, {"wide": "close"}, {"duplicates": "first"}),
+    *({"decimal": ","}, {"decimal": ",", "thousands": "."}, {"missing": ["x"]}, {"time_zone": "UTC"}),
+    *({"date_format": form} for form in ("%d/%m/%Y", "%Q", "%", "%H:%M", "%s", "%z")),
+    *({"encoding": name} for name in ("latin-1", "utf-16", "idna", "hex", "rot13")),
+    *({"separator": sign} for sign in (";", "\t", '"', "\n", " ")),
+    *({"columns": {"close": "sector"}}, {"columns": {"symbol": "close"}}, {"drop": ["symbol"]}, {"symbol": "date"}),
+    *({"types": {"close": "text"}}, {"types": {"sector": "number"}}),
+)
+
+
+@given(
+    head=st.lists(st.sampled_from(HEADS), max_size=5) | st.just(["symbol", "date", "close", "sector"]),
+    cells=st.lists(st.lists(st.sampled_from(CELLS), max_size=5), max_size=4),
+    separator=st.sampled_from(",;\t|"),
+    encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+    options=st.sampled_from(OPTIONS),
+)
+def test_any_csv_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    head: list[str],
+    cells: list[list[str]],
+    separator: str,
+    encoding: str,
+    options: dict[str, Any],
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes("\n".join(separator.join(row) for row in [head, *cells]).encode(encoding, errors="replace"))
+    try:
+        found = bars(path, **options).frame
+    except FactorloomError:
+        return
+    assert found.columns[:2] == ["symbol", "date"]
+    assert found.select(pl.struct("symbol", "date").is_unique()).to_series().all()
+
+
+@given(number=st.integers(0, 2**32 - 1), suffix=st.sampled_from(["parquet", "csv.gz"]))
+def test_damaged_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, number: int, suffix: str) -> None:
+    rng = np.random.default_rng(number)
+    frame = pl.DataFrame({"symbol": ["A", "B"] * 9, "date": [DAY + dt.timedelta(k // 2) for k in range(18)]})
+    frame = frame.with_columns(close=pl.int_range(pl.len()) + 0.5)
+    path = tmp_path_factory.getbasetemp() / f"damaged.{suffix}"
+    if suffix == "parquet":
+        frame.write_parquet(path)
+    else:
+        path.write_bytes(gzip.compress(frame.write_csv().encode()))
+    content = bytearray(path.read_bytes())
+    for place in rng.integers(0, len(content), rng.integers(1, 4)):
+        content[place] = rng.integers(0, 256)
+    path.write_bytes(content[: rng.integers(0, len(content))] if rng.random() < 0.3 else content)
+    with contextlib.suppress(FactorloomError):
+        bars(path)
