@@ -18,9 +18,12 @@ __all__ = [
     "ForkedError",
     "IndicatorError",
     "LookaheadError",
+    "MemoryLimitError",
+    "MissingLibraryError",
     "ModelError",
     "ParameterError",
     "ParseError",
+    "PromiseError",
     "StoreError",
     "UnknownColumnError",
     "UnknownFactorError",
@@ -117,6 +120,14 @@ class ForkedError(FactorloomError, RuntimeError):
 
 class IndicatorError(FactorloomError, ValueError):
     """An indicator that is not well declared, fails on plain bars, or cannot be compiled."""
+
+
+class PromiseError(FactorloomError, AssertionError):
+    """A factor that breaks what is promised of every factor; the hint is code that shows it."""
+
+
+class MissingLibraryError(FactorloomError, ImportError):
+    """A library that is not installed, and which extra brings it."""
 
 
 class LookaheadError(FactorloomError, ValueError):

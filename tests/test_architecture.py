@@ -51,6 +51,7 @@ LAYERS = {
         {"executor.choose", "executor.fit"},
         {"panel", "prepare"},
         {"research"},
+        {"testing"},
     ),
     "api": ({"verb"}, {"http"}, {"cli"}),
 }
@@ -162,7 +163,7 @@ def test_the_front_door_leads_to_every_room() -> None:
         assert link.is_symlink()
         assert not link.readlink().is_absolute()
         assert link.resolve() == ROOT / room
-    assert {path.name for path in FRONT_DOOR} == {"__init__.py", "__main__.py"}
+    assert {path.name for path in FRONT_DOOR} == {"__init__.py", "__main__.py", "testing.py"}
 
 
 def test_importing_is_light() -> None:

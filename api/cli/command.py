@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from factorloom.api.cli.option import OutputOption, OutputPath, ReadOption, SelectionOption, StoreOption
-from factorloom.expressions.errors import ArgumentError, FactorloomError
+from factorloom.expressions.errors import ArgumentError, FactorloomError, PromiseError
 
 __all__ = ["main"]
 
@@ -276,6 +276,24 @@ def prepare(*libraries: str) -> None:
         print(prepare(factors_of(style_model(simulate(symbols=1, years=1).columns))))
 
 
+@app.command(name="check-factors")
+def check_factors(reference: str, *, examples: int = 50, seed: int = 0) -> None:
+    """Search for bars on which factors of a module of yours break a promise; the exit code is 1 if one is found.
+
+    Parameters
+    ----------
+    reference
+        Module and name: my_factors:FACTORS, a factor, an indicator, or a mapping, list or library of them.
+    examples
+        How many sets of bars are tried.
+    seed
+        Of the first one.
+    """
+    from factorloom.api.verb.promise import check_declared
+
+    print(check_declared(reference, examples=examples, seed=seed))
+
+
 def map_names(factors: Sequence[str]) -> dict[str, str]:
     """Expressions by name; an expression without a name is named by its text.
 
@@ -306,6 +324,9 @@ def run(argv: Sequence[str]) -> int:
     try:
         app(list(argv), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
+    except PromiseError as error:
+        print(f"factorloom: {error}", file=sys.stderr)
+        return FAILURE
     except (FactorloomError, CycloptsError) as error:
         print(f"factorloom: {str(error).strip()}", file=sys.stderr)
         return USAGE

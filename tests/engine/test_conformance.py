@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
+from factorloom.engine.testing.strategies import SOURCES, calls, columns, panels, plain_call
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import Operator
 from tests.oracle import assert_same, mean_of, to_array
-from tests.strategies import SOURCES, calls, columns, panels, plain_call
 
 OPERATORS = [op for op in fl.operators() if op.name not in SOURCES]
 CANCELLING = {

@@ -13,7 +13,7 @@ from factorloom.engine.executor.native import parts as long_parts
 from factorloom.engine.executor.native import tile
 from factorloom.engine.executor.native.parts import divide
 from factorloom.engine.plan.plan import Emit, Keep, Run
-from tests.strategies import factors, panels
+from factorloom.engine.testing.strategies import factors, panels
 
 many = st.lists(factors(), min_size=1, max_size=5)
 

@@ -15,8 +15,8 @@ import factorloom as fl
 from factorloom.engine.bars.category import encode, text_of
 from factorloom.engine.executor.native import tile
 from factorloom.engine.panel import Engine
+from factorloom.engine.testing.strategies import factors, panels
 from factorloom.expressions.errors import ArgumentError, BarsError
-from tests.strategies import factors, panels
 
 TEXT = st.lists(st.sampled_from(["A", "B", "", "ü", "BRK.B", "10", "9", None]), max_size=40)
 LARGE = float(2.0**127)

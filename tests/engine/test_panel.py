@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.executor.native import tile
 from factorloom.engine.panel import Engine
+from factorloom.engine.testing.strategies import factors, panels
 from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError, ParseError, UnknownColumnError
 from tests.oracle import assert_same, mean_of, to_array
-from tests.strategies import factors, panels
 
 BARS = pl.DataFrame(
     {

@@ -19,9 +19,9 @@ import factorloom as fl
 from factorloom.engine.bars.selection import select, selected_rows
 from factorloom.engine.executor.native import tile
 from factorloom.engine.plan.reach import needed_rows
+from factorloom.engine.testing.strategies import factors, panels
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError
 from tests.oracle import to_array
-from tests.strategies import factors, panels
 
 MIXED = {
     "time": fl.ts_mean(fl.close, 3, min_samples=1),

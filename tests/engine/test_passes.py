@@ -15,7 +15,7 @@ from factorloom.engine.plan.passes import PASSES, make_plan
 from factorloom.engine.plan.plan import Emit, Keep, Load, Orientation, Run, SharedStatistic
 from factorloom.engine.plan.share import share
 from factorloom.engine.plan.simplify import simplify
-from tests.strategies import factors
+from factorloom.engine.testing.strategies import factors
 
 SIMPLER = {
     "close * 1": "close",

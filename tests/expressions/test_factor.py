@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 
 import factorloom as fl
+from factorloom.engine.testing.strategies import factors
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError, WindowError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.registry import OPERATORS
-from tests.strategies import factors
 
 
 @given(factors())

@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 import factorloom as fl
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import SharedStatistic
+from factorloom.engine.testing.strategies import calls, columns, panels
 from factorloom.expressions.errors import FactorloomError, IndicatorError, UnknownOperatorError
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.indicator import Indicator, Indicators
 from factorloom.expressions.parameter import Choice
 from factorloom.expressions.registry import OPERATORS
 from tests.oracle import Array, assert_same, mean_of, to_array
-from tests.strategies import calls, columns, panels
 
 PAGE = Path(__file__).parents[2] / "docs" / "indicators.md"
 LIMIT = 0.0

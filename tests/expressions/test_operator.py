@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
+from factorloom.engine.testing.strategies import calls, columns, panels
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError, ParseError, WindowError
 from factorloom.expressions.factor import Factor, Input, Key
@@ -20,7 +21,6 @@ from factorloom.expressions.operator import Operator, operator
 from factorloom.expressions.parameter import Choice, Flag, Periods, Real, Value, Whole, Window
 from factorloom.expressions.reference import usage
 from tests.oracle import Array, assert_same, mean_of, to_array
-from tests.strategies import calls, columns, panels
 
 
 def residual(

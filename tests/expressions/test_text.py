@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factorloom as fl
+from factorloom.engine.testing.strategies import factors
 from factorloom.expressions.errors import (
     ArgumentError,
     FactorloomError,
@@ -19,7 +20,6 @@ from factorloom.expressions.errors import (
     WindowError,
 )
 from factorloom.expressions.factor import Factor
-from tests.strategies import factors
 
 
 @given(factors(max_leaves=12))

@@ -2,63 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 from hypothesis import strategies as st
 
-import factorloom as fl
+from factorloom.engine.panel import Panel
+from factorloom.engine.testing.bars import CATEGORIES, SHAPES, shaped
 from factorloom.expressions.axis import Axis
+from factorloom.expressions.column import close, missing
 from factorloom.expressions.errors import FactorloomError
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operator import Operator
+from factorloom.expressions.operator import Operator, col, lit
 from factorloom.expressions.parameter import Choice, Count, Kind, Literal, Real, Value
+from factorloom.expressions.parse import operators
 
-CATEGORIES = ["tech", "energy", "bank", None]
-SHAPES = ("walk", "ties", "constant", "missing", "level", "mixed", "zeros")
+__all__ = ["SOURCES", "calls", "columns", "factors", "panels", "plain_call"]
+
 COLUMNS = ("close", "open", "volume")
+GROUPS = ("sector",)
 MAX_BARS, MAX_SYMBOLS, MAX_WINDOW = 14, 5, 6
 
 
 @st.composite
-def panels(draw: st.DrawFn) -> fl.Panel:
-    """Panels with gaps, ties, constants, missing columns, huge offsets, late listings, and single symbols."""
+def panels(
+    draw: st.DrawFn,
+    columns: Sequence[str] = COLUMNS,
+    groups: Sequence[str] = GROUPS,
+    *,
+    max_bars: int = MAX_BARS,
+    max_symbols: int = MAX_SYMBOLS,
+    intraday: bool = False,
+) -> Panel:
+    """Panels with gaps, ties, constants, missing columns, huge offsets, late listings, suspensions and single symbols.
+
+    Parameters
+    ----------
+    columns, groups
+        The columns of numbers, and those of categories.
+    max_bars, max_symbols
+        The most bars of a symbol, and symbols.
+    intraday
+        Whether bars have a time of day.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    shapes = {name: draw(st.sampled_from(SHAPES)) for name in COLUMNS}
+    shapes = {name: draw(st.sampled_from(SHAPES)) for name in columns}
     gaps = draw(st.sampled_from([0.0, 0.2, 0.6]))
-    parts = [
-        _symbol(rng, f"S{number}", draw(st.integers(1, MAX_BARS)), draw(st.integers(0, 5)), shapes, gaps)
-        for number in range(draw(st.integers(1, MAX_SYMBOLS)))
-    ]
+    parts = []
+    for number in range(draw(st.integers(1, max_symbols))):
+        bars, late = draw(st.integers(1, max_bars)), draw(st.integers(0, 5))
+        days = [int(day) for day in late + np.cumsum(rng.integers(1, 3, bars))]
+        values = {name: np.where(rng.random(bars) < gaps, np.nan, shaped(rng, s, bars)) for name, s in shapes.items()}
+        category = {name: CATEGORIES[int(rng.integers(len(CATEGORIES)))] for name in groups}
+        text = {name: pl.Series([word] * bars, dtype=pl.String) for name, word in category.items()}
+        dates = [_date(day, intraday=intraday) for day in days]
+        parts.append(pl.DataFrame({"symbol": [f"S{number}"] * bars, "date": dates, **values, **text}))
     frame = pl.concat(parts)
-    return fl.Panel.from_frame(frame.sample(fraction=1, shuffle=True, seed=int(rng.integers(1000))))
+    return Panel.from_frame(frame.sample(fraction=1, shuffle=True, seed=int(rng.integers(1000))))
 
 
-def _symbol(
-    rng: np.random.Generator, name: str, bars: int, late: int, shapes: dict[str, str], gaps: float
-) -> pl.DataFrame:
-    days = [date(2024, 1, 1) + timedelta(days=int(day)) for day in late + np.cumsum(rng.integers(1, 3, bars))]
-    values = {column: _values(rng, shape, bars, gaps) for column, shape in shapes.items()}
-    sector = CATEGORIES[int(rng.integers(len(CATEGORIES)))]
-    return pl.DataFrame(
-        {"symbol": [name] * bars, "date": days, **values, "sector": pl.Series([sector] * bars, dtype=pl.String)}
-    )
-
-
-def _values(rng: np.random.Generator, shape: str, bars: int, gaps: float) -> np.ndarray:
-    walk = 100 * np.exp(np.cumsum(rng.normal(0, 0.05, bars)))
-    x = {
-        "walk": walk,
-        "ties": rng.integers(-2, 3, bars).astype(float),
-        "constant": np.full(bars, 0.1),
-        "missing": np.full(bars, np.nan),
-        "level": 1e8 + rng.normal(0, 1, bars),
-        "mixed": np.where(rng.random(bars) < 0.2, rng.normal(0, 1e6, bars), rng.normal(0, 1, bars)),
-        "zeros": np.where(rng.random(bars) < 0.5, 0.0, rng.normal(0, 1, bars)),
-    }[shape]
-    return np.where(rng.random(bars) < gaps, np.nan, x)
+def _date(day: int, *, intraday: bool) -> date:
+    if intraday:
+        return datetime(2024, 1, 1, 9, 30) + timedelta(days=day // 4, hours=day % 4)
+    return date(2024, 1, 1) + timedelta(days=day)
 
 
 WHOLES = range(-2, 20)
@@ -95,7 +103,7 @@ def calls(draw: st.DrawFn, operator: Operator[...], inputs: st.SearchStrategy[Fa
 
 def plain_call(operator: Operator[...]) -> Factor:
     """The simplest call of an operator."""
-    return _call(operator, lambda size: [fl.close] * (size or 1), lambda values: values[-1], lambda: True)
+    return _call(operator, lambda size: [close] * (size or 1), lambda values: values[-1], lambda: True)
 
 
 def _call(
@@ -125,14 +133,14 @@ def _call(
     return operator.build(tuple(args), kwargs)
 
 
-columns = st.sampled_from([fl.col(name) for name in COLUMNS])
+columns = st.sampled_from([col(name) for name in COLUMNS])
 SOURCES = ("col", "lit")
 
 
 def factors(max_leaves: int = 6) -> st.SearchStrategy[Factor]:
     """Any factor, of any operators."""
-    leaves = columns | st.floats(-10, 10).map(fl.lit) | st.just(fl.missing)
-    registered = [op for op in fl.operators() if op.name not in SOURCES]
+    leaves = columns | st.floats(-10, 10).map(lit) | st.just(missing)
+    registered = [op for op in operators() if op.name not in SOURCES]
     return st.recursive(
         leaves,
         lambda inner: st.sampled_from(registered).flatmap(lambda op: calls(op, inner)),
