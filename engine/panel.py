@@ -25,7 +25,7 @@ from factorloom.engine.plan.request import make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import check_process
-from factorloom.expressions.errors import UnknownColumnError, suggest
+from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine", "Panel", "example"]
@@ -278,6 +278,8 @@ class Panel(Bars):
         ------
         ArgumentError
             Where the folder does not exist, or contains files other than Parquet.
+        FileError
+            Where it cannot be written, as on a full disk.
 
         Examples
         --------
@@ -360,6 +362,8 @@ class Panel(Bars):
     ) -> Iterator[pl.DataFrame]:
         """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
         check_process()
+        if observer is not None and not isinstance(observer, Observer):
+            raise ArgumentError(f"observer must be an Observer, got {type(observer).__name__}")
         executor = choose(engine, plan)
         chosen = None if selection.unrestricted else selected_rows(self, selection)
         part: Bars = self

@@ -15,6 +15,7 @@ __all__ = [
     "CancelledError",
     "DatasetError",
     "FactorloomError",
+    "FileError",
     "ForkedError",
     "IndicatorError",
     "LookaheadError",
@@ -112,6 +113,10 @@ class CancelledError(FactorloomError, RuntimeError):
 
 class MemoryLimitError(FactorloomError, MemoryError):
     """A computation needs more memory than it, or the process, may take."""
+
+
+class FileError(FactorloomError, OSError):
+    """A file that cannot be written."""
 
 
 class ForkedError(FactorloomError, RuntimeError):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from factorloom.expressions.errors import StoreError
+from factorloom.expressions.errors import ArgumentError, StoreError
 from factorloom.storage.connection import Connection, connect, forked_error
 from factorloom.storage.duckdb_file import MEMORY, translate_errors
 from factorloom.storage.sql import Cursor
@@ -118,5 +118,7 @@ def _transaction(cursor: Cursor, begin: str) -> Iterator[None]:
 
 def open_database(path: str | os.PathLike[str], *, read_only: bool = False) -> Database:
     """Open the store file at `path`, or create it; any other file is refused and not changed."""
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"the path of a store must be a path, got {type(path).__name__}")
     file = MEMORY if str(path) == MEMORY else os.path.realpath(Path(path).expanduser())
     return Database(file, connect(file, read_only=read_only), read_only=read_only)

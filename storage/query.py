@@ -6,6 +6,7 @@ transaction that is rolled back, and the connection has no access to files (see 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,11 @@ __all__ = ["Parameters", "query"]
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
+SHOW_TABLES = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
+TABLES = """SELECT table_schema || '.' || table_name AS name FROM information_schema.tables
+    WHERE table_schema <> 'cache' ORDER BY name"""
+"""What SHOW TABLES would leave out: DuckDB looks into the first schema alone."""
+
 READ_TYPES = ("SELECT", "EXPLAIN", "MULTI")
 """Types of statement that only read. MULTI is PIVOT, and no other statement that returns rows."""
 
@@ -28,6 +34,8 @@ def query(cursor: Cursor, text: str, parameters: Parameters = None) -> pl.DataFr
     if not isinstance(text, str):
         raise ArgumentError(f"a query must be text, got {type(text).__name__}")
     try:
+        if SHOW_TABLES.fullmatch(text):
+            text = TABLES
         _check(cursor.extract_statements(text))
         return _numbers(fetch(cursor, text, _plain(parameters)))
     except duckdb.Error as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from factorloom.engine.runtime.replace import replacing
-from factorloom.expressions.errors import ArgumentError
+from factorloom.expressions.errors import ArgumentError, FactorloomError, FileError
 
 __all__ = ["check_path", "write_blocks"]
 
@@ -36,15 +36,21 @@ def write_blocks(blocks: Iterator[pl.DataFrame], target: Path) -> pl.LazyFrame:
 
     What was at the target is replaced when all is written, and stays as it is if anything fails.
     """
-    if target.suffix == ".parquet" and not target.is_dir():
+    is_file = target.suffix == ".parquet" and not target.is_dir()
+    try:
         with replacing(target) as new:
-            _write_file(blocks, new)
-        return pl.scan_parquet(target, glob=False)
-    with replacing(target) as new:
-        new.mkdir()
-        for number, block in enumerate(blocks):
-            block.write_parquet(new / f"{number:05}.parquet", compression="lz4")
-    return pl.scan_parquet(sorted(target.iterdir()), glob=False)
+            (_write_file if is_file else _write_folder)(blocks, new)
+    except (OSError, pl.exceptions.ComputeError) as error:  # Polars has no error of its own for a full disk
+        if isinstance(error, FactorloomError):
+            raise
+        raise FileError(f"{target} cannot be written: {error}", hint="what was there before is unchanged") from error
+    return pl.scan_parquet(target if is_file else sorted(target.iterdir()), glob=False)
+
+
+def _write_folder(blocks: Iterator[pl.DataFrame], folder: Path) -> None:
+    folder.mkdir()
+    for number, block in enumerate(blocks):
+        block.write_parquet(folder / f"{number:05}.parquet", compression="lz4")
 
 
 def _write_file(blocks: Iterator[pl.DataFrame], path: Path) -> None:

@@ -26,7 +26,7 @@ from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import When, read_date, refuse_absent_dates
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.model import ScoreModel
-from factorloom.expressions.errors import BarsError, UnknownColumnError, suggest
+from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators import (
@@ -169,6 +169,9 @@ def score(panel: Panel, model: ScoreModel, *, date: When | None = None, engine: 
     >>> fl.score(fl.example(), model).select("symbol", "rank", "score").rows()
     [('C', 1, 0.6744897501960817), ('A', 2, 0.0), ('B', 3, -1.3489795003921634)]
     """
+    for name, given, kind in (("panel", panel, Panel), ("model", model, ScoreModel)):
+        if not isinstance(given, kind):
+            raise ArgumentError(f"{name} must be a {kind.__name__}, got {type(given).__name__}")
     _check_columns(panel, [model.neutralize])
     day = _find_date(panel.dates, date)
     raw = panel.compute(model.raw, start=day, end=day, engine=engine)

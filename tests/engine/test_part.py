@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -299,3 +301,31 @@ def test_only_what_is_needed_is_computed() -> None:
     ]:
         rows = needed_rows(panel.plan(x=factor), panel, selected_rows(panel, select(last, last, symbols)))
         assert rows.sum() == bars, str(factor)
+
+
+def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
+    """In a process that may write no more than 4 KiB to a file."""
+    code = f"""
+import resource, signal
+import factorloom as fl, polars as pl
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+days = pl.date_range(pl.date(2000, 1, 1), pl.date(2020, 1, 1), eager=True)
+bars = pl.DataFrame({{"symbol": ["A"] * days.len(), "date": days, "close": pl.int_range(days.len(), eager=True) % 97}})
+panel = fl.Panel.from_frame(bars)
+values = panel.compute(x=fl.close)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+for name in ("values.parquet", "values"):
+    try:
+        panel.write({str(tmp_path)!r} + "/" + name, x=fl.close / 7)
+    except fl.errors.FileError as error:
+        print(str(error).partition(":")[0])
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == [f"{tmp_path}/{name} cannot be written" for name in ("values.parquet", "values")]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("observer", [3, "bar"])
+def test_observers_of_another_kind_are_refused(observer: Any) -> None:
+    with pytest.raises(ArgumentError, match="observer must be an Observer"):
+        fl.example().compute(x=fl.close, observer=observer)

@@ -18,7 +18,7 @@ READING = {
     "FROM bars.demo LIMIT 3": 3,
     "WITH last AS (SELECT max(date) AS d FROM bars.demo) SELECT d FROM last;": 1,
     "VALUES (1), (2)": 2,
-    "SHOW TABLES": 0,
+    "SHOW TABLES": 7,
     "DESCRIBE bars.demo": 14,
     "EXPLAIN SELECT 1": 1,
     "PIVOT (FROM bars.demo WHERE date >= '2025-12-30') ON date USING first(close) GROUP BY symbol": 29,
@@ -160,3 +160,12 @@ def test_sums_of_whole_numbers_are_whole_numbers(loaded: Store) -> None:
     assert found.row(0) == (3, 2.5, 12345678901234567890124.0, 2)
     assert found.dtypes == [pl.Int64, pl.Float64, pl.Float64, pl.Int64]
     assert json.loads(found.write_json())[0]["a"] == 3
+
+
+@pytest.mark.parametrize("text", ["show tables", "SHOW TABLES;", " Show  Tables "])
+def test_show_tables_shows_all_of_them(loaded: Store, text: str) -> None:
+    loaded.compute("demo", x="close")
+    names = loaded.sql(text)["name"].to_list()
+    assert {"bars.demo", "factors.demo", "scores.demo", "catalog.datasets"} <= set(names)
+    for name in names:
+        loaded.sql(f"select * from {name}")
