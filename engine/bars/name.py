@@ -77,7 +77,7 @@ def name_columns(
     if origin["symbol"] == origin["date"]:
         raise ArgumentError(f"symbol and date must be two columns, got {origin['symbol']!r} for both")
     frame = frame.drop(FILE_NAME, strict=False)
-    for name in dict.fromkeys([*STANDARD_COLUMNS, *stored]):
+    for name in dict.fromkeys([*stored, *STANDARD_COLUMNS]):
         if name not in origin and (found := _match(frame, name, set(origin.values()))) is not None:
             origin[name] = found
     unnamed = [name for name in frame.columns if UNNAMED.fullmatch(name) and name not in origin.values()]

@@ -183,6 +183,8 @@ def test_what_is_stored_decides() -> None:
         "date",
         "code",
     ]
+    vol = Stored({"vol": "number"}, daily=True)  # a column that was renamed so keeps its name
+    assert bars({"symbol": ["A"], "date": [DAY], "vol": [1.0]}, stored=vol).frame.columns == ["symbol", "date", "vol"]
     with pytest.raises(BarsError, match="numbers here but text before"):
         bars({**frame, "code": [1.0]}, stored=text)
     with pytest.raises(BarsError, match="'x' in row 1"):
