@@ -39,6 +39,7 @@ from factorloom.expressions.operators import (
     is_missing,
     where,
 )
+from factorloom.expressions.operators.loop.tie import rounded_column
 
 __all__ = ["composite", "score", "score_frame", "standardized"]
 
@@ -109,7 +110,7 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
         One row per symbol and date, sorted by date, then from the best score to the worst; missing scores come last:
 
         - the keys;
-        - `score`, Float64, and `rank`, Int64: 1 is the best of the date, ties share the smaller rank;
+        - `score`, Float64, and `rank`, Int64: 1 is the best of the date, ties, in 12 digits, share the smaller rank;
         - `percentile`, Float64 in (0, 1]: 1 is the best of the date, ties share their mean;
         - `reason`, String: why the score is missing, null if there is a score;
         - `contribution_<factor>`, Float64: the terms of the score, null for a factor without a value.
@@ -204,7 +205,8 @@ def _sum(factors: Iterable[Factor]) -> Factor:
 
 
 def _rank() -> pl.Expr:
-    return pl.col("score").rank("min", descending=True).cast(pl.Int64)
+    """The rank, 1 for the best; scores that agree in 12 digits tie, as they do in the percentile."""
+    return rounded_column(pl.col("score")).rank("min", descending=True).cast(pl.Int64)
 
 
 def _presence(model: ScoreModel) -> list[pl.Expr]:
