@@ -25,7 +25,7 @@ from factorloom.engine.plan.request import make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import check_process
-from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
+from factorloom.expressions.errors import ArgumentError, UnknownColumnError, plural, suggest
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Engine", "Panel", "example"]
@@ -136,6 +136,8 @@ class Panel(Bars):
 
         Raises
         ------
+        UnknownColumnError, ArgumentError, ParameterError
+            As `from_frame` does.
         BarsError
             Where the columns differ, a bar does not come after the last one of its symbol, or bars of a day meet bars
             with a time of day.
@@ -388,8 +390,8 @@ def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Itera
 
 def _all_notes(notes: Sequence[str], infinite: Mapping[str, int], dropped: int) -> tuple[str, ...]:
     """What was changed, in words."""
-    counts = [f"{count:,} infinite values of {name!r} are missing" for name, count in infinite.items()]
-    repeated = [f"{dropped:,} bars that repeat a key left out"] if dropped else []
+    counts = [f"{plural(count, 'infinite value')} of {name!r} taken as missing" for name, count in infinite.items()]
+    repeated = [f"{plural(dropped, 'bar')} left out: a key repeated"] if dropped else []
     return (*notes, *counts, *repeated)
 
 

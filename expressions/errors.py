@@ -30,6 +30,7 @@ __all__ = [
     "UnknownFactorError",
     "UnknownOperatorError",
     "WindowError",
+    "plural",
     "suggest",
 ]
 
@@ -149,6 +150,15 @@ class StoreError(FactorloomError, ValueError):
 
 class DatasetError(StoreError, KeyError):
     """A dataset that the store does not hold."""
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "bar"), plural(2000, "bar")
+    ('1 bar', '2,000 bars')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 SHOWN = 20

@@ -26,7 +26,9 @@ if not TYPE_CHECKING:
             raise AttributeError(f"module 'factorloom.testing' has no attribute {name!r}")
         try:
             from factorloom.engine.testing import strategies
-        except ImportError as error:
+        except ModuleNotFoundError as error:
+            if error.name != "hypothesis":
+                raise
             from factorloom.expressions.errors import MissingLibraryError
 
             hint = "pip install 'factorloom[testing]'"

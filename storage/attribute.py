@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from factorloom.engine.bars.csv import CsvOptions
 from factorloom.engine.bars.key import read_symbols
-from factorloom.engine.bars.name import check_names, find_symbol, snake_case
-from factorloom.engine.bars.number import cells
+from factorloom.engine.bars.name import check_names, find_column, find_key, snake_case
+from factorloom.engine.bars.number import cells, read_values
 from factorloom.engine.bars.source import FILE_NAME, SourceTable
-from factorloom.expressions.errors import BarsError, UnknownColumnError, suggest
+from factorloom.expressions.errors import BarsError, UnknownColumnError
 
 __all__ = ["join_attributes", "read_attributes", "refuse_shared_columns", "split_columns"]
 
@@ -26,12 +27,20 @@ def read_attributes(table: SourceTable, *, symbol: str, columns: Mapping[str, st
     table = table._replace(frame=table.frame.drop(FILE_NAME, strict=False))
     key = _key(table, symbol)
     new_names = {source: name for name, source in columns.items()}
-    kept: list[pl.Series] = [read_symbols(table.frame[key], table.frame)[0].cast(pl.String)]
-    for column in table.frame.drop(key).iter_columns():
-        if column.name in new_names:
-            kept.append(_text(column).alias(new_names[column.name]))
-        elif _is_text(column, textual=table.textual):
-            kept.append(column.cast(pl.String).alias(snake_case(column.name)))
+    symbols, _ = read_symbols(table.frame[key], table.frame)
+    values = read_values(
+        table.frame.drop(key),
+        textual=table.textual,
+        types=dict.fromkeys(new_names, "text"),
+        stored={},
+        csv=CsvOptions(),
+        dtype=None,
+    )
+    kept = [symbols.cast(pl.String)]
+    for column in values.columns:
+        if column.dtype == pl.Enum:
+            name = new_names.get(column.name, snake_case(column.name))
+            kept.append(column.cast(pl.String).alias(name))
     check_names([column.name for column in kept])
     frame = pl.DataFrame(kept)
     if frame.width == 1:
@@ -51,14 +60,13 @@ def split_columns(
     """
     if attributes is None:
         return dict(columns), {}
-    of_bars = {name: source for name, source in columns.items() if source in bars.frame.columns}
-    of_attributes = {name: source for name, source in columns.items() if name not in of_bars}
-    known = attributes.frame.columns
-    for source in of_attributes.values():
-        if source not in known:
-            raise UnknownColumnError(
-                f"the source has no column {source!r}", hint=suggest(source, [*bars.frame.columns, *known])
-            )
+    of_bars: dict[str, str] = {}
+    of_attributes: dict[str, str] = {}
+    for name, source in columns.items():
+        try:
+            of_bars[name] = find_column(bars.frame, source, bars.name)
+        except UnknownColumnError:
+            of_attributes[name] = find_column(attributes.frame, source, "neither table")
     return of_bars, of_attributes
 
 
@@ -88,23 +96,9 @@ def refuse_shared_columns(bars: Sequence[str], attributes: Sequence[str]) -> Non
 
 def _key(table: SourceTable, symbol: str) -> str:
     try:
-        return find_symbol(table.frame, symbol, table.name)
+        return find_key(table.frame, "symbol", symbol, table.name)
     except UnknownColumnError:
-        return find_symbol(table.frame, "symbol", table.name)
-
-
-def _is_text(column: pl.Series, *, textual: bool) -> bool:
-    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
-        return False
-    numbers = column.cast(pl.String).cast(pl.Float64, strict=False)
-    return not textual or bool((numbers.is_null() & column.is_not_null()).any())
-
-
-def _text(column: pl.Series) -> pl.Series:
-    """A mapped column as text; integer codes become text."""
-    if column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-        return column.cast(pl.String)
-    raise BarsError(f"attribute {column.name!r} must be text, got {column.dtype}")
+        return find_key(table.frame, "symbol", "symbol", table.name)
 
 
 def _unique(frame: pl.DataFrame) -> pl.DataFrame:

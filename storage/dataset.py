@@ -50,7 +50,10 @@ def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
     bar_columns, attribute_columns = split_columns(columns, source.bars, source.attributes)
     old = _stored(cursor, "bars", name)
     bars = convert(
-        source.bars, {**source.options, "columns": bar_columns}, stored=None if old is None else Stored.of(old)
+        source.bars,
+        {**source.options, "columns": bar_columns},
+        dtype="float64",
+        stored=None if old is None else Stored.of(old),
     )
     if not bars.frame.height:
         raise BarsError("no bars to load", hint="the source has no rows")
@@ -86,6 +89,7 @@ def _of_one_type(old: pl.DataFrame | None, bars: BarTable) -> tuple[pl.DataFrame
             if new[name].null_count() == new.height:
                 new = new.cast({name: old.schema[name]})
             else:
+                assert old[name].null_count() == old.height, "values of another kind are refused before"
                 old = old.cast({name: new.schema[name]})
     return old, new
 

@@ -63,7 +63,7 @@ class Store:
             A table of bars of any kind, as for `Panel.from_frame`: a frame, a file, a folder, a pattern of paths.
         attributes
             A path or table with one row per symbol and text columns, such as the sector. They are joined to every
-            panel.
+            panel. `symbol` and `columns` apply to it too, the other options do not.
         **options
             How the table is to be read: `ReadOptions` lists them, docs/data.md explains them. `columns` may also
             rename columns of the attributes.

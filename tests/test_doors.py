@@ -184,6 +184,8 @@ def test_a_file_for_each_symbol(tmp_path: Path) -> None:
     for symbol in ("007", "TRUE"):
         BARS.filter(pl.col("symbol") == symbol).drop("symbol").write_csv(tmp_path / f"{symbol}.csv")
     check(tmp_path / "*.csv", SORTED.filter(pl.col("symbol") != "NA"), {"one_symbol": "{name}"})
+    doubled = SORTED.filter(pl.col("symbol") == "007").with_columns(symbol=pl.lit("007-007"))
+    check(tmp_path / "007.csv", doubled, {"one_symbol": "{name}-{name}"})
     check(tmp_path / "007.csv", SORTED.filter(pl.col("symbol") == "007"), {"one_symbol": "007"})
 
 
@@ -289,9 +291,9 @@ def _columns_of_levels() -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (None, "ArgumentError: a NoneType is not a table"),
-        ([1, 2], "ArgumentError: a list is not a table"),
-        ({"close": [1.0]}, "ArgumentError: a dict is not a table"),
+        (None, "ArgumentError: bars must be a table or a path, got NoneType"),
+        ([1, 2], "ArgumentError: bars must be a table or a path, got list"),
+        ({"close": [1.0]}, "ArgumentError: bars must be a table or a path, got dict"),
         (pd.Series([1.0]), "ArgumentError: a pandas Series"),
         (
             pd.DataFrame({"symbol": ["A", "B"], "date": DAYS[:2], "close": [1, "x"]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -88,6 +89,10 @@ def _too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Respons
 
 
 def _not_utf8(request: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[Any]:
+    """Litestar decodes the body; text that our own code cannot decode is no fault of the request."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    if not str(frame.f_globals.get("__name__")).startswith("litestar"):
+        return _internal_error(request, error)
     return _problem(request, 400, "bad-request", f"the body is not UTF-8: byte {error.start} cannot be read")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from types import FunctionType
 
 from factorloom.engine.testing.check import check_factors, check_indicator
-from factorloom.expressions.errors import ArgumentError, suggest
+from factorloom.expressions.errors import ArgumentError, plural, suggest
 from factorloom.expressions.indicator import Indicator, Indicators
 
 __all__ = ["check_declared"]
@@ -26,14 +27,17 @@ def check_declared(reference: str, *, examples: int, seed: int) -> str:
     found = _find(reference)
     many = found if isinstance(found, Mapping | list | tuple) else [found]
     named = dict(many) if isinstance(many, Mapping) else {str(value): value for value in many}
+    if not named:
+        raise ArgumentError(f"{reference} is empty")
     loops = [value for value in named.values() if isinstance(value, Indicator | Indicators)]
     factors = {name: value for name, value in named.items() if not isinstance(value, Indicator | Indicators)}
     for loop in loops:
         check_indicator(loop, examples=examples, seed=seed)
     if factors:
         check_factors(factors, examples=examples, seed=seed)
-    count = len(named)
-    return f"{count} factor{'s' * (count != 1)} or indicators keep their promises on {examples} sets of bars"
+    what = plural(len(factors), "factor") if factors else plural(len(loops), "indicator")
+    more = f" and {plural(len(loops), 'indicator')}" if factors and loops else ""
+    return f"{what}{more} checked on {plural(examples, 'set')} of bars: all promises kept"
 
 
 def _find(reference: str) -> object:
@@ -49,6 +53,7 @@ def _find(reference: str) -> object:
     found: object = loaded
     for part in name.split("."):
         if not hasattr(found, part):
-            raise ArgumentError(f"{module} has no {part!r}", hint=suggest(part, vars(loaded)))
+            known = [name for name in dir(found) if not name.startswith("_")]
+            raise ArgumentError(f"{module} has no {part!r}", hint=suggest(part, known))
         found = getattr(found, part)
-    return found() if callable(found) and not isinstance(found, Indicator | Indicators) else found
+    return found() if isinstance(found, FunctionType) else found

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from factorloom.expressions.errors import BarsError, ParameterError
+from factorloom.expressions.errors import BarsError, ParameterError, plural
 
 __all__ = ["CsvOptions", "read_csv"]
 
@@ -71,7 +71,7 @@ def read_csv(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, list[str]]:
     frame = frame.drop(repeated)
     again = _repeats_header(frame)
     if again.any():
-        notes.append(f"{int(again.sum()):,} rows that repeat the header left out")
+        notes.append(f"{plural(int(again.sum()), 'row')} left out: the header again")
         frame = frame.filter(~again)
     return frame, notes
 

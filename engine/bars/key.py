@@ -13,7 +13,7 @@ import polars.selectors as cs
 
 from factorloom.engine.bars.category import encode
 from factorloom.engine.bars.source import RAISED
-from factorloom.expressions.errors import BarsError, ParameterError
+from factorloom.expressions.errors import BarsError, ParameterError, plural
 
 __all__ = ["Clock", "DateColumn", "read_dates", "read_symbols"]
 
@@ -25,7 +25,7 @@ DAY = ("%Y-%m-%d", "%Y%m%d")
 MOMENT = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 ZONE = r"(T\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) ?(Z|[+-]\d{2}:?\d{2})$"
 OF_TIME = re.compile(r"%[-_0]?[HIklMSTRXrpPf.369s+c]")
-"""Signs of a format that stand for a time of day."""
+"""Directives that stand for a time of day."""
 
 
 class Clock(enum.Enum):
@@ -71,7 +71,7 @@ def read_symbols(column: pl.Series, frame: pl.DataFrame) -> tuple[pl.Series, lis
     if not changed:
         return symbols.alias("symbol"), []
     text = trimmed.gather(symbols.to_physical())
-    return encode(text).alias("symbol"), [f"blanks around {changed} symbols removed"]
+    return encode(text).alias("symbol"), [f"blanks around {plural(changed, 'symbol')} removed"]
 
 
 def read_dates(
@@ -84,7 +84,7 @@ def read_dates(
     Parameters
     ----------
     date_format
-        How text is written, in the signs of `strftime`.
+        How text is written, with the directives of `strftime`.
     time_zone
         The clock to keep, such as `"UTC"`, where dates have a zone.
 
@@ -154,7 +154,7 @@ def _read_text(column: pl.Series, date_format: str | None, time_zone: str | None
     text = column.cast(pl.String)
     if date_format is not None:
         return _read_format(text, date_format)
-    if text.dtype == pl.String and not text.null_count():
+    if not text.null_count():
         days = text.str.to_date("%Y-%m-%d", strict=False)
         if not days.null_count():  # the usual form, and the fastest
             return DateColumn(days, Clock.DAYS, False, ())
@@ -215,6 +215,11 @@ def _on_clock(column: pl.Series, moments: pl.Series, plain: pl.Series, zoned: pl
 
 
 def _read_format(text: pl.Series, date_format: str) -> DateColumn:
+    if re.search("%:*#?[zZ+]", date_format):
+        raise ParameterError(
+            f"date_format {date_format!r} has a time zone, which cannot be read in this form",
+            hint="write such dates in ISO form, as 2024-12-31T16:00:00+01:00, or convert them first",
+        )
     has_time = OF_TIME.search(date_format) is not None
     kind = pl.Datetime("us") if has_time else pl.Date()
     try:
@@ -222,10 +227,7 @@ def _read_format(text: pl.Series, date_format: str) -> DateColumn:
     except RAISED as error:
         raise ParameterError(f"date_format {date_format!r} cannot be used: {error}") from error
     _refuse(text, dates.is_null() & text.is_not_null(), f"not written as {date_format}")
-    zone = getattr(dates.dtype, "time_zone", None)
-    if zone is not None:
-        dates = dates.dt.replace_time_zone(None)
-    return DateColumn(dates, Clock.MOMENTS if has_time else Clock.DAYS, zone is not None, ())
+    return DateColumn(dates, Clock.MOMENTS if has_time else Clock.DAYS, False, ())
 
 
 def _refuse(column: pl.Series, wrong: pl.Series, what: str, hint: str | None = None) -> None:
@@ -236,7 +238,7 @@ def _refuse(column: pl.Series, wrong: pl.Series, what: str, hint: str | None = N
     rows = wrong.arg_true().head(MAX_SHOWN).to_list()
     shown = ", ".join(f"{_plain(column.slice(row, 1))} in row {row + 1}" for row in rows)
     count = int(wrong.sum())
-    raise BarsError(f"{count:,} date{'s' * (count != 1)} {what}: {shown}", hint=hint)
+    raise BarsError(f"{plural(count, 'date')} {what}: {shown}", hint=hint)
 
 
 def _plain(value: pl.Series) -> str:
@@ -255,7 +257,7 @@ def _refuse_missing(key: str, missing: pl.Series, frame: pl.DataFrame) -> None:
     rows = missing.arg_true().head(MAX_SHOWN).to_list()
     shown = "; ".join(f"row {row + 1}: {_brief(frame[row])}" for row in rows)
     count = int(missing.sum())
-    message = f"{count:,} bar{'s' * (count != 1)} without a {key} ({shown})"
+    message = f"{plural(count, 'bar')} without a {key} ({shown})"
     raise BarsError(message, hint=f"drop them, or fill in the {key}")
 
 

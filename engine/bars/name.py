@@ -8,15 +8,15 @@ from collections.abc import Collection, Iterable, Mapping
 import polars as pl
 
 from factorloom.engine.bars.source import FILE_NAME, SourceTable
-from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, plural, suggest
 
 __all__ = [
     "KEYS",
     "STANDARD_COLUMNS",
+    "check_drop",
     "check_names",
     "find_column",
-    "find_date",
-    "find_symbol",
+    "find_key",
     "name_columns",
     "snake_case",
 ]
@@ -66,14 +66,14 @@ def name_columns(
     stored
         Columns that the panel or the dataset has: they are matched without regard to case.
     """
-    frame, notes = _without(table, drop), []
+    frame, notes = table.frame.drop([find_column(table.frame, name, table.name) for name in drop]), []
     origin: dict[str, str] = {new: find_column(frame, old, table.name) for new, old in columns.items()}
     if one_symbol is not None:
         frame = frame.with_columns(_constant(one_symbol, frame).alias("\0symbol"))
         origin["symbol"] = "\0symbol"
     for key, given in zip(KEYS, (symbol, date), strict=True):
         if key not in origin:
-            origin[key] = _find_key(frame, key, given, table.name)
+            origin[key] = find_key(frame, key, given, table.name)
     if origin["symbol"] == origin["date"]:
         raise ArgumentError(f"symbol and date must be two columns, got {origin['symbol']!r} for both")
     frame = frame.drop(FILE_NAME, strict=False)
@@ -83,7 +83,7 @@ def name_columns(
     unnamed = [name for name in frame.columns if UNNAMED.fullmatch(name) and name not in origin.values()]
     if unnamed:
         frame = frame.drop(unnamed)
-        notes.append(f"{len(unnamed)} column{'s' * (len(unnamed) != 1)} without a name left out")
+        notes.append(f"{plural(len(unnamed), 'column')} without a name left out")
     frame, dropped = _rename(frame, origin)
     check_names(frame.columns)
     usual = [
@@ -120,14 +120,11 @@ def find_column(frame: pl.DataFrame, name: str, source: str) -> str:
     raise UnknownColumnError(f"{source} has no column {name!r}", hint=suggest(name, known))
 
 
-def find_symbol(frame: pl.DataFrame, symbol: str, source: str) -> str:
-    """The column of symbols, as `name_columns` finds it."""
-    return _find_key(frame, "symbol", symbol, source)
-
-
-def find_date(frame: pl.DataFrame, date: str, source: str) -> str:
-    """The column of dates, as `name_columns` finds it."""
-    return _find_key(frame, "date", date, source)
+def check_drop(drop: object) -> Collection[str]:
+    """Refuse what is no list of columns."""
+    if isinstance(drop, str) or not isinstance(drop, Collection):
+        raise ArgumentError(f"drop must be a list of columns, got {drop!r}")
+    return drop
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -141,12 +138,6 @@ def check_names(names: Iterable[str]) -> None:
             raise BarsError(f"columns {other!r} and {name!r} differ only in case", hint=f"rename one with {RENAME}")
 
 
-def _without(table: SourceTable, drop: Collection[str]) -> pl.DataFrame:
-    if isinstance(drop, str) or not isinstance(drop, Collection):
-        raise ArgumentError(f"drop must be a list of columns, got {drop!r}")
-    return table.frame.drop([find_column(table.frame, name, table.name) for name in drop])
-
-
 def _constant(one_symbol: str, frame: pl.DataFrame) -> pl.Expr:
     if not isinstance(one_symbol, str):
         raise ArgumentError(f"one_symbol must be text, got {one_symbol!r}")
@@ -154,11 +145,11 @@ def _constant(one_symbol: str, frame: pl.DataFrame) -> pl.Expr:
         return pl.lit(one_symbol)
     if FILE_NAME not in frame.columns:
         raise ParameterError("one_symbol names the file, and the bars come from none", hint="give the symbol itself")
-    before, _, after = one_symbol.partition("{name}")
-    return pl.concat_str(pl.lit(before), FILE_NAME, pl.lit(after))
+    first, *others = map(pl.lit, one_symbol.split("{name}"))
+    return pl.concat_str(first, *(part for other in others for part in (pl.col(FILE_NAME), other)))
 
 
-def _find_key(frame: pl.DataFrame, key: str, given: str, source: str) -> str:
+def find_key(frame: pl.DataFrame, key: str, given: str, source: str) -> str:
     """The column of a key: the one that the caller names, or one with a usual name."""
     if given != key:
         return find_column(frame, given, source)

@@ -10,9 +10,9 @@ import polars as pl
 from factorloom.engine.bars.category import encode
 from factorloom.engine.bars.csv import CsvOptions
 from factorloom.engine.bars.name import STANDARD_COLUMNS
-from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, plural, suggest
 
-__all__ = ["Kind", "Values", "cells", "check_dtype", "kind_of", "read_values"]
+__all__ = ["Kind", "Values", "cells", "check_dtype", "finite", "kind_of", "read_values"]
 
 Kind: TypeAlias = Literal["number", "text"]
 
@@ -69,7 +69,8 @@ def read_values(
             value = _number(column)
         if value.dtype.is_float():
             is_narrow = dtype == "float32" or (dtype is None and column.dtype == pl.Float32)
-            value = _finite(value.cast(pl.Float32 if is_narrow else pl.Float64), values.infinite)
+            value = finite(_counted(value, values.infinite))
+            value = finite(value.cast(pl.Float32)) if is_narrow else value.cast(pl.Float64)
         values.columns.append(value)
     return values
 
@@ -99,7 +100,9 @@ def _as_text(column: pl.Series, *, stored: bool) -> pl.Series:
     """A column of another type where text is wanted: whole numbers become their digits."""
     if column.null_count() == column.len():
         return encode(column.cast(pl.String))
-    if stored or not column.dtype.is_integer():
+    if not stored and not column.dtype.is_integer():
+        raise BarsError(f"column {column.name!r} holds {column.dtype}, which is no text")
+    if stored:
         say = f", or say types={{{column.name!r}: 'text'}}" if column.dtype.is_integer() else ""
         hint = "give it another name with columns={'new name': 'old name'}" + say
         raise BarsError(f"column {column.name!r} has numbers here but text before", hint=hint)
@@ -116,9 +119,8 @@ def _from_text(column: pl.Series, known: Kind | None, csv: CsvOptions, notes: li
             return numbers
         count = int(wrong.sum())
         if present > count:
-            notes.append(
-                f"column {column.name!r} is text because of {count:,} cell{'s' * (count != 1)}: {cells(column, wrong)}"
-            )
+            why = f"{plural(count, 'cell')}: {cells(column, wrong)}"
+            notes.append(f"column {column.name!r} is text because of {why}")
     return _categories(column, csv.missing or ())
 
 
@@ -137,12 +139,15 @@ def _to_numbers(column: pl.Series, csv: CsvOptions) -> pl.Series:
     text = column.cast(pl.String)
     numbers, wrong = _parse(text, csv)
     if wrong.any():
-        count = int(wrong.sum())
         hint = "correct them, or load the column under another name with columns={'new name': 'old name'}"
         if csv.decimal is None and csv.thousands is None and text.filter(wrong).str.contains(r"^[-+]?[\d.,' ]+$").any():
             hint = "say how numbers are written: decimal=',' or thousands=','"
-        what = f"{count:,} value{'s' * (count != 1)} that are not numbers: {cells(text, wrong)}"
-        raise BarsError(f"column {column.name!r} has {what}", hint=hint)
+        if csv.decimal is not None and text.filter(wrong).str.contains(".", literal=True).any():
+            hint = f"with decimal={csv.decimal!r} a point is not read; thousands='.' says that it separates thousands"
+        count = plural(int(wrong.sum()), "value")
+        raise BarsError(
+            f"column {column.name!r} must hold numbers; {count} cannot be read: {cells(text, wrong)}", hint=hint
+        )
     return numbers
 
 
@@ -154,7 +159,7 @@ def _parse(text: pl.Series, csv: CsvOptions) -> tuple[pl.Series, pl.Series]:
     if csv.thousands is not None:
         written = written.str.replace_all(csv.thousands, "", literal=True)
     if csv.decimal not in (None, "."):
-        written = written.set(written.str.contains(".", literal=True).fill_null(False), "two decimal signs")
+        written = written.set(written.str.contains(".", literal=True).fill_null(False), None)
         written = written.str.replace(csv.decimal or "", ".", literal=True)
     numbers = written.cast(pl.Float64, strict=False)
     wrong = numbers.is_null() & plain.is_not_null()
@@ -162,18 +167,21 @@ def _parse(text: pl.Series, csv: CsvOptions) -> tuple[pl.Series, pl.Series]:
         plain.str.to_lowercase().replace_strict(TRUTH, default=None, return_dtype=pl.Float64) if wrong.any() else None
     )
     if truth is not None and truth.null_count() == plain.null_count():  # nothing but true and false
-        return truth.alias(text.name), wrong & False
+        return truth.alias(text.name), pl.repeat(False, text.len(), eager=True)
     return numbers, wrong
 
 
-def _finite(numbers: pl.Series, infinite: dict[str, int]) -> pl.Series:
-    """Numbers with null for what is not finite; infinities are counted."""
-    finite = numbers.is_finite()
-    if finite.all():
-        return numbers
-    if count := int(numbers.is_infinite().sum()):
+def finite(numbers: pl.Series) -> pl.Series:
+    """Numbers with null for what is not finite."""
+    is_finite = numbers.is_finite()
+    return numbers if is_finite.all() else numbers.set(~is_finite, None)
+
+
+def _counted(numbers: pl.Series, infinite: dict[str, int]) -> pl.Series:
+    """The numbers; their infinities are counted."""
+    if not numbers.is_finite().all() and (count := int(numbers.is_infinite().sum())):
         infinite[numbers.name] = count
-    return numbers.set(~finite, None)
+    return numbers
 
 
 def cells(column: pl.Series, mask: pl.Series) -> str:

@@ -12,12 +12,12 @@ import polars.selectors as cs
 from factorloom.engine.bars.category import concat, encode
 from factorloom.engine.bars.csv import CsvOptions
 from factorloom.engine.bars.key import Clock, DateColumn, read_dates, read_symbols
-from factorloom.engine.bars.name import KEYS, name_columns
-from factorloom.engine.bars.number import Kind, kind_of, read_values
+from factorloom.engine.bars.name import KEYS, check_drop, name_columns
+from factorloom.engine.bars.number import Kind, finite, kind_of, read_values
 from factorloom.engine.bars.sort import sort_bars
 from factorloom.engine.bars.source import SourceTable, read_source
 from factorloom.engine.bars.wide import unpivot
-from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, suggest
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, plural, suggest
 
 __all__ = [
     "BarTable",
@@ -53,16 +53,17 @@ class ReadOptions(TypedDict, total=False):
     drop : list of str
         Columns to leave out.
     types : mapping of str to "number" or "text"
-        What columns hold, where it is not plain.
+        What columns hold, by their new names, where it is not plain.
     duplicates : "error", "first" or "last"
         What to do about bars that repeat a symbol and date: refuse them (the default), or keep the first or last one.
     date_format : str
-        How dates are written, in the signs of `strftime`, where they are not ISO text: `"%d/%m/%Y"`.
+        How dates are written, with the directives of `strftime`, where they are not ISO text: `"%d/%m/%Y"`.
     time_zone : str
         The clock to keep where dates have a time zone, such as `"UTC"`; by default each date's own local clock.
-    separator, decimal, thousands : str
-        The signs between cells of a CSV file, and within its numbers. By default the separator is guessed, decimals
-        have a point, and thousands no sign.
+    separator : str
+        The character between the cells of a CSV file; by default it is guessed.
+    decimal, thousands : str
+        The characters in numbers that are written as text; by default a point, and none.
     encoding : str
         Of a CSV file, by default UTF-8.
     missing : list of str
@@ -138,10 +139,11 @@ def convert(
     """
     notes = list(table.notes)
     symbol, date = options.get("symbol", "symbol"), options.get("date", "date")
+    drop = check_drop(options.get("drop", ()))
     if (wide := options.get("wide")) is not None:
-        table, wide_notes = unpivot(table, date, wide)
+        table, wide_notes = unpivot(table, date, wide, drop)
         notes += wide_notes
-        symbol, date = KEYS
+        symbol, date, drop = *KEYS, ()
     kinds = {name: kind for name, kind in stored.kinds.items() if kind} if stored else {}
     frame, name_notes = name_columns(
         table,
@@ -149,7 +151,7 @@ def convert(
         date=date,
         one_symbol=options.get("one_symbol"),
         columns=options.get("columns") or {},
-        drop=options.get("drop", ()),
+        drop=drop,
         stored=list(stored.kinds) if stored else (),
     )
     symbols, symbol_notes = read_symbols(frame["symbol"], frame)
@@ -166,8 +168,8 @@ def convert(
         raise BarsError("the bars have no column other than symbol and date", hint="add at least a close")
     dates = dates if stored is None else _go_together(dates, stored)
     bars = pl.DataFrame([symbols, dates.dates, *values.columns])
-    if wide is not None:
-        bars = bars.filter(pl.col(wide).is_not_null())
+    if wide is not None:  # a cell without a value is no bar
+        bars = bars.filter(pl.col(bars.columns[2]).is_not_null())
     bars = sort_bars(bars, *KEYS)
     kept = _without_duplicates(bars, options.get("duplicates", "error"), zoned=dates.zoned)
     notes += [*name_notes, *symbol_notes, *dates.notes, *values.notes]
@@ -177,6 +179,9 @@ def convert(
 def encode_bars(frame: pl.DataFrame) -> pl.DataFrame:
     """Bars whose columns are as they should be, with text as Enum, sorted; a repeated key is refused."""
     frame = frame.with_columns(cs.by_dtype(pl.Null).cast(pl.Float64))
+    symbols, dates = frame["symbol"], frame["date"]
+    if symbols.dtype not in (pl.String, pl.Enum) or symbols.null_count() or dates.null_count():
+        raise BarsError("a bar has no date, or no symbol in text")
     text = [encode(column) for column in frame.iter_columns() if column.dtype == pl.String]
     return _without_duplicates(sort_bars(frame.with_columns(text), *KEYS), "error", zoned=False)
 
@@ -196,7 +201,7 @@ def append_bars(frame: pl.DataFrame, source: object, options: ReadOptions) -> Ba
     if early.height:
         shown = ", ".join(f"({a}, {b})" for a, b in early.select(KEYS).head(EXAMPLES).rows())
         raise BarsError(
-            f"{early.height:,} of {bars.height:,} bars do not come after the last one of their symbol: {shown}",
+            f"{plural(early.height, 'bar')} of {bars.height:,} not after the last one of their symbol: {shown}",
             hint="to restate bars, make a new panel from all of them",
         )
     columns = [_concat(frame[name], bars[name]) for name in frame.columns]
@@ -235,7 +240,8 @@ def _is_mapping(given: object) -> bool:
 
 def _csv(options: ReadOptions) -> CsvOptions:
     missing = options.get("missing")
-    if missing is not None and (isinstance(missing, str) or not all(isinstance(text, str) for text in missing)):
+    is_list = isinstance(missing, Collection) and not isinstance(missing, str)
+    if missing is not None and not (is_list and all(isinstance(text, str) for text in missing)):
         raise ArgumentError(f"missing must be a list of texts, got {missing!r}")
     return CsvOptions(
         separator=options.get("separator"),
@@ -276,9 +282,8 @@ def _without_duplicates(bars: pl.DataFrame, duplicates: Duplicates, *, zoned: bo
     if duplicates == "error":
         keys = bars.filter(again).select(KEYS).unique(maintain_order=True).head(EXAMPLES)
         shown = ", ".join(f"{symbol} {date}" for symbol, date in keys.iter_rows())
-        count = int(again.sum())
         raise BarsError(
-            f"the key (symbol, date) is repeated in {count:,} bar{'s' * (count != 1)}: {shown}",
+            f"the key (symbol, date) is repeated in {plural(int(again.sum()), 'bar')}: {shown}",
             hint="a local clock repeats an hour each autumn: keep another one, with time_zone='UTC'"
             if zoned
             else "keep one bar of each with duplicates='first' or duplicates='last'",
@@ -297,16 +302,10 @@ def _refuse_other_columns(frame: pl.DataFrame, bars: pl.DataFrame) -> None:
 def _concat(old: pl.Series, new: pl.Series) -> pl.Series:
     """Two columns, of which one may lack any value and then has the type of the other."""
     if old.dtype.is_float() and new.dtype.is_float():
-        return pl.concat([old, _narrowed(new, old.dtype)])
+        return pl.concat([old, finite(new.cast(old.dtype))])
     if isinstance(old.dtype, pl.Enum) or isinstance(new.dtype, pl.Enum):
         return concat(_text(old), _text(new))
     return pl.concat([old, new])
-
-
-def _narrowed(new: pl.Series, dtype: pl.DataType) -> pl.Series:
-    new = new.cast(dtype)
-    finite = new.is_finite()
-    return new if finite.all() else new.set(~finite, None)
 
 
 def _text(column: pl.Series) -> pl.Series:

@@ -35,7 +35,7 @@ When: TypeAlias = dt.date | str | int
 Dates: TypeAlias = When | Collection[When]
 Symbols: TypeAlias = Collection[str] | str
 
-TEXT = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))?")
+TEXT = re.compile(r"(?:(\d{4})-(\d{1,2})-(\d{1,2})|(\d{4})(\d\d)(\d\d))(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))?")
 HINT = "for example 2024-12-31"
 
 
@@ -136,7 +136,8 @@ def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series) -> None:
     absent = [day for day in wanted if (day not in days if _is_day(day) else day not in moments)]
     if absent:
         before = max((day for day in days if day <= _day(absent[0])), default=None)
-        hint = f"the nearest earlier date is {before}" if before else f"the first date is {min(days, default=None)}"
+        first = f"the first date is {min(days)}" if days else "there are no bars at all"
+        hint = f"the nearest earlier date is {before}" if before else first
         message = f"no bars on {absent[0]}" + (f" ({len(absent)} of {len(wanted)} dates)" if len(wanted) > 1 else "")
         raise ParameterError(message, hint=hint)
 
@@ -173,7 +174,8 @@ def _parse(text: str) -> dt.date | None:
     found = TEXT.fullmatch(text)
     if found is None:
         return None
-    year, month, day, clock = found.groups()
+    *parts, clock = found.groups()
+    year, month, day = (part for part in parts if part is not None)
     try:
         date = dt.date(int(year), int(month), int(day))
         return date if clock is None else dt.datetime.combine(date, dt.time.fromisoformat(clock))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from factorloom.engine.bars.csv import CsvOptions, read_csv
-from factorloom.expressions.errors import ArgumentError, BarsError
+from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError
 
 __all__ = ["FILE_NAME", "SourceTable", "read_source"]
 
@@ -73,7 +73,9 @@ def _read_path(path: Path, csv: CsvOptions) -> SourceTable:
             hint="load them one by one",
         ) from error
     notes = dict.fromkeys(note for table in tables for note in table.notes)
-    return SourceTable(frame, tables[0].textual, f"{path.name} ({len(tables)} files)", tuple(notes))
+    return SourceTable(
+        frame, tables[0].textual, f"{path.name} ({len(tables)} file{'s' * (len(tables) != 1)})", tuple(notes)
+    )
 
 
 def _read_file(path: Path, csv: CsvOptions) -> SourceTable:
@@ -88,7 +90,7 @@ def _read_file(path: Path, csv: CsvOptions) -> SourceTable:
         else:
             csv.refuse(f"{path} is not a CSV file")
             frame = READERS[suffix](path)
-    except BarsError:
+    except FactorloomError:
         raise
     except RAISED as error:
         raise BarsError(f"{path} cannot be read: {_line(error)}") from error
@@ -153,7 +155,7 @@ def _read_frame(source: Any) -> SourceTable:
         frame = _convert(pl.DataFrame, source)
     else:
         raise ArgumentError(
-            f"a {type(source).__name__} is not a table of bars",
+            f"bars must be a table or a path, got {type(source).__name__}",
             hint="give a path, or a table of Polars, Arrow, pandas or DuckDB",
         )
     return SourceTable(frame, textual=False, name="the frame", notes=tuple(notes))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
-from factorloom.engine.bars.name import UNNAMED, find_date
+from factorloom.engine.bars.name import KEYS, UNNAMED, find_column, find_key
 from factorloom.engine.bars.source import FILE_NAME, RAISED, SourceTable
-from factorloom.expressions.errors import ArgumentError, BarsError
+from factorloom.expressions.errors import ArgumentError, BarsError, plural
 
 __all__ = ["unpivot"]
 
 
-def unpivot(table: SourceTable, date: str, value: str) -> tuple[SourceTable, list[str]]:
-    """The table with columns symbol, date and `value`, one row per cell, and notes."""
+def unpivot(table: SourceTable, date: str, value: str, drop: Collection[str]) -> tuple[SourceTable, list[str]]:
+    """The table with columns symbol, date and `value`, one row per cell, without `drop`; and notes."""
     if not isinstance(value, str):
         raise ArgumentError(f"wide must be the name of a column, got {value!r}", hint="for example wide='close'")
+    if value in KEYS:
+        raise ArgumentError(
+            f"wide must name another column than the keys, got {value!r}", hint="for example wide='close'"
+        )
     frame = table.frame.drop(FILE_NAME, strict=False)
-    key = find_date(frame, date, table.name)
+    frame = frame.drop([find_column(frame, name, table.name) for name in drop])
+    key = find_key(frame, "date", date, table.name)
     symbols = [name for name in frame.columns if name != key and not UNNAMED.fullmatch(name)]
     if not symbols:
         raise BarsError(f"{table.name} has no column of a symbol beside {key!r}")
@@ -25,5 +32,4 @@ def unpivot(table: SourceTable, date: str, value: str) -> tuple[SourceTable, lis
     except RAISED as error:
         raise BarsError(f"the columns of {table.name} do not hold values of one kind: {error}") from error
     long = long.select(pl.col("\0symbol").alias("symbol"), pl.col(key).alias("date"), pl.col("\0value").alias(value))
-    count = len(symbols)
-    return table._replace(frame=long), [f"{count:,} column{'s' * (count != 1)} read as symbols"]
+    return table._replace(frame=long), [f"{plural(len(symbols), 'column')} read as symbols"]

@@ -27,8 +27,8 @@ def check_factor(
     """Search for bars on which a factor breaks a promise.
 
     Bars are drawn at random, with gaps, ties, constants, huge offsets, late listings, suspensions and times of day; the
-    same seed draws the same bars. Cells that hang on rounding alone are not counted: they change when all numbers are
-    scaled by a hair.
+    same seed draws the same bars. Cells that are decided by rounding are not counted: they change when all numbers are
+    scaled by about 1e-12.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def check_factor(
     examples
         How many sets of bars are tried.
     seed
-        Of the first one.
+        Seed of the first set of bars; the next one has the next seed.
     promises
         By default all: `"no look-ahead"`, `"part = whole"` (to the last bit), `"executor = executor"` (to 1e-9, and the
         same cells missing), `"symbols have no order"`, `"missing stays local"`, `"finite"`.
@@ -46,6 +46,8 @@ def check_factor(
     ------
     PromiseError
         With the smallest bars that were found, as code.
+    ParameterError
+        An option has a wrong value.
 
     Examples
     --------
@@ -69,14 +71,21 @@ def check_factors(
     ----------
     factors
         Factors by name, such as a library, or a list of them.
+    examples, seed, promises
+        As for `check_factor`, whose errors this raises too.
     """
     wanted = named_factors(factors if isinstance(factors, Mapping) else list(factors), (), {})
     chosen = dict(PROMISES)
     if promises is not None:
-        for name in promises:
+        names = [promises] if isinstance(promises, str) else list(promises)
+        if not names:
+            raise ParameterError("promises is empty", hint="leave it out to check all of them")
+        for name in names:
             if name not in PROMISES:
-                raise ParameterError(f"{name!r} is not a promise", hint=suggest(name, PROMISES))
-        chosen = {name: PROMISES[name] for name in promises}
+                raise ParameterError(f"{name!r} is not a promise", hint=suggest(str(name), PROMISES))
+        chosen = {name: PROMISES[name] for name in names}
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ParameterError(f"seed must be a whole number of at least 0, got {seed!r}")
     if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
         raise ParameterError(f"examples must be a whole number of at least 1, got {examples!r}")
     for number in range(seed, seed + examples):

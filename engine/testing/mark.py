@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from factorloom.engine.plan.request import named_factors
 from factorloom.expressions.errors import MissingLibraryError
 from factorloom.expressions.factor import Factor
 
+if TYPE_CHECKING:
+    import pytest
+
 __all__ = ["each_factor"]
 
 
-def each_factor(factors: Mapping[str, Factor | str] | Iterable[Factor | str]) -> Any:
+def each_factor(factors: Mapping[str, Factor | str] | Iterable[Factor | str]) -> pytest.MarkDecorator:
     """A mark for a test that takes `factor`: it runs once for each factor, under its name.
 
     >>> import factorloom as fl

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from factorloom.engine.panel import Panel
+from factorloom.engine.panel import Engine, Panel
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.indicator import Indicator
@@ -25,11 +25,11 @@ TOLERANCE = 1e-9
 """Of the largest value of a column."""
 
 SCALINGS = 12
-"""So many times all numbers are scaled by a hair, to see which cells hang on rounding."""
+"""So many times all numbers are scaled by about 1e-12, to see which cells are decided by rounding."""
 
 
 class Finding(NamedTuple):
-    """A cell in which a promise is broken: the two values that should agree, and how the second one was found."""
+    """A cell in which a promise is broken: the values that should agree, how the second was found, and its code."""
 
     name: str
     symbol: str
@@ -37,6 +37,7 @@ class Finding(NamedTuple):
     expected: float | None
     found: float | None
     how: str
+    code: str | None = None
 
 
 class Case:
@@ -81,7 +82,7 @@ def no_look_ahead(case: Case) -> Finding | None:
     later = early.select(after.min().over("date")).to_series()
     for ahead in sorted({factor.lookahead for factor in case.factors.values()}):
         names = [name for name, factor in case.factors.items() if factor.lookahead == ahead]
-        how = f"fl.Panel.from_frame(bars.filter(pl.col('date') <= {_written(cut)})).compute(x=factor)"
+        how = f"fl.Panel.from_frame(bars.filter(pl.col('date') <= {cut!r})).compute(x=factor)"
         kept = later >= ahead
         found = _difference(case, whole.filter(kept), values.filter(kept), names, how)
         if found is not None:
@@ -103,7 +104,8 @@ def part_equals_whole(case: Case) -> Finding | None:
 def executors_agree(case: Case) -> Finding | None:
     """The Polars form and the compiled kernels have the same missing cells, and values that agree to 1e-9."""
     other = case.panel.compute(case.factors, engine="polars")
-    return _difference(case, case.whole, other, list(case.factors), "panel.compute(x=factor, engine='polars')")
+    how = "panel.compute(x=factor, engine='polars')"
+    return _difference(case, case.whole, other, list(case.factors), how, engines=("numba", "polars"))
 
 
 def symbols_have_no_order(case: Case) -> Finding | None:
@@ -114,13 +116,16 @@ def symbols_have_no_order(case: Case) -> Finding | None:
     renamed = case.panel.frame.with_columns(pl.col("symbol").replace_strict(other))
     values = Panel.from_frame(renamed).compute(case.factors)
     values = values.with_columns(pl.col("symbol").replace_strict(back)).sort("symbol", "date")
-    how = f"fl.Panel.from_frame(bars.with_columns(pl.col('symbol').replace_strict({other}))).compute(x=factor)"
+    there, again = (f"pl.col('symbol').replace_strict({names})" for names in (other, back))
+    how = f"fl.Panel.from_frame(bars.with_columns({there})).compute(x=factor).with_columns({again})"
     return _difference(case, case.whole, values, list(case.factors), how)
 
 
 def missing_stays_local(case: Case) -> Finding | None:
-    """A bar whose numbers are missing changes nothing before it, nor other symbols where nothing goes across them,
-    nor bars that are further on than the lookback."""
+    """A bar whose numbers are missing changes nothing before it.
+
+    Where nothing goes across symbols, it changes no other symbol either, and no bar further on than the lookback.
+    """
     frame = case.panel.frame
     row = int(case.rng.integers(frame.height))
     symbol, day = frame["symbol"][row], frame["date"][row]
@@ -138,7 +143,9 @@ def missing_stays_local(case: Case) -> Finding | None:
             continue
         else:
             kept = frame["date"] < day
-        how = f"fl.Panel.from_frame(bars without the numbers of {symbol} on {day}).compute(x=factor)"
+        is_hit = f"(pl.col('symbol') == {symbol!r}) & (pl.col('date') == {day!r})"
+        holes = f"pl.when(~({is_hit})).then(pl.selectors.float()).name.keep()"
+        how = f"fl.Panel.from_frame(bars.with_columns({holes})).compute(x=factor)"
         found = _difference(case, case.whole.filter(kept), values.filter(kept), [name], how)
         if found is not None:
             return found
@@ -152,7 +159,7 @@ def values_are_finite(case: Case) -> Finding | None:
         bad = (~series.is_finite()).fill_null(False)
         if bad.any():
             row = int(bad.arg_max() or 0)
-            return _finding(case.whole, row, name, None, series[row], "panel.compute(x=factor)")
+            return _finding(case.whole, row, name, None, series[row], "panel.compute(x=factor)", is_code=True)
     for name, factor in case.factors.items():
         for node in factor.walk():
             if isinstance(node.operator, Indicator):
@@ -182,23 +189,30 @@ def _infinite(case: Case, name: str, node: Factor, indicator: Indicator) -> Find
             bad = np.flatnonzero(np.isinf(output))
             if bad.size:
                 row = int(part["\0row"][int(bad[0])])
-                how = f"the loop of {indicator.family} in plain Python writes an infinity"
+                how = f"the plain loop of {indicator.family}"
                 return _finding(inputs, row, name, None, float(output[bad[0]]), how)
     return None
 
 
 def _difference(
-    case: Case, expected: pl.DataFrame, found: pl.DataFrame, names: list[str], how: str, *, exact: bool = False
+    case: Case,
+    expected: pl.DataFrame,
+    found: pl.DataFrame,
+    names: list[str],
+    how: str,
+    *,
+    exact: bool = False,
+    engines: Sequence[Engine] = ("numba",),
 ) -> Finding | None:
-    """The first cell in which two frames of the same rows differ, other than by rounding."""
+    """The first cell in which two frames of the same rows differ, if it is not decided by rounding."""
     for name in names:
         left, right = (frame[name].fill_null(np.nan).to_numpy() for frame in (expected, found))
         apart = _apart(left, right, exact=exact)
         if apart.any() and not exact:
-            apart &= ~_rounded(case, expected, name)
+            apart &= ~_rounded(case, expected, name, engines)
         if apart.any():
             row = int(np.argmax(apart))
-            return _finding(expected, row, name, expected[name][row], found[name][row], how)
+            return _finding(expected, row, name, expected[name][row], found[name][row], how, is_code=True)
     return None
 
 
@@ -214,25 +228,38 @@ def _apart(left: Array, right: Array, *, exact: bool = False) -> npt.NDArray[np.
     return apart
 
 
-def _rounded(case: Case, expected: pl.DataFrame, name: str) -> npt.NDArray[np.bool_]:
-    """The cells that hang on rounding: they change when all numbers are scaled by a hair, which keeps every tie."""
+def _rounded(case: Case, expected: pl.DataFrame, name: str, engines: Sequence[Engine]) -> npt.NDArray[np.bool_]:
+    """The cells that are decided by rounding: they change when all numbers are scaled a little."""
     keys = expected.select("symbol", "date")
-    base = keys.join(case.whole.select("symbol", "date", name), on=["symbol", "date"], maintain_order="left")
-    values = base[name].fill_null(np.nan).to_numpy()
-    moved = np.zeros(values.size, np.bool_)
+    factor = {name: case.factors[name]}
     numbers = [column for column, kind in case.panel.frame.schema.items() if kind.is_float()]
-    for number in range(1, SCALINGS + 1):
-        scaled = case.panel.frame.with_columns(pl.col(numbers) * (1 + number * 2.0**-43))
-        other = Panel.from_frame(scaled).compute({name: case.factors[name]})
-        other = keys.join(other, on=["symbol", "date"], maintain_order="left")
-        moved |= _apart(values, other[name].fill_null(np.nan).to_numpy())
+    moved = np.zeros(keys.height, np.bool_)
+    for engine in engines:
+        base = case.whole if engine == "numba" else case.panel.compute(factor, engine=engine)
+        values = _at(keys, base, name)
+        for number in range(1, SCALINGS + 1):
+            scaled = Panel.from_frame(case.panel.frame.with_columns(pl.col(numbers) * (1 + number * 2.0**-43)))
+            moved |= _apart(values, _at(keys, scaled.compute(factor, engine=engine), name))
     return moved
 
 
+def _at(keys: pl.DataFrame, values: pl.DataFrame, name: str) -> Array:
+    """A column of values at some keys."""
+    found = keys.join(values.select("symbol", "date", name), on=["symbol", "date"], maintain_order="left")
+    return found[name].fill_null(np.nan).to_numpy()
+
+
 def _finding(
-    frame: pl.DataFrame, row: int, name: str, expected: float | None, found: float | None, how: str
+    frame: pl.DataFrame,
+    row: int,
+    name: str,
+    expected: float | None,
+    found: float | None,
+    how: str,
+    *,
+    is_code: bool = False,
 ) -> Finding:
-    return Finding(name, frame["symbol"][row], frame["date"][row], expected, found, how)
+    return Finding(name, frame["symbol"][row], frame["date"][row], expected, found, how, how if is_code else None)
 
 
 def _written(day: date) -> str:

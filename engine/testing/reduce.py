@@ -53,7 +53,7 @@ def _still(bars: pl.DataFrame, case: Case, promise: Promise) -> tuple[Case, Find
 
 
 def _smaller(bars: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Smaller bars, the smallest ones first."""
+    """Smaller bars: fewer symbols, fewer dates, fewer bars, fewer digits."""
     symbols = bars["symbol"].unique(maintain_order=True).to_list()
     if len(symbols) > 1:
         for symbol in symbols:
@@ -97,14 +97,9 @@ def written(case: Case, finding: Finding, promise: str) -> str:
         "panel = fl.Panel.from_frame(bars)",
     ]
     place = f"{finding.symbol} on {finding.date}"
-    lines += ["print(panel.compute(x=factor))", *_call(finding)]
-    lines += [f"# {promise}: {place} is {finding.expected} in the first, and {finding.found} in the second"]
+    lines += ["print(panel.compute(x=factor))"] + [f"print({finding.code})"] * (finding.code is not None)
+    lines += [f"# {promise}: for {place} it is {finding.expected}, and {finding.found} by {finding.how}"]
     return "\n".join(lines)
-
-
-def _call(finding: Finding) -> list[str]:
-    is_code = finding.how.startswith(("panel.", "fl.Panel.from_frame(bars.")) and finding.how.endswith(")")
-    return [f"print({finding.how})"] if is_code else [f"# {finding.how}"]
 
 
 def _series(column: pl.Series) -> str:

@@ -259,3 +259,18 @@ bodies = st.fixed_dictionaries(
 def test_no_body_breaks_the_service(client: Client, path: str, body: Any) -> None:
     response = client.post(path, content=json.dumps(body), headers={"content-type": "application/json"})
     assert response.status_code in (200, 400, 404), response.text
+
+
+def test_exact_dates(client: TestClient[Any]) -> None:
+    query = {"dataset": "us", "factors": {"x": "close"}, "dates": ["2025-12-30", "2025-12-31"]}
+    found = client.post("/v1/query", json=query).json()
+    assert set(found["columns"]["date"]) == {"2025-12-30", "2025-12-31"}
+    refused = client.post("/v1/query", json={**query, "dates": ["2025-12-28"]})
+    assert (refused.status_code, refused.json()["detail"]) == (400, "no bars on 2025-12-28")
+
+
+def test_a_body_that_is_not_utf8_is_a_bad_request(client: TestClient[Any]) -> None:
+    body = '{"dataset": "us", "factors": {"x": "close"}, "symbols": ["é"]}'.encode("latin-1")
+    response = client.post("/v1/query", content=body, headers={"content-type": "application/json"})
+    assert response.status_code == 400
+    assert "not UTF-8" in response.json()["detail"]

@@ -95,7 +95,7 @@ REFUSED = [
         "text or whole numbers, got Float64",
     ),
     (BARS.rename({"date": "when"}), UnknownColumnError, "no column 'date'"),
-    ([1, 2, 3], ArgumentError, "a list is not a table of bars"),
+    ([1, 2, 3], ArgumentError, "must be a table or a path, got list"),
 ]
 
 

@@ -72,8 +72,8 @@ def test_what_cannot_be_appended_is_refused() -> None:
     panel = fl.example()
     last = panel.frame.tail(1)
     for bars, message in [
-        (last, "do not come after the last one of their symbol: (C, 2024-01-04)"),
-        (last.with_columns(date=pl.date(2024, 1, 3)), "do not come after"),
+        (last, "1 bar of 1 not after the last one of their symbol: (C, 2024-01-04)"),
+        (last.with_columns(date=pl.date(2024, 1, 3)), "not after the last"),
         (last.drop("close"), "lacking close"),
         (
             last.with_columns(date=pl.date(2024, 1, 9), sector=pl.lit(1.0)),

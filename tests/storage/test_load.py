@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -315,3 +316,18 @@ def test_loads_one_after_another_agree_with_a_dict(
 
 
 SCHEMA = {"symbol": pl.String, "date": pl.Date, "close": pl.Float64}
+
+
+def test_narrow_numbers_do_not_narrow_what_is_stored(store: Store) -> None:
+    store.load("demo", BARS.with_columns(close=pl.lit(0.1)))
+    later = BARS.with_columns(pl.col("date").dt.offset_by("9d"), close=pl.lit(0.1, pl.Float32))
+    store.load("demo", later)
+    closes = store.sql("select distinct close from bars.demo order by close")["close"]
+    assert closes.dtype == pl.Float64
+    assert closes.to_list() == [0.1, float(np.float32(0.1))]
+
+
+def test_columns_of_bars_and_attributes_are_found_in_any_spelling(store: Store) -> None:
+    bars = BARS.rename({"close": "Adj Close"})
+    store.load("demo", bars, attributes=SECTORS, columns={"close": "adj close", "branch": "gics sector"})
+    assert {"close", "branch"} <= set(store.panel("demo").columns)
