@@ -48,7 +48,7 @@ def _find(reference: str) -> object:
         sys.path.insert(0, "")
     try:
         loaded = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ArgumentError(f"module {module} cannot be imported: {type(error).__name__}: {error}") from error
     found: object = loaded
     for part in name.split("."):
@@ -56,4 +56,9 @@ def _find(reference: str) -> object:
             known = [name for name in dir(found) if not name.startswith("_")]
             raise ArgumentError(f"{module} has no {part!r}", hint=suggest(part, known))
         found = getattr(found, part)
-    return found() if isinstance(found, FunctionType) else found
+    if not isinstance(found, FunctionType):
+        return found
+    try:
+        return found()
+    except (Exception, SystemExit) as error:
+        raise ArgumentError(f"{reference} cannot be called: {type(error).__name__}: {error}") from error

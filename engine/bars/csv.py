@@ -48,6 +48,8 @@ class CsvOptions(msgspec.Struct, frozen=True):
 def read_csv(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, list[str]]:
     """All columns as text, blank cells as null, and notes; without type inference, 007 and TRUE stay as they are."""
     notes: list[str] = []
+    if options.encoding is not None and path.name.lower().endswith(".zst"):
+        raise ParameterError("encoding= does not apply to .csv.zst files", hint="decompress them first")
     source: Path | io.BytesIO = path
     if options.encoding is not None and options.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
         source = io.BytesIO(_decoded(path, options.encoding))
@@ -66,9 +68,14 @@ def read_csv(path: Path, options: CsvOptions) -> tuple[pl.DataFrame, list[str]]:
         raise BarsError(
             f"{path} is not UTF-8 text", hint="name its encoding, for example encoding='cp1252' or 'gb18030'"
         ) from error
-    repeated = [name for name in frame.columns if _is_copy(name, frame.columns)]
+    names = set(frame.columns)
+    repeated = [name for name in frame.columns if _is_copy(name, names)]
     notes += [f"column {name!r} left out: its header repeats another" for name in repeated]
     frame = frame.drop(repeated)
+    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series() if frame.width > 1 else pl.Series([False])
+    if blank.any():
+        notes.append(f"{plural(int(blank.sum()), 'blank row')} left out")
+        frame = frame.filter(~blank)
     again = _repeats_header(frame)
     if again.any():
         notes.append(f"{plural(int(again.sum()), 'row')} left out: the header again")
@@ -94,7 +101,8 @@ def _start(path: Path) -> bytes:
     """The first bytes of a file, decompressed where that is easy."""
     name = path.name.lower()
     if name.endswith(".zst"):
-        return b","
+        first = pl.read_csv(path, n_rows=1, has_header=False, separator="\x01", quote_char=None, infer_schema=False)
+        return str(first.item(0, 0)).encode() if first.height else b""
     with gzip.open(path) if name.endswith(".gz") else open(path, "rb") as file:
         content: bytes = file.read(65536)
     return content
@@ -105,7 +113,7 @@ def _guess(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
-def _is_copy(name: str, names: list[str]) -> bool:
+def _is_copy(name: str, names: set[str]) -> bool:
     """Whether Polars named a column so because its header was there before."""
     original, mark, number = name.rpartition("_duplicated_")
     return bool(mark) and number.isdigit() and original in names

@@ -54,7 +54,7 @@ def read_symbols(column: pl.Series, frame: pl.DataFrame) -> tuple[pl.Series, lis
     BarsError
         A symbol is missing or blank, or the column is neither text nor whole numbers.
     """
-    if column.dtype.is_float() and (column.is_null() | (column == column.round())).all():
+    if column.dtype.is_float() and (column.is_null() | ((column == column.round()) & (column.abs() < 2.0**53))).all():
         column = column.cast(pl.Int64, strict=False)
     if not (column.dtype.is_integer() or column.dtype in (*TEXT, pl.Null)):
         raise BarsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -58,6 +59,8 @@ def read_values(
     values = Values([], {}, [])
     for column in frame.iter_columns():
         known = types.get(column.name) or stored.get(column.name)
+        if known != (before := stored.get(column.name, known)):
+            raise BarsError(f"column {column.name!r} held {before}s before, and types says {known}s")
         if column.dtype not in TEXT and not (column.dtype.is_numeric() or column.dtype in (pl.Boolean, pl.Null)):
             values.notes.append(f"column {column.name!r} left out: {column.dtype} is neither a number nor text")
             continue
@@ -121,6 +124,8 @@ def _from_text(column: pl.Series, known: Kind | None, csv: CsvOptions, notes: li
         if present > count:
             why = f"{plural(count, 'cell')}: {cells(column, wrong)}"
             notes.append(f"column {column.name!r} is text because of {why}")
+        elif count and column.cast(pl.String).str.contains(r"^[-+]?[\d.]*,\d+$").any():
+            notes.append(f"column {column.name!r} is text; if it holds decimal commas, say so with decimal=','")
     return _categories(column, csv.missing or ())
 
 
@@ -157,6 +162,9 @@ def _parse(text: pl.Series, csv: CsvOptions) -> tuple[pl.Series, pl.Series]:
     plain = plain.set(plain.is_in(list(csv.missing or ()) + list(MISSING)).fill_null(False), None)
     written = plain
     if csv.thousands is not None:
+        sign, point = re.escape(csv.thousands), re.escape(csv.decimal or ".")
+        grouped = written.str.contains(rf"^[-+]?\d{{1,3}}({sign}\d{{2,3}})*{sign}\d{{3}}({point}\d*)?$")
+        written = written.set(written.str.contains(csv.thousands, literal=True).fill_null(False) & ~grouped, None)
         written = written.str.replace_all(csv.thousands, "", literal=True)
     if csv.decimal not in (None, "."):
         written = written.set(written.str.contains(".", literal=True).fill_null(False), None)
@@ -192,5 +200,5 @@ def cells(column: pl.Series, mask: pl.Series) -> str:
 
 def check_dtype(dtype: str) -> None:
     """Refuse a type that columns of numbers cannot have."""
-    if dtype not in ("float64", "float32"):
+    if not isinstance(dtype, str) or dtype not in ("float64", "float32"):
         raise ArgumentError(f"dtype must be 'float64' or 'float32', got {dtype!r}")

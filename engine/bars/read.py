@@ -217,6 +217,9 @@ def _check(options: ReadOptions) -> None:
         if name not in ReadOptions.__annotations__:
             hint = suggest(name, ReadOptions.__annotations__)
             raise ArgumentError(f"there is no option {name!r} to read bars with", hint=hint)
+    for name in ("symbol", "date", "one_symbol", "wide", "date_format", "time_zone", "duplicates"):
+        if name in given and not isinstance(given[name], str):
+            raise ArgumentError(f"{name} must be text, got {type(given[name]).__name__}")
     if (kept := given.get("duplicates", "error")) not in get_args(Duplicates):
         raise ParameterError(f"duplicates must be one of {get_args(Duplicates)}, got {kept!r}")
     columns = given.get("columns")

@@ -188,10 +188,7 @@ def _dates(dates: object) -> tuple[dt.date, ...] | None:
         return None
     if isinstance(dates, str | int | dt.date) or not isinstance(dates, Iterable):
         return (read_date("dates", dates),)
-    read = tuple(dict.fromkeys(read_date("dates", day) for day in dates))
-    if not read:
-        raise ParameterError("dates is empty", hint="leave it out to select all dates")
-    return read
+    return tuple(dict.fromkeys(read_date("dates", day) for day in dates))
 
 
 def _symbols(symbols: object) -> tuple[str, ...] | None:

@@ -6,7 +6,7 @@ import datetime as dt
 import glob
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import polars as pl
 from factorloom.engine.bars.csv import CsvOptions, read_csv
 from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError
 
-__all__ = ["FILE_NAME", "SourceTable", "read_source"]
+__all__ = ["FILE_NAME", "SourceTable", "kind_name", "read_source"]
 
 FILE_NAME = "\0file"
 """The column with the name of each row's file, where several files, or one, were read."""
@@ -41,7 +41,14 @@ def read_source(source: object, csv: CsvOptions) -> SourceTable:
         The object is not a table.
     """
     if isinstance(source, str | os.PathLike):
-        return _read_path(Path(source).expanduser(), csv)
+        try:
+            path = Path(source).expanduser()
+            path.exists()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise BarsError(f"{source} is no path: {_line(error)}") from error
+        if not os.fspath(source):
+            raise BarsError("the path of the bars is empty")
+        return _read_path(path, csv)
     csv.refuse("the table is not a CSV file")
     return _read_frame(source)
 
@@ -65,6 +72,7 @@ def _read_path(path: Path, csv: CsvOptions) -> SourceTable:
     tables = [_read_file(file, csv) for file in found]
     if len({table.textual for table in tables}) > 1:
         raise BarsError(f"{path} holds CSV files beside others", hint="load them one kind at a time")
+    _refuse_kinds({table.name: table.frame for table in tables})
     try:
         frame = pl.concat([table.frame for table in tables], how="diagonal_relaxed")
     except pl.exceptions.PolarsError as error:
@@ -76,6 +84,26 @@ def _read_path(path: Path, csv: CsvOptions) -> SourceTable:
     return SourceTable(
         frame, tables[0].textual, f"{path.name} ({len(tables)} file{'s' * (len(tables) != 1)})", tuple(notes)
     )
+
+
+def _refuse_kinds(frames: Mapping[str, pl.DataFrame]) -> None:
+    """Refuse files of which a column is dates in one and numbers in another: Polars would join them."""
+    seen: dict[str, tuple[str, str]] = {}
+    for file, frame in frames.items():
+        for name, dtype in frame.schema.items():
+            if dtype != pl.Null:
+                other, kind = seen.setdefault(name, (file, kind_name(dtype)))
+                if kind != kind_name(dtype):
+                    raise BarsError(f"column {name!r} is {kind} in {other}, and {kind_name(dtype)} in {file}")
+
+
+def kind_name(dtype: pl.DataType) -> str:
+    """What a column of a type holds, in a word."""
+    if dtype.is_numeric() or dtype == pl.Boolean:
+        return "numbers"
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return "text"
+    return "dates" if dtype == pl.Date else "datetimes" if dtype == pl.Datetime else str(dtype)
 
 
 def _read_file(path: Path, csv: CsvOptions) -> SourceTable:
@@ -174,6 +202,8 @@ def _read_pandas(source: Any) -> tuple[pl.DataFrame, list[str]]:
     if index.nlevels == 1 and index.name is None and _is_dates(index) and "date" not in source.columns:
         index = index.rename("date")
         notes.append("the index of the frame is read as date")
+    if len(set(index.names) - {None}) < sum(name is not None for name in index.names):
+        raise BarsError("two levels of the frame's index have one name", hint="rename one with frame.rename_axis")
     kept = [name for name in index.names if name is not None and name not in source.columns]
     frame = source.set_axis(index).reset_index(kept) if kept else source
     frame = frame.rename(columns=str)
@@ -181,10 +211,8 @@ def _read_pandas(source: Any) -> tuple[pl.DataFrame, list[str]]:
     if repeated:
         notes += [f"column {name!r} left out: another column has that name" for name in repeated]
         frame = frame.loc[:, ~frame.columns.duplicated()]
-    moments = {name: _local(frame[name]) for name in frame.columns if _holds_moments(frame[name])}
-    if moments:
-        notes.append(f"time zones of {', '.join(moments)} removed row by row; the local time is kept")
-        frame = frame.assign(**moments)
+    moments = {name: frame[name].map(_iso) for name in frame.columns if _holds_moments(frame[name])}
+    frame = frame.assign(**moments) if moments else frame
     return _convert(pl.from_pandas, frame), notes
 
 
@@ -193,22 +221,21 @@ def _is_dates(index: Any) -> bool:
 
 
 def _holds_moments(column: Any) -> bool:
-    """Whether a column of Python objects holds moments of several zones, which no other type can."""
-    if column.dtype != object:
-        return False
-    return bool(column.map(lambda value: isinstance(value, dt.datetime) and value.tzinfo is not None).any())
+    """Whether a column of Python objects holds datetimes, as pandas keeps those of several time zones."""
+    return column.dtype == object and bool(column.map(lambda value: isinstance(value, dt.datetime)).any())
 
 
-def _local(column: Any) -> Any:
-    """Each moment as its own clock shows it."""
-    clocks = [value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value for value in column]
-    return type(column)(clocks, index=column.index, name=column.name, dtype="datetime64[us]")
+def _iso(value: Any) -> Any:
+    """A date or datetime as ISO text, with its own offset; a missing one as None."""
+    if not isinstance(value, dt.date):
+        return value
+    return value.isoformat() if value == value else None
 
 
 def _convert(convert: Callable[[Any], pl.DataFrame], source: Any) -> pl.DataFrame:
     try:
         return convert(source)
-    except RAISED as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # whatever another library, or the caller's code, raises
         raise BarsError(
             f"the {type(source).__name__} cannot be read: {_line(error)}",
             hint="a column may hold numbers beside text: convert it first, or leave it out",

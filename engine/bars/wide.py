@@ -7,7 +7,7 @@ from collections.abc import Collection
 import polars as pl
 
 from factorloom.engine.bars.name import KEYS, UNNAMED, find_column, find_key
-from factorloom.engine.bars.source import FILE_NAME, RAISED, SourceTable
+from factorloom.engine.bars.source import FILE_NAME, RAISED, SourceTable, kind_name
 from factorloom.expressions.errors import ArgumentError, BarsError, plural
 
 __all__ = ["unpivot"]
@@ -27,6 +27,11 @@ def unpivot(table: SourceTable, date: str, value: str, drop: Collection[str]) ->
     symbols = [name for name in frame.columns if name != key and not UNNAMED.fullmatch(name)]
     if not symbols:
         raise BarsError(f"{table.name} has no column of a symbol beside {key!r}")
+    kinds = {kind_name(frame.schema[name]) for name in symbols if frame.schema[name] != pl.Null}
+    if len(kinds) > 1:
+        raise BarsError(
+            f"the columns of {table.name} hold {' and '.join(sorted(kinds))}", hint="leave some out with drop="
+        )
     try:
         long = frame.unpivot(symbols, index=key, variable_name="\0symbol", value_name="\0value")
     except RAISED as error:

@@ -11,7 +11,7 @@ from factorloom.engine.testing.bars import draw_bars
 from factorloom.engine.testing.promise import PROMISES, Case
 from factorloom.engine.testing.reduce import reduced, written
 from factorloom.expressions.column import close, high, low, open_, volume
-from factorloom.expressions.errors import ParameterError, PromiseError, suggest
+from factorloom.expressions.errors import ArgumentError, ParameterError, PromiseError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.indicator import Indicator, Indicators
 from factorloom.expressions.trial import try_out
@@ -74,14 +74,17 @@ def check_factors(
     examples, seed, promises
         As for `check_factor`, whose errors this raises too.
     """
-    wanted = named_factors(factors if isinstance(factors, Mapping) else list(factors), (), {})
+    given: object = list(factors) if isinstance(factors, Iterable) and not isinstance(factors, Mapping) else factors
+    wanted = named_factors(given, (), {})
     chosen = dict(PROMISES)
     if promises is not None:
+        if not isinstance(promises, Iterable):
+            raise ParameterError(f"promises must be a list of names, got {promises!r}")
         names = [promises] if isinstance(promises, str) else list(promises)
         if not names:
             raise ParameterError("promises is empty", hint="leave it out to check all of them")
         for name in names:
-            if name not in PROMISES:
+            if not isinstance(name, str) or name not in PROMISES:
                 raise ParameterError(f"{name!r} is not a promise", hint=suggest(str(name), PROMISES))
         chosen = {name: PROMISES[name] for name in names}
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
@@ -122,6 +125,8 @@ def check_indicator(
     PromiseError
         As `check_factor` does.
     """
+    if not isinstance(indicator, Indicator | Indicators):
+        raise ArgumentError(f"indicator must be made by fl.indicator, got {type(indicator).__name__}")
     operators = indicator.operators if isinstance(indicator, Indicators) else (indicator,)
     try_out(operators[0])
     inputs = [INPUTS[number % len(INPUTS)] for number in range(len(operators[0].inputs))]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.panel import Engine, Panel
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -23,6 +24,9 @@ Factors = Mapping[str, Factor]
 
 TOLERANCE = 1e-9
 """Of the largest value of a column."""
+
+CUTS = 3
+"""So many dates are tried as the last one."""
 
 SCALINGS = 12
 """So many times all numbers are scaled by about 1e-12, to see which cells are decided by rounding."""
@@ -56,7 +60,7 @@ class Case:
     @cached_property
     def panel(self) -> Panel:
         """The bars as a panel."""
-        return Panel.from_frame(self.bars)
+        return panel_of(self.bars)
 
     @cached_property
     def whole(self) -> pl.DataFrame:
@@ -69,20 +73,33 @@ class Case:
         return found
 
 
+def panel_of(bars: pl.DataFrame) -> Panel:
+    """The bars as a panel, with their columns as they are called."""
+    return Panel(encode_bars(bars))
+
+
 Promise = Callable[[Case], Finding | None]
 
 
 def no_look_ahead(case: Case) -> Finding | None:
     """Later bars change nothing before them, further than the look-ahead that the factor declares."""
-    cut = case.moment(int(case.rng.integers(case.panel.dates.len())))
+    for number in case.rng.integers(0, case.panel.dates.len(), CUTS).tolist():
+        found = _look_ahead(case, case.moment(number))
+        if found is not None:
+            return found
+    return None
+
+
+def _look_ahead(case: Case, cut: date) -> Finding | None:
+    """A value that the bars after a date change."""
     early = case.panel.frame.filter(pl.col("date") <= cut)
     after = pl.len().over("symbol") - 1 - pl.int_range(pl.len()).over("symbol")
-    values = Panel.from_frame(early).compute(case.factors)
+    values = panel_of(early).compute(case.factors)
     whole = case.whole.filter(pl.col("date") <= cut)
     later = early.select(after.min().over("date")).to_series()
+    how = f"fl.Panel.from_frame(bars.filter(pl.col('date') <= {cut!r})).compute(x=factor)"
     for ahead in sorted({factor.lookahead for factor in case.factors.values()}):
         names = [name for name, factor in case.factors.items() if factor.lookahead == ahead]
-        how = f"fl.Panel.from_frame(bars.filter(pl.col('date') <= {cut!r})).compute(x=factor)"
         kept = later >= ahead
         found = _difference(case, whole.filter(kept), values.filter(kept), names, how)
         if found is not None:
@@ -114,7 +131,7 @@ def symbols_have_no_order(case: Case) -> Finding | None:
     other = dict(zip(names, [f"Z{len(names) - number:04}" for number in range(len(names))], strict=True))
     back = {new: old for old, new in other.items()}
     renamed = case.panel.frame.with_columns(pl.col("symbol").replace_strict(other))
-    values = Panel.from_frame(renamed).compute(case.factors)
+    values = panel_of(renamed).compute(case.factors)
     values = values.with_columns(pl.col("symbol").replace_strict(back)).sort("symbol", "date")
     there, again = (f"pl.col('symbol').replace_strict({names})" for names in (other, back))
     how = f"fl.Panel.from_frame(bars.with_columns({there})).compute(x=factor).with_columns({again})"
@@ -132,7 +149,7 @@ def missing_stays_local(case: Case) -> Finding | None:
     numbers = [name for name in frame.columns[2:] if frame.schema[name].is_float()]
     hit = (pl.col("symbol") == symbol) & (pl.col("date") == day)
     holed = frame.with_columns(pl.when(~hit).then(name).alias(name) for name in numbers)
-    values = Panel.from_frame(holed).compute(case.factors)
+    values = panel_of(holed).compute(case.factors)
     number = frame.select(pl.int_range(pl.len()).over("symbol")).to_series()
     own, place = frame["symbol"] == symbol, number - number[row]
     for name, factor in case.factors.items():
@@ -238,7 +255,7 @@ def _rounded(case: Case, expected: pl.DataFrame, name: str, engines: Sequence[En
         base = case.whole if engine == "numba" else case.panel.compute(factor, engine=engine)
         values = _at(keys, base, name)
         for number in range(1, SCALINGS + 1):
-            scaled = Panel.from_frame(case.panel.frame.with_columns(pl.col(numbers) * (1 + number * 2.0**-43)))
+            scaled = panel_of(case.panel.frame.with_columns(pl.col(numbers) * (1 + number * 2.0**-43)))
             moved |= _apart(values, _at(keys, scaled.compute(factor, engine=engine), name))
     return moved
 

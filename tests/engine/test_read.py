@@ -98,7 +98,7 @@ def test_another_column_can_be_the_key() -> None:
         ({"wide": "close", "symbol": "ticker"}, ParameterError, "no column of symbols"),
         ({"time_zone": "Mars"}, ParameterError, "unknown time zone"),
         ({"time_zone": "UTC"}, ParameterError, "does not apply"),
-        ({"date_format": 3}, ParameterError, "must be text"),
+        ({"date_format": 3}, ArgumentError, "must be text"),
         ({"duplicates": "keep"}, ParameterError, "duplicates must be one of"),
     ],
 )
@@ -446,3 +446,94 @@ def test_damaged_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFact
     path.write_bytes(content[: rng.integers(0, len(content))] if rng.random() < 0.3 else content)
     with contextlib.suppress(FactorloomError):
         bars(path)
+
+
+# --- faults that were found by trying -------------------------------------------------------------------------
+
+
+def test_offsets_of_named_forms_are_refused() -> None:
+    with pytest.raises(ParameterError, match="has a time zone"):
+        closes(["2024-01-03T01:00:00+0530"], date_format="%Y-%m-%dT%H:%M:%S%z")
+
+
+@pytest.mark.parametrize("kind", ["number", "text"])
+def test_types_do_not_contradict_what_is_stored(kind: Any) -> None:
+    stored = Stored({"s": "text" if kind == "number" else "number"}, daily=True)
+    with pytest.raises(BarsError, match="before, and types says"):
+        bars({"symbol": ["A"], "date": [DAY], "s": ["7"]}, types={"s": kind}, stored=stored)
+
+
+def test_objects_of_pandas_keep_their_times() -> None:
+    zone = "America/New_York"
+    stamps = [pd.Timestamp(f"2024-11-03 0{hour}:00Z").tz_convert(zone) for hour in (5, 6)]
+    frame = pd.DataFrame({"symbol": "A", "date": pd.Series(stamps, dtype=object), "close": [1.0, 2.0]})
+    with pytest.raises(BarsError, match="time_zone='UTC'"):
+        bars(frame)
+    assert bars(frame, time_zone="UTC").frame["date"].to_list() == [dt.datetime(2024, 11, 3, hour) for hour in (5, 6)]
+    mixed = frame.assign(date=pd.Series([DAY, dt.datetime(2024, 1, 3, 5)], dtype=object))
+    with pytest.raises(BarsError, match="with a time of day, among others without one"):
+        bars(mixed)
+
+
+@pytest.mark.parametrize("cell", ["1.5", "1.23", "12.34.56"])
+def test_thousands_come_in_groups_of_three(cell: str) -> None:
+    frame = {"symbol": ["A"], "date": [DAY], "close": [cell]}
+    with pytest.raises(BarsError, match="must hold numbers"):
+        bars(frame, decimal=",", thousands=".")
+    assert bars({**frame, "close": ["1.234.567,8"]}, decimal=",", thousands=".").frame["close"][0] == 1234567.8
+
+
+def test_columns_of_several_kinds_are_not_joined(tmp_path: Any) -> None:
+    day = pl.DataFrame({"symbol": ["A"], "date": [DAY], "close": [1.0]})
+    day.write_parquet(tmp_path / "a.parquet")
+    day.with_columns(date=pl.lit(dt.datetime(2024, 1, 3, 9))).write_parquet(tmp_path / "b.parquet")
+    with pytest.raises(BarsError, match=r"column 'date' is dates in a.parquet, and datetimes in b.parquet"):
+        bars(tmp_path)
+    with pytest.raises(BarsError, match="hold dates and numbers"):
+        bars({"date": ["2024-01-02"], "ipo": [DAY], "B": [2.5]}, wide="close")
+
+
+def _fail(frame: pl.DataFrame) -> pl.DataFrame:
+    raise ZeroDivisionError("by the caller")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "is empty"),
+        ("~nobody_there/a.csv", "is no path"),
+        ("x" * 300 + ".csv", "is no path|no file"),
+        ("a\0b.csv", "is no path|no file"),
+        (pl.LazyFrame({"symbol": ["A"]}).map_batches(_fail), "LazyFrame cannot be read"),
+        (pd.DataFrame({"close": [1.0]}, pd.MultiIndex.from_tuples([(1, 2)], names=["a", "a"])), "one name"),
+    ],
+    ids=str,
+)
+def test_sources_that_cannot_be_opened(source: Any, message: str) -> None:
+    with pytest.raises(BarsError, match=message):
+        bars(source)
+
+
+@pytest.mark.parametrize("name", ["symbol", "date", "one_symbol", "wide", "date_format", "time_zone", "duplicates"])
+def test_options_that_are_no_text(name: str) -> None:
+    for value in (pl.Series(["a"]), 3, None):
+        with pytest.raises(ArgumentError, match=f"{name} must be text"):
+            bars({"symbol": ["A"], "date": [DAY], "close": [1.0]}, **{name: value})
+
+
+@pytest.mark.parametrize("symbols", [[1e20], [float("inf")]])
+def test_numbers_that_are_no_symbols(symbols: list[float]) -> None:
+    with pytest.raises(BarsError, match="text or whole numbers"):
+        bars({"symbol": symbols, "date": [DAY], "close": [1.0]})
+
+
+def test_blank_lines_and_compressed_files(tmp_path: Any) -> None:
+    text = "symbol;date;close\n;;\nA;2024-01-02;1\n;;\n"
+    (tmp_path / "bars.csv").write_text(text)
+    found = bars(tmp_path / "bars.csv")
+    assert found.frame.rows() == [("A", DAY, 1.0)]
+    assert "2 blank rows left out" in found.notes
+    pl.read_csv(tmp_path / "bars.csv", separator=";").write_csv(
+        tmp_path / "bars.csv.zst", separator=";", compression="zstd"
+    )
+    assert bars(tmp_path / "bars.csv.zst").frame.rows() == [("A", DAY, 1.0)]
