@@ -12,6 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from factorloom.expressions.operators.loop.noise import (
+    denoised_products,
+    denoised_products_column,
+    denoised_scatter,
+    denoised_scatter_column,
+)
 from factorloom.expressions.parameter import Count, Samples
 
 __all__ = [
@@ -27,6 +33,7 @@ __all__ = [
     "paired",
     "powers_of",
     "present",
+    "products_of",
     "spread_of",
     "where_enough",
     "window_bars",
@@ -60,9 +67,16 @@ def average(values: Array) -> float:
 
 
 def centred(values: Array) -> Array:
-    """Deviations from the mean, with every digit kept at any price level, and exactly 0 for a constant."""
+    """Deviations from the mean, with every digit kept at any price level, and exactly 0 where they are noise."""
     shifted: Array = values - values[0]
-    return shifted - float(shifted.mean())
+    deviations: Array = shifted - float(shifted.mean())
+    squares = float((deviations * deviations).sum())
+    return deviations if denoised_scatter(squares, float(values[0]) * values.size**0.5) > 0 else np.zeros(values.size)
+
+
+def products_of(a: Array, b: Array) -> float:
+    """The sum of products of two series of deviations, 0 where it is noise."""
+    return denoised_products(float((a * b).sum()), float((a * a).sum()), float((b * b).sum()))
 
 
 def around_median(values: Array) -> Array:
@@ -90,16 +104,18 @@ def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
     """Count, base, sum around the base, and `count` times the sum of squared deviations of every window."""
     base, deviations = around_base(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
-    return count, base, total, _scatter(count, [d * d for d in deviations], total * total).clip(0)
+    squares = _scatter(count, [d * d for d in deviations], total * total)
+    return count, base, total, denoised_scatter_column(squares, count * base)
 
 
-def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, and sums of the first four powers of the deviations from a value of the window itself."""
-    _, deviations = around_base(x, window)
+def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """Count, a value of the window itself, and sums of the first four powers of the deviations from it."""
+    base, deviations = around_base(x, window)
     squares = [d * d for d in deviations]
     cubes, fourths = [q * d for q, d in zip(squares, deviations, strict=True)], [q * q for q in squares]
     return (
         count_of(x, window),
+        base,
         pl.sum_horizontal(deviations),
         pl.sum_horizontal(squares),
         pl.sum_horizontal(cubes),
@@ -111,15 +127,15 @@ def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.
     """Count, and `count` times the sums of squared deviations and of their products, where both are present."""
     both = x.is_not_null() & y.is_not_null()
     count = count_of(pl.when(both).then(x), window)
-    _, deviations_x = around_base(pl.when(both).then(x), window)
-    _, deviations_y = around_base(pl.when(both).then(y), window)
+    base_x, deviations_x = around_base(pl.when(both).then(x), window)
+    base_y, deviations_y = around_base(pl.when(both).then(y), window)
     total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
-    return (
-        count,
-        _scatter(count, [a * a for a in deviations_x], total_x * total_x).clip(0),
-        _scatter(count, [b * b for b in deviations_y], total_y * total_y).clip(0),
-        _scatter(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y),
-    )
+    squares_x = _scatter(count, [a * a for a in deviations_x], total_x * total_x)
+    squares_y = _scatter(count, [b * b for b in deviations_y], total_y * total_y)
+    products = _scatter(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y)
+    scatter_x = denoised_scatter_column(squares_x, count * base_x)
+    scatter_y = denoised_scatter_column(squares_y, count * base_y)
+    return count, scatter_x, scatter_y, denoised_products_column(products, scatter_x, scatter_y)
 
 
 def _scatter(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:

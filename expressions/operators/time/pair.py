@@ -1,6 +1,7 @@
 """How two inputs move together over the last bars of a symbol, or one with its own past.
 
-Only bars where both are present count; windows are as in `moment.py`.
+Only bars where both are present count; windows are as in `moment.py`. A covariance or a spread that is rounding noise
+is 0 (see `loop/noise.py`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from factorloom.expressions.operators.loop.window import (
     centred,
     joint_of,
     paired,
+    products_of,
     where_enough,
     window_bars,
 )
@@ -29,7 +31,7 @@ from factorloom.expressions.parameter import Periods
 __all__ = ["ts_autocorr", "ts_beta", "ts_corr", "ts_cov"]
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_cov(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The sample covariance (ddof 1) of two inputs over the last `window` bars.
 
@@ -48,7 +50,7 @@ def ts_cov(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None)
 @ts_cov.meaning
 def _(x: Array, y: Array) -> float:
     a, b = map(centred, paired(x, y))
-    return float((a * b).sum() / (a.size - 1))
+    return products_of(a, b) / (a.size - 1)
 
 
 @ts_cov.polars
@@ -64,7 +66,7 @@ def _(count: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
         out[i] = covariance if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_corr(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """Pearson's correlation of two inputs over the last `window` bars.
 
@@ -83,7 +85,7 @@ def ts_corr(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None
 @ts_corr.meaning
 def _(x: Array, y: Array) -> float:
     a, b = map(centred, paired(x, y))
-    return float((a * b).sum() / (np.sqrt((a * a).sum()) * np.sqrt((b * b).sum())))
+    return float(products_of(a, b) / (np.sqrt((a * a).sum()) * np.sqrt((b * b).sum())))
 
 
 @ts_corr.polars
@@ -109,7 +111,7 @@ def _correlate(x: Array, y: Array, window: int, min_samples: int, first_bar: int
         out[i] = max(min(correlation, 1.0), -1.0) if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_beta(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The slope of `x` on `y` over the last `window` bars: `cov(x, y) / var(y)`.
 
@@ -128,7 +130,7 @@ def ts_beta(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None
 @ts_beta.meaning
 def _(x: Array, y: Array) -> float:
     a, b = map(centred, paired(x, y))
-    return float((a * b).sum() / (b * b).sum())
+    return float(products_of(a, b) / (b * b).sum())
 
 
 @ts_beta.polars

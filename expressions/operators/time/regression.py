@@ -21,6 +21,11 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.form import statistic
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import moments, shared_comoments
+from factorloom.expressions.operators.loop.noise import (
+    denoised_products,
+    denoised_products_column,
+    denoised_scatter,
+)
 from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
@@ -41,7 +46,7 @@ SLOPE, INTERCEPT, FITTED, RESIDUAL, RSQUARED = range(5)
 LineValue: TypeAlias = Annotated[str, Choice(VALUES)]
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_trend(x: Input, window: Pair, *, value: LineValue = "slope", min_samples: PairSamples = None) -> Factor:
     """Least squares of the last `window` values on time: `value` names the result.
 
@@ -124,7 +129,8 @@ def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     time = pl.sum_horizontal([t * one for t, one in zip(times, present, strict=True)])
     squares = pl.sum_horizontal([t * t * one for t, one in zip(times, present, strict=True)])
     products = pl.sum_horizontal([t * d for t, d in zip(times, deviations, strict=True)])
-    scatter, product = n * squares - time * time, n * products - time * total
+    scatter = n * squares - time * time
+    product = denoised_products_column(n * products - time * total, spread, scatter)
     line = line_value(VALUES.index(value), n, x, base, total, spread, time, scatter, product, 0.0, window - 1.0)
     return where_enough(line, n, min_samples)
 
@@ -154,14 +160,14 @@ def _(
             scatter[i],
             time_total[i],
             time_scatter[i],
-            time_product[i],
+            denoised_products(time_product[i], scatter[i], time_scatter[i]),
             0.0,
             window - 1.0,
         )
         out[i] = line if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_regression(
     x: Input, y: Input, window: Pair, *, value: LineValue = "slope", min_samples: PairSamples = None
 ) -> Factor:
@@ -265,8 +271,11 @@ def _line(x: Array, y: Array, x_now: float, y_now: float, value: str) -> float:
     """The result `value` of the regression line of one window, exact for whole numbers."""
     a, b = paired(x, y)
     d, e, n = a - a[0], b - b[0], a.size
-    scatter, product = n * (e * e).sum() - e.sum() ** 2, n * (d * e).sum() - d.sum() * e.sum()
-    slope = product / scatter
+    scatter_x, scatter = (
+        denoised_scatter(n * (v * v).sum() - v.sum() ** 2, n * base) for v, base in ((d, a[0]), (e, b[0]))
+    )
+    product = denoised_products(n * (d * e).sum() - d.sum() * e.sum(), scatter_x, scatter)
+    slope = float(np.divide(product, scatter))
 
     def above(at: float) -> float:
         """The line at some `y`, less the first value."""
@@ -277,6 +286,6 @@ def _line(x: Array, y: Array, x_now: float, y_now: float, value: str) -> float:
         "intercept": a[0] + above(0.0),
         "fitted": a[0] + above(y_now),
         "residual": (x_now - a[0]) - above(y_now),
-        "rsquared": slope * product / (n * (d * d).sum() - d.sum() ** 2),
+        "rsquared": slope * float(np.divide(product, scatter_x)),
     }
     return float(values[value])
