@@ -6,7 +6,8 @@ correlation lose digits at high price levels.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from factorloom.expressions.parameter import Count, Samples
 
 __all__ = [
     "Array",
+    "Joint",
     "Pair",
     "PairSamples",
     "around_base",
@@ -29,7 +31,8 @@ __all__ = [
     "average",
     "centred",
     "count_of",
-    "joint_of",
+    "of_joint",
+    "once",
     "paired",
     "powers_of",
     "present",
@@ -100,12 +103,23 @@ def around_base(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
     return base, [x.shift(k) - base for k in range(window)]
 
 
+def once(result: Callable[..., pl.Expr], *parts: pl.Expr) -> pl.Expr:
+    """A cell-wise result of expressions that are each computed once, though it names them more than once."""
+    names = [str(place) for place in range(len(parts))]
+
+    def compute(columns: pl.Series) -> pl.Series:
+        return columns.struct.unnest().select(result(*map(pl.col, names))).to_series()
+
+    columns = pl.struct([part.alias(name) for name, part in zip(names, parts, strict=True)])
+    return columns.map_batches(compute, return_dtype=pl.Float64, is_elementwise=True)
+
+
 def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
     """Count, base, sum around the base, and `count` times the sum of squared deviations of every window."""
     base, deviations = around_base(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
     squares = _scatter(count, [d * d for d in deviations], total * total)
-    return count, base, total, denoised_scatter_column(squares, count * base)
+    return count, base, total, once(denoised_scatter_column, squares, count * base)
 
 
 def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
@@ -123,19 +137,46 @@ def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
     )
 
 
-def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, and `count` times the sums of squared deviations and of their products, where both are present."""
+class Joint(NamedTuple):
+    """What the Polars forms on two inputs read, over the bars where both are present, as in `block.comoments`."""
+
+    n: pl.Expr
+    base_x: pl.Expr
+    base_y: pl.Expr
+    total_x: pl.Expr
+    total_y: pl.Expr
+    scatter_x: pl.Expr
+    scatter_y: pl.Expr
+    scatter_xy: pl.Expr
+
+
+def of_joint(
+    x: pl.Expr, y: pl.Expr, window: int, min_samples: int, result: Callable[[Joint, pl.Expr, pl.Expr], pl.Expr]
+) -> pl.Expr:
+    """The result of two inputs for windows with enough bars; it takes their moments and the current values."""
     both = x.is_not_null() & y.is_not_null()
     count = count_of(pl.when(both).then(x), window)
     base_x, deviations_x = around_base(pl.when(both).then(x), window)
     base_y, deviations_y = around_base(pl.when(both).then(y), window)
-    total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
-    squares_x = _scatter(count, [a * a for a in deviations_x], total_x * total_x)
-    squares_y = _scatter(count, [b * b for b in deviations_y], total_y * total_y)
-    products = _scatter(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y)
-    scatter_x = denoised_scatter_column(squares_x, count * base_x)
-    scatter_y = denoised_scatter_column(squares_y, count * base_y)
-    return count, scatter_x, scatter_y, denoised_products_column(products, scatter_x, scatter_y)
+    sums = [pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)]
+    products = [
+        pl.sum_horizontal([a * b for a, b in zip(left, right, strict=True)])
+        for left, right in (
+            (deviations_x, deviations_x),
+            (deviations_y, deviations_y),
+            (deviations_x, deviations_y),
+        )
+    ]
+
+    def compute(*columns: pl.Expr) -> pl.Expr:
+        n, base_x, base_y, total_x, total_y, xx, yy, xy, x_now, y_now = columns
+        scatter_x = denoised_scatter_column(n * xx - total_x * total_x, n * base_x)
+        scatter_y = denoised_scatter_column(n * yy - total_y * total_y, n * base_y)
+        scatter_xy = denoised_products_column(n * xy - total_x * total_y, scatter_x, scatter_y)
+        joint = Joint(n, base_x, base_y, total_x, total_y, scatter_x, scatter_y, scatter_xy)
+        return where_enough(result(joint, x_now, y_now), n, min_samples)
+
+    return once(compute, count, base_x, base_y, *sums, *products, x, y)
 
 
 def _scatter(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:

@@ -26,6 +26,7 @@ from factorloom.expressions.operators.loop.window import (
     average,
     centred,
     count_of,
+    once,
     powers_of,
     present,
     spread_of,
@@ -269,10 +270,12 @@ def _(x: Array) -> float:
 
 @ts_skew.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    n, base, total, square, cube, _fourth = powers_of(x, window)
-    scatter = denoised_scatter_column(n * square - total * total, n * base)
-    third = n * (n * cube - 3 * total * square) + 2 * total.pow(3)
-    return where_enough((n * (n - 1)).sqrt() / (n - 2) * third / scatter.pow(1.5), n, min_samples)
+    def skew(n: pl.Expr, base: pl.Expr, total: pl.Expr, square: pl.Expr, cube: pl.Expr, _fourth: pl.Expr) -> pl.Expr:
+        scatter = denoised_scatter_column(n * square - total * total, n * base)
+        third = n * (n * cube - 3 * total * square) + 2 * total.pow(3)
+        return where_enough((n * (n - 1)).sqrt() / (n - 2) * third / scatter.pow(1.5), n, min_samples)
+
+    return once(skew, *powers_of(x, window))
 
 
 @ts_skew.kernel_from(shape)
@@ -314,11 +317,13 @@ def _(x: Array) -> float:
 
 @ts_kurt.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    n, base, total, square, cube, fourth = powers_of(x, window)
-    scatter = denoised_scatter_column(n * square - total * total, n * base)
-    central = n * (n * (n * fourth - 4 * total * cube) + 6 * total * total * square) - 3 * total.pow(4)
-    value = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * central / (scatter * scatter) - 3 * (n - 1))
-    return where_enough(value, n, min_samples)
+    def kurtosis(n: pl.Expr, base: pl.Expr, total: pl.Expr, square: pl.Expr, cube: pl.Expr, fourth: pl.Expr) -> pl.Expr:
+        scatter = denoised_scatter_column(n * square - total * total, n * base)
+        central = n * (n * (n * fourth - 4 * total * cube) + 6 * total * total * square) - 3 * total.pow(4)
+        value = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * central / (scatter * scatter) - 3 * (n - 1))
+        return where_enough(value, n, min_samples)
+
+    return once(kurtosis, *powers_of(x, window))
 
 
 @ts_kurt.kernel_from(shape)

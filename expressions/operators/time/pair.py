@@ -19,10 +19,9 @@ from factorloom.expressions.operators.loop.window import (
     Pair,
     PairSamples,
     centred,
-    joint_of,
+    of_joint,
     paired,
     products_of,
-    where_enough,
     window_bars,
 )
 from factorloom.expressions.operators.time.shift import ts_delay
@@ -55,8 +54,7 @@ def _(x: Array, y: Array) -> float:
 
 @ts_cov.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _scatter_x, _scatter_y, product = joint_of(x, y, window)
-    return where_enough(product / (count * (count - 1)), count, min_samples)
+    return of_joint(x, y, window, min_samples, lambda s, *_: s.scatter_xy / (s.n * (s.n - 1)))
 
 
 @ts_cov.kernel_from(shared_comoments)
@@ -90,8 +88,9 @@ def _(x: Array, y: Array) -> float:
 
 @ts_corr.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, scatter_x, scatter_y, product = joint_of(x, y, window)
-    return where_enough((product / (scatter_x.sqrt() * scatter_y.sqrt())).clip(-1, 1), count, min_samples)
+    return of_joint(
+        x, y, window, min_samples, lambda s, *_: (s.scatter_xy / (s.scatter_x.sqrt() * s.scatter_y.sqrt())).clip(-1, 1)
+    )
 
 
 @ts_corr.kernel
@@ -135,8 +134,7 @@ def _(x: Array, y: Array) -> float:
 
 @ts_beta.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _scatter_x, scatter_y, product = joint_of(x, y, window)
-    return where_enough(product / scatter_y, count, min_samples)
+    return of_joint(x, y, window, min_samples, lambda s, *_: s.scatter_xy / s.scatter_y)
 
 
 @ts_beta.kernel_from(shared_comoments)

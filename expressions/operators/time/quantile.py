@@ -27,6 +27,7 @@ from factorloom.expressions.operators.loop.window import (
     around_median,
     centred,
     count_of,
+    once,
     present,
     where_enough,
     window_bars,
@@ -222,14 +223,14 @@ def _(x: pl.Expr, window: int, around: str, min_samples: int) -> pl.Expr:
     if around == "mean":
         mean = pl.sum_horizontal(deviations) / count
         distance = pl.sum_horizontal([(d - mean).abs() for d in deviations]) / count
-        return where_enough(denoised_spread_column(distance, base), count, min_samples)
+        return where_enough(once(denoised_spread_column, distance, base), count, min_samples)
     low, high = (
         x.rolling_quantile(0.5, interpolation=side, window_size=window, min_samples=min_samples)
         for side in ("lower", "higher")
     )
     half = (high - low) / 2
     distance = pl.concat_list([((x.shift(k) - low) - half).abs() for k in range(window)]).list.median()
-    return denoised_spread_column(distance, low)
+    return once(denoised_spread_column, distance, low)
 
 
 @ts_mad.kernel_from(counts)

@@ -28,10 +28,12 @@ from factorloom.expressions.operators.loop.noise import (
 )
 from factorloom.expressions.operators.loop.window import (
     Array,
+    Joint,
     Pair,
     PairSamples,
     around_base,
-    joint_of,
+    of_joint,
+    once,
     paired,
     spread_of,
     where_enough,
@@ -129,10 +131,15 @@ def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     time = pl.sum_horizontal([t * one for t, one in zip(times, present, strict=True)])
     squares = pl.sum_horizontal([t * t * one for t, one in zip(times, present, strict=True)])
     products = pl.sum_horizontal([t * d for t, d in zip(times, deviations, strict=True)])
-    scatter = n * squares - time * time
-    product = denoised_products_column(n * products - time * total, spread, scatter)
-    line = line_value(VALUES.index(value), n, x, base, total, spread, time, scatter, product, 0.0, window - 1.0)
-    return where_enough(line, n, min_samples)
+
+    def compute(*columns: pl.Expr) -> pl.Expr:
+        x, n, base, total, spread, time, squares, products = columns
+        scatter = n * squares - time * time
+        product = denoised_products_column(n * products - time * total, spread, scatter)
+        line = line_value(VALUES.index(value), n, x, base, total, spread, time, scatter, product, 0.0, window - 1.0)
+        return where_enough(line, n, min_samples)
+
+    return once(compute, x, n, base, total, spread, time, squares, products)
 
 
 @ts_trend.kernel_from(moments, trend)
@@ -193,15 +200,23 @@ def _(x: Array, y: Array, value: str) -> float:
 
 @ts_regression.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
-    n, scatter_x, scatter_y, product = joint_of(x, y, window)
-    both = x.is_not_null() & y.is_not_null()
-    base_x, deviations_x = around_base(pl.when(both).then(x), window)
-    base_y, deviations_y = around_base(pl.when(both).then(y), window)
-    total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
-    line = line_value(
-        VALUES.index(value), n, x, base_x, total_x, scatter_x, total_y, scatter_y, product, -base_y, y - base_y
-    )
-    return where_enough(line, n, min_samples)
+    def line(s: Joint, x: pl.Expr, y: pl.Expr) -> pl.Expr:
+        value_of: pl.Expr = line_value(
+            VALUES.index(value),
+            s.n,
+            x,
+            s.base_x,
+            s.total_x,
+            s.scatter_x,
+            s.total_y,
+            s.scatter_y,
+            s.scatter_xy,
+            -s.base_y,
+            y - s.base_y,
+        )
+        return value_of
+
+    return of_joint(x, y, window, min_samples, line)
 
 
 @ts_regression.kernel_from(shared_comoments)
