@@ -39,7 +39,7 @@ from factorloom.expressions.operators import (
     is_missing,
     where,
 )
-from factorloom.expressions.operators.loop.tie import rounded_column
+from factorloom.expressions.operators.loop.tie import tied_column
 
 __all__ = ["composite", "score", "score_frame", "standardized"]
 
@@ -206,7 +206,7 @@ def _sum(factors: Iterable[Factor]) -> Factor:
 
 def _rank() -> pl.Expr:
     """The rank, 1 for the best; scores that agree in 12 digits tie, as they do in the percentile."""
-    return rounded_column(pl.col("score")).rank("min", descending=True).cast(pl.Int64)
+    return tied_column(pl.col("score")).rank("min", descending=True).cast(pl.Int64)
 
 
 def _presence(model: ScoreModel) -> list[pl.Expr]:

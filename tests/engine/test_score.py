@@ -24,7 +24,7 @@ from factorloom.expressions.errors import (
     ParameterError,
     UnknownColumnError,
 )
-from factorloom.expressions.operators.loop.tie import rounded_values
+from factorloom.expressions.operators.loop.tie import tied
 from tests.engine.plain_score import DAY, agree, frames, market, models, plain_scores
 
 MODELS = sorted((Path(__file__).parents[2] / "examples" / "models").glob("*.toml"))
@@ -70,7 +70,8 @@ def test_scores_agree_with_a_plain_computation(frame: pl.DataFrame, model: Score
 def test_rank_percentile_and_order_follow_the_score(frame: pl.DataFrame, model: ScoreModel) -> None:
     result = score_frame(frame, model)
     table = result.to_pandas()
-    by_date = table.assign(score=rounded_values(table["score"].to_numpy(dtype=float))).groupby("date")["score"]
+    score = table.groupby("date")["score"].transform(lambda scores: tied(scores.to_numpy(dtype=float)))
+    by_date = table.assign(score=score).groupby("date")["score"]
     ranks, shares = by_date.rank("min", ascending=False), by_date.rank("average", pct=True)
     np.testing.assert_array_equal(table["rank"].to_numpy(dtype=float), ranks)
     np.testing.assert_allclose(table["percentile"].to_numpy(dtype=float), shares, rtol=1e-12)

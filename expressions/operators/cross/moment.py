@@ -17,6 +17,7 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.section import (
     around_mean,
+    deviation_in,
     like,
     mean_in,
     section_deviation,
@@ -26,7 +27,7 @@ from factorloom.expressions.operators.loop.section import (
     spread_over,
     total_size,
 )
-from factorloom.expressions.operators.loop.window import average, present
+from factorloom.expressions.operators.loop.window import average, centred, present
 from factorloom.expressions.parameter import Real
 
 __all__ = [
@@ -236,7 +237,7 @@ def _(x: Array, count: Array, base: Array, total: Array, out: Array) -> None:
         out[i] = (n * (x[i] - first) - deviations) / n
 
 
-@operator(Axis.CROSS)
+@operator(Axis.CROSS, version=2)
 def cs_std(x: Input) -> Factor:
     """The sample standard deviation (ddof 1) over the symbols of the date.
 
@@ -255,12 +256,12 @@ def cs_std(x: Input) -> Factor:
 def _(x: Array) -> Array:
     if present(x).size < 2:
         return like(x, np.nan)
-    return like(x, (present(x) - present(x)[0]).std(ddof=1))
+    return like(x, centred(present(x)).std(ddof=1))
 
 
 @cs_std.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return spread_over(x, around_mean(x).std())
+    return spread_over(x, deviation_in(x))
 
 
 @cs_std.kernel_from(section_moments)
@@ -270,7 +271,7 @@ def _(x: Array, count: Array, square: Array, out: Array) -> None:
         out[i] = np.nan if np.isnan(x[i]) else spread
 
 
-@operator(Axis.CROSS)
+@operator(Axis.CROSS, version=2)
 def cs_zscore(x: Input) -> Factor:
     """`(x - mean) / standard deviation` (ddof 1) over the symbols of the date.
 
@@ -287,17 +288,16 @@ def cs_zscore(x: Input) -> Factor:
 
 @cs_zscore.meaning
 def _(x: Array) -> Array:
-    values = present(x)
-    if values.size < 2 or np.ptp(values) == 0:
-        return like(x, np.nan)
-    shifted: Array = x - values[0]
-    values = present(shifted)
-    return (shifted - float(values.mean())) / float(values.std(ddof=1))
+    is_present, out = ~np.isnan(x), np.full(x.size, np.nan)
+    if is_present.sum() > 1:
+        deviations = centred(x[is_present])
+        out[is_present] = deviations / deviations.std(ddof=1)
+    return out
 
 
 @cs_zscore.polars
 def _(x: pl.Expr) -> pl.Expr:
-    return around_mean(x) / around_mean(x).std()
+    return around_mean(x) / deviation_in(x)
 
 
 @cs_zscore.kernel_from(section_moments)

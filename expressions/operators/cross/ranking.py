@@ -18,7 +18,7 @@ from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.normal import normal_quantile, normal_quantiles
 from factorloom.expressions.operators.loop.section import like, spread_over
 from factorloom.expressions.operators.loop.sort import rank_section
-from factorloom.expressions.operators.loop.tie import rounded_column, rounded_values
+from factorloom.expressions.operators.loop.tie import tied, tied_column
 from factorloom.expressions.operators.loop.window import present
 from factorloom.expressions.parameter import Choice, Whole
 
@@ -31,13 +31,13 @@ Bins: TypeAlias = Annotated[int, Whole(2, 1000)]
 
 def _ranks(x: Array) -> Array:
     """The ranks of the present members from 1 on, with ties sharing their mean rank."""
-    keys = rounded_values(x)
+    keys = tied(x)
     below = (keys[:, None] > keys[None, :]).sum(axis=1)
     same = (keys[:, None] == keys[None, :]).sum(axis=1)
     return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
 
 
-@operator(Axis.CROSS, version=2, rank=lambda method: method == "percent")
+@operator(Axis.CROSS, version=3, rank=lambda method: method == "percent")
 def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
     """The rank among the symbols of the date, the smallest first; ties share their mean rank.
 
@@ -69,8 +69,8 @@ def _(x: Array, method: str) -> Array:
 
 @cs_rank.polars
 def _(x: pl.Expr, method: str) -> pl.Expr:
-    rank = rounded_column(x).rank("average")
-    return rank / x.count() if method == "percent" else rank
+    rank = tied_column(x).rank("average")
+    return rank / spread_over(x, x.count()) if method == "percent" else rank
 
 
 @cs_rank.kernel
@@ -81,7 +81,7 @@ def _(x: Array, method: int, out: Array) -> None:
         out[i] /= divisor
 
 
-@operator(Axis.CROSS, version=2)
+@operator(Axis.CROSS, version=3)
 def cs_quantile_bin(x: Input, *, bins: Bins = 5) -> Factor:
     """The quantile of the date that a symbol falls into, from 1 (the smallest values) to `bins`.
 
@@ -107,7 +107,7 @@ def _(x: Array, bins: int) -> Array:
 
 @cs_quantile_bin.polars
 def _(x: pl.Expr, bins: int) -> pl.Expr:
-    place = (bins * (rounded_column(x).rank("average") - 1) / (x.count().cast(pl.Float64) - 1)).ceil().clip(1)
+    place = (bins * (tied_column(x).rank("average") - 1) / (x.count().cast(pl.Float64) - 1)).ceil().clip(1)
     return pl.when(x.count() > 1).then(place).otherwise(spread_over(x, pl.lit(float((bins + 1) // 2))))
 
 
@@ -120,7 +120,7 @@ def _(x: Array, bins: int, out: Array) -> None:
         out[i] = place if rank == rank else np.nan
 
 
-@operator(Axis.CROSS, version=2)
+@operator(Axis.CROSS, version=3)
 def cs_normal_score(x: Input) -> Factor:
     """The standard normal quantile of the rank: the values mapped to a normal distribution, in the same order.
 
@@ -151,7 +151,7 @@ def _(x: pl.Expr) -> pl.Expr:
         rank = ranks.to_numpy()
         return pl.Series(normal_quantiles(rank - 0.5, ranks.count() - rank + 0.5))
 
-    return rounded_column(x).rank("average").map_batches(section, return_dtype=pl.Float64)
+    return tied_column(x).rank("average").map_batches(section, return_dtype=pl.Float64)
 
 
 @cs_normal_score.kernel

@@ -16,8 +16,9 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
+from factorloom.expressions.operators.loop.noise import denoised_spread, denoised_spread_column
 from factorloom.expressions.operators.loop.section import (
-    around_mean,
+    deviation_in,
     like,
     mean_in,
     median,
@@ -31,7 +32,7 @@ from factorloom.expressions.operators.loop.section import (
     section_moments,
     spread_over,
 )
-from factorloom.expressions.operators.loop.window import around_median, present
+from factorloom.expressions.operators.loop.window import around_median, centred, present
 from factorloom.expressions.parameter import Choice, Real, Value
 
 __all__ = ["cs_median", "cs_robust_zscore", "cs_winsorize"]
@@ -86,7 +87,7 @@ def _(x: Array, ascending: Array, out: Array) -> None:
         out[i] = np.nan if np.isnan(x[i]) else middle
 
 
-@operator(Axis.CROSS)
+@operator(Axis.CROSS, version=2)
 def cs_robust_zscore(x: Input) -> Factor:
     """`(x - median) / (1.4826 * MAD)` over the symbols of the date, with MAD the median of `|x - median|`.
 
@@ -110,7 +111,8 @@ def _(x: Array) -> Array:
     is_present, out = ~np.isnan(x), np.full(x.size, np.nan)
     if is_present.any():
         deviations = around_median(x[is_present])
-        out[is_present] = deviations / (NORMAL_MAD * float(np.median(np.abs(deviations))))
+        distance = denoised_spread(float(np.median(np.abs(deviations))), float(np.median(x[is_present])))
+        out[is_present] = deviations / (NORMAL_MAD * distance)
     return out
 
 
@@ -118,20 +120,20 @@ def _(x: Array) -> Array:
 def _(x: pl.Expr) -> pl.Expr:
     low = x.quantile(0.5, "lower")
     deviation = (x - low) - (x.quantile(0.5, "higher") - low) / 2
-    return deviation / (NORMAL_MAD * deviation.abs().median())
+    return deviation / (NORMAL_MAD * denoised_spread_column(deviation.abs().median(), low))
 
 
 @cs_robust_zscore.kernel_from(ordered)
 def _(x: Array, ascending: Array, out: Array) -> None:
     values = ascending[: present_in(ascending)]
     low, middle = middle_of(values)
-    spread = NORMAL_MAD * median_distance(values, low, middle)
+    spread = NORMAL_MAD * denoised_spread(median_distance(values, low, middle), low)
     spread = spread if spread > 0 else np.nan
     for i in range(x.size):
         out[i] = ((x[i] - low) - middle) / spread
 
 
-@operator(Axis.CROSS)
+@operator(Axis.CROSS, version=2)
 def cs_winsorize(x: Input, *, limit: Limit = 3.0, method: WinsorizeMethod = "mad") -> Factor:
     """`x` clipped to limits computed from the date, so that no outlier dominates a score.
 
@@ -162,9 +164,10 @@ def _(x: Array, limit: float, method: str) -> Array:
     if method == "quantile":
         lower, upper = np.quantile(values, [limit, 1 - limit])
     else:
-        centre, spread = (values.mean(), values.std(ddof=1)) if method == "std" else (np.median(values), 0.0)
+        centre, spread = np.mean(values), centred(values).std(ddof=1)
         if method == "mad":
-            spread = NORMAL_MAD * np.median(np.abs(values - centre))
+            centre = np.median(values)
+            spread = NORMAL_MAD * denoised_spread(float(np.median(np.abs(values - centre))), float(centre))
         if spread == 0:
             return x
         lower, upper = centre - limit * spread, centre + limit * spread
@@ -175,9 +178,10 @@ def _(x: Array, limit: float, method: str) -> Array:
 def _(x: pl.Expr, limit: float, method: str) -> pl.Expr:
     if method == "quantile":
         return x.clip(x.quantile(limit, "linear"), x.quantile(1 - limit, "linear"))
-    middle, spread = x.median(), NORMAL_MAD * (x - x.median()).abs().median()
+    middle = x.median()
+    spread = NORMAL_MAD * denoised_spread_column((x - middle).abs().median(), middle)
     if method == "std":
-        middle, spread = mean_in(x), around_mean(x).std()
+        middle, spread = mean_in(x), deviation_in(x)
     return pl.when(spread > 0).then(x.clip(middle - limit * spread, middle + limit * spread)).otherwise(x)
 
 
@@ -200,7 +204,7 @@ def _(
             lower, upper = quantile(values, limit), quantile(values, 1 - limit)
     else:
         low, middle = middle_of(values)
-        spread = NORMAL_MAD * median_distance(values, low, middle)
+        spread = NORMAL_MAD * denoised_spread(median_distance(values, low, middle), low)
         middle += low
         if method == 1:
             middle, spread = section_mean(count, base, total), section_deviation(count, square)

@@ -13,8 +13,8 @@ backwards and leaves the tails of this block for the next one: `tail[k]` covers 
 Nothing is ever subtracted, so an outlier leaves no trace once it has left the window. Moments are taken around a value
 of the window, the base: the first value of the head, or the last of the tail. Sums are then never larger than the
 spread of the window makes them, so a high price level costs no digits, a constant has a spread of exactly 0, and
-windows of whole numbers are exact, so that equal ones tie. To merge a tail with a head, its sums are moved from its own
-base to that of the head.
+windows of whole numbers are exact, so that equal ones tie. A scatter that is rounding noise is 0 (see `noise.py`). To
+merge a tail with a head, its sums are moved from its own base to that of the head.
 
 Blocks are counted from the first bar of the symbol. `first_bar` is the number of the first bar that is given: a part of
 the bars is cut into the same blocks as all of them, so that its sums are the same to the last bit.
@@ -28,6 +28,7 @@ from __future__ import annotations
 import numpy as np
 
 from factorloom.expressions.form import statistic
+from factorloom.expressions.operators.loop.noise import denoised_products, denoised_scatter
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["comoments", "moments", "products", "shape", "shared_comoments", "sums"]
@@ -99,7 +100,7 @@ def moments(x: Array, window: int, first_bar: int, count: Array, base: Array, to
             deviations = s + (t + m * gap)
             squares = q + (tail_q[k] + gap * (2.0 * t + m * gap))
             count[i], base[i], total[i] = number, first, deviations
-            scatter[i] = number * squares - deviations * deviations
+            scatter[i] = denoised_scatter(number * squares - deviations * deviations, number * first)
         n = s = q = 0.0
         for k in range(width - 1, max(low, 1) - 1, -1):
             value = x[np.uint64(start + k)]
@@ -114,11 +115,19 @@ def moments(x: Array, window: int, first_bar: int, count: Array, base: Array, to
             tail_n[j], tail_s[j], tail_q[j] = n, s, q
 
 
-@statistic("count", "total", "square", "cube", "fourth")
+@statistic("count", "base", "total", "square", "cube", "fourth")
 def shape(
-    x: Array, window: int, first_bar: int, count: Array, total: Array, square: Array, cube: Array, fourth: Array
+    x: Array,
+    window: int,
+    first_bar: int,
+    count: Array,
+    base: Array,
+    total: Array,
+    square: Array,
+    cube: Array,
+    fourth: Array,
 ) -> None:
-    """The number of values, and sums of the first four powers of their deviations from the base."""
+    """The number of values, a base, and sums of the first four powers of the deviations from it."""
     tail = np.zeros((5, min(window, x.size + first_bar % window)))
     tail_n, tail_s, tail_q, tail_c, tail_f = tail[0], tail[1], tail[2], tail[3], tail[4]
     last = 0.0
@@ -139,7 +148,7 @@ def shape(
                 c += d * d * d
                 f += (d * d) * (d * d)
             m, t, u, v, gap = tail_n[k], tail_s[k], tail_q[k], tail_c[k], last - first
-            count[i] = n + m
+            count[i], base[i] = n + m, first
             total[i] = s + (t + gap * m)
             square[i] = q + (u + gap * (2.0 * t + gap * m))
             cube[i] = c + (v + gap * (3.0 * u + gap * (3.0 * t + gap * m)))
@@ -201,9 +210,12 @@ def comoments(
             number = n + m
             ax, ay = sx + (tx + m * gx), sy + (ty + m * gy)
             count[i], base_x[i], base_y[i], total_x[i], total_y[i] = number, first_x, first_y, ax, ay
-            scatter_x[i] = number * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
-            scatter_y[i] = number * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
-            scatter_xy[i] = number * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
+            squares_x = number * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
+            squares_y = number * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
+            products = number * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
+            scatter_x[i] = denoised_scatter(squares_x, number * first_x)
+            scatter_y[i] = denoised_scatter(squares_y, number * first_y)
+            scatter_xy[i] = denoised_products(products, scatter_x[i], scatter_y[i])
         n = sx = sy = xx = yy = xy = 0.0
         for k in range(width - 1, max(low, 1) - 1, -1):
             i = np.uint64(start + k)

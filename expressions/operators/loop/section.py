@@ -13,10 +13,12 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.expressions.form import statistic
+from factorloom.expressions.operators.loop.noise import denoised_scatter, denoised_scatter_column
 from factorloom.expressions.operators.loop.sort import sort_section
 
 __all__ = [
     "around_mean",
+    "deviation_in",
     "first_present",
     "like",
     "mean_in",
@@ -52,6 +54,13 @@ def around_mean(x: pl.Expr) -> pl.Expr:
     return (n * deviation - deviation.sum()) / n
 
 
+def deviation_in(x: pl.Expr) -> pl.Expr:
+    """The sample standard deviation, 0 where it is noise; missing for fewer than two members."""
+    n, deviations = x.count(), around_mean(x)
+    squares = denoised_scatter_column((deviations * deviations).sum(), n.sqrt() * x.drop_nulls().first())
+    return pl.when(n > 1).then((squares / (n - 1)).sqrt())
+
+
 def mean_in(x: pl.Expr) -> pl.Expr:
     """The mean, exact for a constant and for whole numbers."""
     base, n = x.drop_nulls().first(), x.count()
@@ -73,11 +82,11 @@ def section_sums(x: Array, count: Array, base: Array, total: Array) -> None:
 @statistic("count", "base", "total", "square")
 def section_moments(x: Array, count: Array, base: Array, total: Array, square: Array) -> None:
     """The number of present members, one of them as the base, the sum of deviations from it, and the sum of squared
-    deviations from the mean: each in the first element of its array. Exact for constants and whole numbers."""
+    deviations from the mean, 0 where it is noise: each in the first element of its array. Exact for whole numbers."""
     first = first_present(x)
     n, deviations = _sums(x, first)
     count[0], base[0], total[0] = n, first, deviations
-    square[0] = _squares(x, first, deviations, n)
+    square[0] = denoised_scatter(_squares(x, first, deviations, n), np.sqrt(n) * first)
 
 
 def section_mean(count: Array, base: Array, total: Array) -> float:

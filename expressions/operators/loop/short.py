@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from factorloom.expressions.operators.loop.noise import denoised_products, denoised_scatter
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["SHORT", "correlate_short", "decay_short"]
@@ -58,11 +59,12 @@ def correlate_short(x: Array, y: Array, window: int, out: Array) -> None:
         if window % 2 == 0:
             _add_one(x, y, start, window - 1, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
         for k in range(size):
-            j = np.uint64(k)
-            spread_x = window * sum_xx[j] - sum_x[j] * sum_x[j]
-            spread_y = window * sum_yy[j] - sum_y[j] * sum_y[j]
-            correlation = (window * sum_xy[j] - sum_x[j] * sum_y[j]) / (np.sqrt(spread_x) * np.sqrt(spread_y))
-            out[np.uint64(start + k)] = max(min(correlation, 1.0), -1.0)
+            i, j = np.uint64(start + k), np.uint64(k)
+            scatter_x = denoised_scatter(window * sum_xx[j] - sum_x[j] * sum_x[j], window * x[i])
+            scatter_y = denoised_scatter(window * sum_yy[j] - sum_y[j] * sum_y[j], window * y[i])
+            products = denoised_products(window * sum_xy[j] - sum_x[j] * sum_y[j], scatter_x, scatter_y)
+            correlation = products / (np.sqrt(scatter_x) * np.sqrt(scatter_y))
+            out[i] = max(min(correlation, 1.0), -1.0)
 
 
 def _add_one(

@@ -3,7 +3,7 @@
 Every member is one word of 64 bits: a key in its upper half, and in its lower half which member it is. Keys are numbers
 of 16 to 22 bits in the order of the values, on a scale that is linear near the centre of the section and logarithmic
 far from it, so that outliers do not take up the scale. Words are sorted by a radix sort of two digits, the last digit
-first. Where members share a key, their values are compared.
+first. Where members share a key, or have neighbouring ones, their values are compared: those that tie (`tie.py`) do.
 
 If values are so dense somewhere that many different ones share a key, the section is sorted by all bits of the values.
 Indices and digits are unsigned: with signed ones, compiled code would test whether they count from the end of an array.
@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from factorloom.expressions.operators.loop.tie import rounded
+from factorloom.expressions.operators.loop.tie import differ
 
 __all__ = ["rank_section", "sort_section"]
 
@@ -27,10 +27,10 @@ Counts: TypeAlias = npt.NDArray[np.uint32]
 Index: TypeAlias = npt.NDArray[np.int64]
 
 FEW = 32
-"""So many members that share a key are sorted by insertion; smaller sections have no keys."""
+"""So many members with neighbouring keys are sorted by insertion; smaller sections have no keys."""
 
 MANY = 12
-"""Where more than one key in so many is shared, all values are compared."""
+"""Where more than one member in so many begins a run of neighbouring keys, all values are compared."""
 
 MOVES = 3
 """How many moves insertion may take per member before a section is sorted by all bits."""
@@ -44,13 +44,16 @@ SHARPNESS = 8192.0
 FAR = 16.0
 """The centre is 0, near which values are often dense, unless the section is so many times its spread away from it."""
 
+NARROW = 1 / 32
+"""The smallest spread of a section as a share of its centre: a key then covers at least four times the gap of a tie."""
+
 ONE = 0x3FF0000000000000
 """The bits of 1.0."""
 
 ALL_BITS_DIGIT, LOWEST = 11, -(2**63)
 MOST_DIGITS = 2 << ALL_BITS_DIGIT
 HALF, MEMBER = np.uint64(32), np.uint64(2**32 - 1)
-ONCE = np.uint32(1)
+ONCE, NEAR = np.uint32(1), np.uint64(1)
 
 
 def rank_section(x: Array, doubled: Array) -> int:
@@ -59,13 +62,13 @@ def rank_section(x: Array, doubled: Array) -> int:
     room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
     values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
     for k in range(np.uint64(x.size)):
-        values[k] = rounded(x[k])
+        values[k] = x[k] + 0.0  # -0.0 is 0.0
     n = _order(values, words, room[2 * x.size :])
     for k in range(n, x.size):
         doubled[words[k] & MEMBER] = np.nan
     if not _fill_ranks(values, words[:n], room[2 * x.size :], doubled):
         _order_by_bits(values, words[:n], room[2 * x.size :])
-        _fill_ranks(values, words[:n], room[2 * x.size :], doubled)
+        _rank_keys(words[:n], doubled)
     return n
 
 
@@ -147,7 +150,7 @@ def _fill_keys(values: Array, keys: Keys, bits: int) -> None:
     spread, middle, centre = 0.0, 0.0, 0.0
     if n > 0:
         spread, middle = sample[n - 1 - n // 4] - sample[n // 4], sample[n // 2]
-        spread = spread if spread > 0 else sample[n - 1] - sample[0]
+        spread = max(spread if spread > 0 else sample[n - 1] - sample[0], NARROW * abs(middle))
         centre = 0.0 if abs(middle) < FAR * spread else middle
     scale = SHARPNESS / spread if spread > 0 else 1.0
     size, between = np.uint64(values.size), _key(middle, centre, scale)
@@ -204,7 +207,7 @@ def _sort_words(words: Words, spare: Words, counts: Counts, digit: int) -> None:
 
 
 def _order_by_bits(values: Array, words: Words, room: Words) -> None:
-    """Sort words by their values; afterwards the keys of those that have the same value are equal, and no others.
+    """Sort words by their values; afterwards the keys of those that tie are equal, and no others.
 
     The bits of a value, read as a signed integer, are in the order of the values if those of the magnitude of negative
     ones are turned around.
@@ -223,7 +226,7 @@ def _order_by_bits(values: Array, words: Words, room: Words) -> None:
     key, before = np.uint64(0), words[0] & MEMBER
     for k in range(size):
         member = words[k] & MEMBER
-        key += np.uint64(values[member] != values[before])
+        key += np.uint64(differ(values[before], values[member]))
         words[k] = key << HALF | member
         before = member
 
@@ -232,7 +235,7 @@ def _order_by_bits(values: Array, words: Words, room: Words) -> None:
 
 
 def _fill_ranks(values: Array, words: Words, room: Words, doubled: Array) -> bool:
-    """Twice the rank of each member; false where too many members that share a key are out of order."""
+    """Twice the rank of each member; false where too many members with neighbouring keys are out of order."""
     n, runs = words.size, _count_runs(words)
     if n > FEW and runs > n // MANY:
         return _rank_all(values, words, room[:n].view(np.float64), room[n:].view(np.int64), doubled)
@@ -240,21 +243,31 @@ def _fill_ranks(values: Array, words: Words, room: Words, doubled: Array) -> boo
         doubled[words[k] & MEMBER] = 2 * np.int64(k) + 2
     start = 0
     for stop in range(1, n + 1 if runs > 0 else 0):
-        if stop == n or words[np.uint64(stop)] >> HALF != words[np.uint64(stop - 1)] >> HALF:
+        if stop == n or (words[np.uint64(stop)] >> HALF) - (words[np.uint64(stop - 1)] >> HALF) > NEAR:
             if stop > start + 1 and not _rank_run(values, words[start:stop], 2 * start, doubled):
                 return False
             start = stop
     return True
 
 
+def _rank_keys(words: Words, doubled: Array) -> None:
+    """The same for words whose keys are equal where values tie, and nowhere else."""
+    start = 0
+    for stop in range(1, words.size + 1):
+        if stop == words.size or words[np.uint64(stop)] >> HALF != words[np.uint64(start)] >> HALF:
+            for k in range(start, stop):
+                doubled[words[np.uint64(k)] & MEMBER] = start + stop + 1
+            start = stop
+
+
 def _count_runs(words: Words) -> int:
-    """How many keys are shared by neighbours, each counted where the first two of them meet."""
+    """How many runs of neighbouring keys there are, each counted where its first two members meet."""
     if words.size < 3:
         return words.size // 2
-    middle, last, runs = words[1:], words[2:], np.int64(words[0] >> HALF == words[1] >> HALF)
+    middle, last, runs = words[1:], words[2:], np.int64((words[1] >> HALF) - (words[0] >> HALF) <= NEAR)
     for k in range(np.uint64(last.size)):
         before, now, after = words[k] >> HALF, middle[k] >> HALF, last[k] >> HALF
-        runs += np.int64(now == after) & np.int64(before != now)
+        runs += np.int64(after - now <= NEAR) & np.int64(now - before > NEAR)
     return int(runs)
 
 
@@ -276,7 +289,7 @@ def _rank_all(values: Array, words: Words, ascending: Array, starts: Index, doub
                 return False
     start = starts[0] = 0
     for k in range(1, n):
-        start = start if ascending[np.uint64(k)] == ascending[np.uint64(k - 1)] else k
+        start = k if differ(ascending[np.uint64(k - 1)], ascending[np.uint64(k)]) else start
         starts[np.uint64(k)] = start
     stop = n
     for k in range(n - 1, -1, -1):
@@ -287,17 +300,18 @@ def _rank_all(values: Array, words: Words, ascending: Array, starts: Index, doub
 
 
 def _rank_run(values: Array, words: Words, before: int, doubled: Array) -> bool:
-    """The same for members that share a key, with twice the number of those before them."""
+    """The same for members with neighbouring keys, with twice the number of those before them."""
     size, first = np.uint64(words.size), words[0] & MEMBER
     if size == 2:
         second = words[1] & MEMBER
-        above = np.int64(values[first] > values[second]) - np.int64(values[first] < values[second])
+        above = np.int64(differ(values[second], values[first])) - np.int64(differ(values[first], values[second]))
         doubled[first], doubled[second] = before + 3 + above, before + 3 - above
         return True
-    differ = 0
+    others = 0
     for k in range(size):
-        differ += values[words[k] & MEMBER] != values[first]
-    if differ == 0:
+        value = values[words[k] & MEMBER]
+        others += differ(values[first], value) | differ(value, values[first])
+    if others == 0:
         for k in range(size):
             doubled[words[k] & MEMBER] = before + words.size + 1
         return True
@@ -311,7 +325,7 @@ def _rank_run(values: Array, words: Words, before: int, doubled: Array) -> bool:
         words[i] = word
     start = 0
     for stop in range(1, words.size + 1):
-        if stop == words.size or values[words[stop] & MEMBER] != values[words[start] & MEMBER]:
+        if stop == words.size or differ(values[words[stop - 1] & MEMBER], values[words[stop] & MEMBER]):
             for k in range(start, stop):
                 doubled[words[k] & MEMBER] = before + start + stop + 1
             start = stop

@@ -1,11 +1,8 @@
-"""Which values tie: those that agree in their first 41 significant bits, 12 digits.
+"""Which values tie: neighbours in order that differ by less than 2^-40 of their size, as in `noise.py`.
 
 Equal values that were computed in different ways, as covariances of ranks, often differ in their last digits. So every
-operator that ranks compares rounded values, and the rank does not depend on who computed them. Magnitudes below 2^-1000
-count as 0, and those above 2^1000 as 2^1000.
-
-Values are rounded by Veltkamp's splitting, which is plain arithmetic, so that NumPy, Polars and compiled code agree in
-every bit.
+operator that ranks takes values for equal that agree in 12 digits, and the rank does not depend on who computed them.
+The gap between neighbours decides, not rounding: two values may agree in 15 digits, and yet be rounded apart.
 """
 
 from __future__ import annotations
@@ -14,39 +11,33 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["PLACE_BITS", "rounded", "rounded_column", "rounded_values"]
+from factorloom.expressions.operators.loop.noise import NOISE
+
+__all__ = ["differ", "tied", "tied_column"]
 
 Array = npt.NDArray[np.float64]
 
-PLACE_BITS = 12
-"""Rounded values have so many zero bits at the end."""
 
-SPLIT = 2.0**PLACE_BITS + 1
-LARGE = 2.0**1000
-SMALL = 2.0**-1000
+def differ(low: float, high: float) -> bool:
+    """Whether two values in ascending order do not tie, in a compiled loop."""
+    return high - low > NOISE * abs(high)
 
 
-def rounded(x: float) -> float:
-    """A value as it is compared, in a compiled loop; NaN for NaN."""
-    x = x if x < LARGE else LARGE if x >= LARGE else x
-    x = x if x > -LARGE else -LARGE if x <= -LARGE else x
-    x = 0.0 if abs(x) < SMALL else x
-    c = x * SPLIT
-    return c - (c - x)
+def tied(x: Array) -> Array:
+    """An array whose values that tie have become equal; NaN stays NaN."""
+    order = np.argsort(x)
+    ascending = x[order]
+    starts = np.ones(x.size, bool)
+    with np.errstate(over="ignore"):
+        starts[1:] = ascending[1:] - ascending[:-1] > NOISE * np.abs(ascending[1:])
+    values = np.empty(x.size)
+    values[order] = ascending[np.maximum.accumulate(np.where(starts, np.arange(x.size), 0))]
+    return np.where(np.isnan(x), np.nan, values)
 
 
-def rounded_values(x: Array) -> Array:
-    """An array as it is compared; NaN stays NaN."""
-    x = np.clip(x, -LARGE, LARGE)
-    x = np.where(np.abs(x) < SMALL, 0.0, x)
-    c = x * SPLIT
-    values: Array = c - (c - x)
-    return values
-
-
-def rounded_column(x: pl.Expr) -> pl.Expr:
-    """A column as it is compared; null stays null."""
-    x = x.clip(-LARGE, LARGE)
-    x = pl.when(x.abs() < SMALL).then(0.0).otherwise(x)
-    c = x * SPLIT
-    return c - (c - x)
+def tied_column(x: pl.Expr) -> pl.Expr:
+    """A column whose values that tie have become equal; null stays null."""
+    ascending = x.sort(nulls_last=True)
+    before = ascending.shift(1)
+    starts = before.is_null() | (ascending - before > NOISE * ascending.abs())
+    return pl.when(starts).then(ascending).forward_fill().gather(x.rank("ordinal") - 1)

@@ -6,16 +6,24 @@ correlation lose digits at high price levels.
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from collections.abc import Callable
+from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from factorloom.expressions.operators.loop.noise import (
+    denoised_products,
+    denoised_products_column,
+    denoised_scatter,
+    denoised_scatter_column,
+)
 from factorloom.expressions.parameter import Count, Samples
 
 __all__ = [
     "Array",
+    "Joint",
     "Pair",
     "PairSamples",
     "around_base",
@@ -23,10 +31,12 @@ __all__ = [
     "average",
     "centred",
     "count_of",
-    "joint_of",
+    "of_joint",
+    "once",
     "paired",
     "powers_of",
     "present",
+    "products_of",
     "spread_of",
     "where_enough",
     "window_bars",
@@ -60,9 +70,16 @@ def average(values: Array) -> float:
 
 
 def centred(values: Array) -> Array:
-    """Deviations from the mean, with every digit kept at any price level, and exactly 0 for a constant."""
+    """Deviations from the mean, with every digit kept at any price level, and exactly 0 where they are noise."""
     shifted: Array = values - values[0]
-    return shifted - float(shifted.mean())
+    deviations: Array = shifted - float(shifted.mean())
+    squares = float((deviations * deviations).sum())
+    return deviations if denoised_scatter(squares, float(values[0]) * values.size**0.5) > 0 else np.zeros(values.size)
+
+
+def products_of(a: Array, b: Array) -> float:
+    """The sum of products of two series of deviations, 0 where it is noise."""
+    return denoised_products(float((a * b).sum()), float((a * a).sum()), float((b * b).sum()))
 
 
 def around_median(values: Array) -> Array:
@@ -86,20 +103,33 @@ def around_base(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
     return base, [x.shift(k) - base for k in range(window)]
 
 
+def once(result: Callable[..., pl.Expr], *parts: pl.Expr) -> pl.Expr:
+    """A cell-wise result of expressions that are each computed once, though it names them more than once."""
+    names = [str(place) for place in range(len(parts))]
+
+    def compute(columns: pl.Series) -> pl.Series:
+        return columns.struct.unnest().select(result(*map(pl.col, names))).to_series()
+
+    columns = pl.struct([part.alias(name) for name, part in zip(names, parts, strict=True)])
+    return columns.map_batches(compute, return_dtype=pl.Float64, is_elementwise=True)
+
+
 def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
     """Count, base, sum around the base, and `count` times the sum of squared deviations of every window."""
     base, deviations = around_base(x, window)
     count, total = count_of(x, window), pl.sum_horizontal(deviations)
-    return count, base, total, _scatter(count, [d * d for d in deviations], total * total).clip(0)
+    squares = _scatter(count, [d * d for d in deviations], total * total)
+    return count, base, total, once(denoised_scatter_column, squares, count * base)
 
 
-def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, and sums of the first four powers of the deviations from a value of the window itself."""
-    _, deviations = around_base(x, window)
+def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
+    """Count, a value of the window itself, and sums of the first four powers of the deviations from it."""
+    base, deviations = around_base(x, window)
     squares = [d * d for d in deviations]
     cubes, fourths = [q * d for q, d in zip(squares, deviations, strict=True)], [q * q for q in squares]
     return (
         count_of(x, window),
+        base,
         pl.sum_horizontal(deviations),
         pl.sum_horizontal(squares),
         pl.sum_horizontal(cubes),
@@ -107,19 +137,46 @@ def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
     )
 
 
-def joint_of(x: pl.Expr, y: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
-    """Count, and `count` times the sums of squared deviations and of their products, where both are present."""
+class Joint(NamedTuple):
+    """What the Polars forms on two inputs read, over the bars where both are present, as in `block.comoments`."""
+
+    n: pl.Expr
+    base_x: pl.Expr
+    base_y: pl.Expr
+    total_x: pl.Expr
+    total_y: pl.Expr
+    scatter_x: pl.Expr
+    scatter_y: pl.Expr
+    scatter_xy: pl.Expr
+
+
+def of_joint(
+    x: pl.Expr, y: pl.Expr, window: int, min_samples: int, result: Callable[[Joint, pl.Expr, pl.Expr], pl.Expr]
+) -> pl.Expr:
+    """The result of two inputs for windows with enough bars; it takes their moments and the current values."""
     both = x.is_not_null() & y.is_not_null()
     count = count_of(pl.when(both).then(x), window)
-    _, deviations_x = around_base(pl.when(both).then(x), window)
-    _, deviations_y = around_base(pl.when(both).then(y), window)
-    total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
-    return (
-        count,
-        _scatter(count, [a * a for a in deviations_x], total_x * total_x).clip(0),
-        _scatter(count, [b * b for b in deviations_y], total_y * total_y).clip(0),
-        _scatter(count, [a * b for a, b in zip(deviations_x, deviations_y, strict=True)], total_x * total_y),
-    )
+    base_x, deviations_x = around_base(pl.when(both).then(x), window)
+    base_y, deviations_y = around_base(pl.when(both).then(y), window)
+    sums = [pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)]
+    products = [
+        pl.sum_horizontal([a * b for a, b in zip(left, right, strict=True)])
+        for left, right in (
+            (deviations_x, deviations_x),
+            (deviations_y, deviations_y),
+            (deviations_x, deviations_y),
+        )
+    ]
+
+    def compute(*columns: pl.Expr) -> pl.Expr:
+        n, base_x, base_y, total_x, total_y, xx, yy, xy, x_now, y_now = columns
+        scatter_x = denoised_scatter_column(n * xx - total_x * total_x, n * base_x)
+        scatter_y = denoised_scatter_column(n * yy - total_y * total_y, n * base_y)
+        scatter_xy = denoised_products_column(n * xy - total_x * total_y, scatter_x, scatter_y)
+        joint = Joint(n, base_x, base_y, total_x, total_y, scatter_x, scatter_y, scatter_xy)
+        return where_enough(result(joint, x_now, y_now), n, min_samples)
+
+    return once(compute, count, base_x, base_y, *sums, *products, x, y)
 
 
 def _scatter(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Expr:

@@ -2,7 +2,7 @@
 
 A window is the last `window` bars of a symbol, the current one included. It needs `min_samples` present values (by
 default as many as it has bars) and ignores those that are missing. The meaning sees one window, oldest bar first, NaN
-where a value is missing.
+where a value is missing. A window whose values differ only by rounding counts as constant (see `loop/noise.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import moments, products, shape, sums
 from factorloom.expressions.operators.loop.bound import counts
+from factorloom.expressions.operators.loop.noise import denoised_scatter, denoised_scatter_column
 from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
@@ -25,6 +26,7 @@ from factorloom.expressions.operators.loop.window import (
     average,
     centred,
     count_of,
+    once,
     powers_of,
     present,
     spread_of,
@@ -172,7 +174,7 @@ def _(count: Array, product: Array, min_samples: int, out: Array) -> None:
         out[i] = product[i] if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_var(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The sample variance (ddof 1) of the last `window` values, per bar: not annualised.
 
@@ -205,7 +207,7 @@ def _(count: Array, scatter: Array, min_samples: int, out: Array) -> None:
         out[i] = variance if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_std(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The sample standard deviation (ddof 1) of the last `window` values, per bar: not annualised.
 
@@ -238,7 +240,7 @@ def _(count: Array, scatter: Array, min_samples: int, out: Array) -> None:
         out[i] = deviation if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_skew(
     x: Input,
     window: Annotated[int, Count(3, "the skewness of two values is undefined")],
@@ -268,23 +270,25 @@ def _(x: Array) -> float:
 
 @ts_skew.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    n, total, square, cube, _fourth = powers_of(x, window)
-    scatter = n * square - total * total
-    third = n * (n * cube - 3 * total * square) + 2 * total.pow(3)
-    return where_enough((n * (n - 1)).sqrt() / (n - 2) * third / scatter.pow(1.5), n, min_samples)
+    def skew(n: pl.Expr, base: pl.Expr, total: pl.Expr, square: pl.Expr, cube: pl.Expr, _fourth: pl.Expr) -> pl.Expr:
+        scatter = denoised_scatter_column(n * square - total * total, n * base)
+        third = n * (n * cube - 3 * total * square) + 2 * total.pow(3)
+        return where_enough((n * (n - 1)).sqrt() / (n - 2) * third / scatter.pow(1.5), n, min_samples)
+
+    return once(skew, *powers_of(x, window))
 
 
 @ts_skew.kernel_from(shape)
-def _(count: Array, total: Array, square: Array, cube: Array, min_samples: int, out: Array) -> None:
+def _(count: Array, base: Array, total: Array, square: Array, cube: Array, min_samples: int, out: Array) -> None:
     for i in range(out.size):
         n, s = count[i], total[i]
-        scatter = n * square[i] - s * s
+        scatter = denoised_scatter(n * square[i] - s * s, n * base[i])
         third = n * (n * cube[i] - 3.0 * s * square[i]) + 2.0 * s * s * s
         skew = np.sqrt(n * (n - 1)) / (n - 2) * third / (scatter * np.sqrt(scatter))
         out[i] = skew if n >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_kurt(
     x: Input,
     window: Annotated[int, Count(4, "the kurtosis of three values is undefined")],
@@ -313,18 +317,22 @@ def _(x: Array) -> float:
 
 @ts_kurt.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    n, total, square, cube, fourth = powers_of(x, window)
-    scatter = n * square - total * total
-    central = n * (n * (n * fourth - 4 * total * cube) + 6 * total * total * square) - 3 * total.pow(4)
-    value = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * central / (scatter * scatter) - 3 * (n - 1))
-    return where_enough(value, n, min_samples)
+    def kurtosis(n: pl.Expr, base: pl.Expr, total: pl.Expr, square: pl.Expr, cube: pl.Expr, fourth: pl.Expr) -> pl.Expr:
+        scatter = denoised_scatter_column(n * square - total * total, n * base)
+        central = n * (n * (n * fourth - 4 * total * cube) + 6 * total * total * square) - 3 * total.pow(4)
+        value = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * central / (scatter * scatter) - 3 * (n - 1))
+        return where_enough(value, n, min_samples)
+
+    return once(kurtosis, *powers_of(x, window))
 
 
 @ts_kurt.kernel_from(shape)
-def _(count: Array, total: Array, square: Array, cube: Array, fourth: Array, min_samples: int, out: Array) -> None:
+def _(
+    count: Array, base: Array, total: Array, square: Array, cube: Array, fourth: Array, min_samples: int, out: Array
+) -> None:
     for i in range(out.size):
         n, s = count[i], total[i]
-        scatter = n * square[i] - s * s
+        scatter = denoised_scatter(n * square[i] - s * s, n * base[i])
         central = n * (n * (n * fourth[i] - 4.0 * s * cube[i]) + 6.0 * s * s * square[i]) - 3.0 * s * s * s * s
         kurtosis = central / (scatter * scatter)
         excess = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * kurtosis - 3.0 * (n - 1))

@@ -1,6 +1,7 @@
 """The place of a value among the last bars of a symbol: its rank, and the share of those before that are below it.
 
-Windows and missing values are as in `moment.py`; values tie as in `tie.py`.
+Windows and missing values are as in `moment.py`. Values tie with the current one where they differ from it by less than
+2^-40 of its size, as in `tie.py`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import counts
-from factorloom.expressions.operators.loop.tie import rounded, rounded_column, rounded_values
+from factorloom.expressions.operators.loop.noise import NOISE
 from factorloom.expressions.operators.loop.window import Array, count_of, present, where_enough, window_bars
 from factorloom.expressions.parameter import MinSamples, Window
 
 __all__ = ["ts_rank", "ts_share_below"]
 
 
-@operator(Axis.TIME, lookback=window_bars, version=2)
+@operator(Axis.TIME, lookback=window_bars, version=3)
 def ts_rank(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """The percent rank of the current value among the last `window` values, in (0, 1].
 
@@ -39,17 +40,17 @@ def ts_rank(x: Input, window: Window, *, min_samples: MinSamples = None) -> Fact
 def _(x: Array) -> float:
     if np.isnan(x[-1]):
         return np.nan
-    keys = rounded_values(x)
-    below, same = (keys < keys[-1]).sum(), (keys == keys[-1]).sum()
+    low, high = x[-1] - NOISE * abs(x[-1]), x[-1] + NOISE * abs(x[-1])
+    below, same = (x < low).sum(), ((x >= low) & (x <= high)).sum()
     return float((below + (same + 1) / 2) / present(x).size)
 
 
 @ts_rank.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    key = rounded_column(x)
-    older = [key.shift(k) for k in range(1, window)]
-    below = pl.sum_horizontal([pl.lit(0.0), *((bar < key).cast(pl.Float64) for bar in older)])
-    same = pl.sum_horizontal([pl.lit(1.0), *((bar == key).cast(pl.Float64) for bar in older)])
+    low, high = x - NOISE * x.abs(), x + NOISE * x.abs()
+    older = [x.shift(k) for k in range(1, window)]
+    below = pl.sum_horizontal([pl.lit(0.0), *((bar < low).cast(pl.Float64) for bar in older)])
+    same = pl.sum_horizontal([pl.lit(1.0), *(((bar >= low) & (bar <= high)).cast(pl.Float64) for bar in older)])
     count = count_of(x, window)
     return where_enough(pl.when(x.is_not_null()).then((below + (same + 1) / 2) / count), count, min_samples)
 
@@ -57,27 +58,30 @@ def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
 @ts_rank.kernel_from(counts)
 def _(x: Array, window: int, count: Array, min_samples: int, out: Array) -> None:
     older = min(window, x.size) - 1
-    keys = np.empty(older + x.size)  # with missing values before the first bar, so that every bar has older ones
-    new = keys[older:]
+    values = np.empty(older + x.size)  # with missing values before the first bar, so that every bar has older ones
+    low, high = np.empty(x.size), np.empty(x.size)
     for i in range(older):
-        keys[i] = np.nan
+        values[i] = np.nan
     for i in range(x.size):
-        new[i] = rounded(x[i])
+        tie = NOISE * abs(x[i])
+        values[np.uint64(older + i)], low[i], high[i] = x[i], x[i] - tie, x[i] + tie
     out[:] = 2.0  # twice the rank: 2 for itself, 2 for every older bar below, 1 for every one that ties
     for k in range(1, older - 2, 4):
-        a, b, c, d = keys[older - k :], keys[older - k - 1 :], keys[older - k - 2 :], keys[older - k - 3 :]
+        a, b, c, d = values[older - k :], values[older - k - 1 :], values[older - k - 2 :], values[older - k - 3 :]
         for i in range(out.size):
-            out[i] += (_twice(a[i], new[i]) + _twice(b[i], new[i])) + (_twice(c[i], new[i]) + _twice(d[i], new[i]))
+            out[i] += (_twice(a[i], low[i], high[i]) + _twice(b[i], low[i], high[i])) + (
+                _twice(c[i], low[i], high[i]) + _twice(d[i], low[i], high[i])
+            )
     for k in range(older - older % 4 + 1, older + 1):
-        old = keys[older - k :]
+        old = values[older - k :]
         for i in range(out.size):
-            out[i] += _twice(old[i], new[i])
+            out[i] += _twice(old[i], low[i], high[i])
     for i in range(out.size):
         out[i] = out[i] / (2.0 * count[i]) if (count[i] >= min_samples) & (x[i] == x[i]) else np.nan
 
 
-def _twice(old: float, new: float) -> float:
-    return (1.0 if old < new else 0.0) + (1.0 if old <= new else 0.0)
+def _twice(old: float, low: float, high: float) -> float:
+    return (1.0 if old < low else 0.0) + (1.0 if old <= high else 0.0)
 
 
 @operator(Axis.TIME, lookback=lambda window, **_: window, version=2)

@@ -1,6 +1,7 @@
 """How two inputs move together over the last bars of a symbol, or one with its own past.
 
-Only bars where both are present count; windows are as in `moment.py`.
+Only bars where both are present count; windows are as in `moment.py`. A covariance or a spread that is rounding noise
+is 0 (see `loop/noise.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from factorloom.expressions.operators.loop.window import (
     Pair,
     PairSamples,
     centred,
-    joint_of,
+    of_joint,
     paired,
-    where_enough,
+    products_of,
     window_bars,
 )
 from factorloom.expressions.operators.time.shift import ts_delay
@@ -29,7 +30,7 @@ from factorloom.expressions.parameter import Periods
 __all__ = ["ts_autocorr", "ts_beta", "ts_corr", "ts_cov"]
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_cov(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The sample covariance (ddof 1) of two inputs over the last `window` bars.
 
@@ -48,13 +49,12 @@ def ts_cov(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None)
 @ts_cov.meaning
 def _(x: Array, y: Array) -> float:
     a, b = map(centred, paired(x, y))
-    return float((a * b).sum() / (a.size - 1))
+    return products_of(a, b) / (a.size - 1)
 
 
 @ts_cov.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _scatter_x, _scatter_y, product = joint_of(x, y, window)
-    return where_enough(product / (count * (count - 1)), count, min_samples)
+    return of_joint(x, y, window, min_samples, lambda s, *_: s.scatter_xy / (s.n * (s.n - 1)))
 
 
 @ts_cov.kernel_from(shared_comoments)
@@ -64,7 +64,7 @@ def _(count: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
         out[i] = covariance if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_corr(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """Pearson's correlation of two inputs over the last `window` bars.
 
@@ -83,13 +83,14 @@ def ts_corr(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None
 @ts_corr.meaning
 def _(x: Array, y: Array) -> float:
     a, b = map(centred, paired(x, y))
-    return float((a * b).sum() / (np.sqrt((a * a).sum()) * np.sqrt((b * b).sum())))
+    return float(products_of(a, b) / (np.sqrt((a * a).sum()) * np.sqrt((b * b).sum())))
 
 
 @ts_corr.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, scatter_x, scatter_y, product = joint_of(x, y, window)
-    return where_enough((product / (scatter_x.sqrt() * scatter_y.sqrt())).clip(-1, 1), count, min_samples)
+    return of_joint(
+        x, y, window, min_samples, lambda s, *_: (s.scatter_xy / (s.scatter_x.sqrt() * s.scatter_y.sqrt())).clip(-1, 1)
+    )
 
 
 @ts_corr.kernel
@@ -109,7 +110,7 @@ def _correlate(x: Array, y: Array, window: int, min_samples: int, first_bar: int
         out[i] = max(min(correlation, 1.0), -1.0) if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_beta(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The slope of `x` on `y` over the last `window` bars: `cov(x, y) / var(y)`.
 
@@ -128,13 +129,12 @@ def ts_beta(x: Input, y: Input, window: Pair, *, min_samples: PairSamples = None
 @ts_beta.meaning
 def _(x: Array, y: Array) -> float:
     a, b = map(centred, paired(x, y))
-    return float((a * b).sum() / (b * b).sum())
+    return float(products_of(a, b) / (b * b).sum())
 
 
 @ts_beta.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, _scatter_x, scatter_y, product = joint_of(x, y, window)
-    return where_enough(product / scatter_y, count, min_samples)
+    return of_joint(x, y, window, min_samples, lambda s, *_: s.scatter_xy / s.scatter_y)
 
 
 @ts_beta.kernel_from(shared_comoments)

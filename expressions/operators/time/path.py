@@ -17,6 +17,7 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import moments
 from factorloom.expressions.operators.loop.bound import counts, highs, lows
+from factorloom.expressions.operators.loop.noise import denoised_spread, denoised_spread_column
 from factorloom.expressions.operators.loop.window import (
     Array,
     centred,
@@ -99,7 +100,7 @@ def drawdowns(x: Array, window: int, fall: Array) -> None:
             tail_ratio[k] = worst
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_entropy(
     x: Input, window: Window, *, bins: Annotated[int, Whole(2, 1000)] = 10, min_samples: MinSamples = None
 ) -> Factor:
@@ -123,9 +124,12 @@ def ts_entropy(
 @ts_entropy.meaning
 def _(x: Array, bins: int) -> float:
     values = present(x)
-    scale = bins / (values.max() - values.min())
+    width = denoised_spread(values.max() - values.min(), values.min())
+    if width == 0:
+        return 0.0
+    scale = bins / width
     if not 0 < scale < np.inf:
-        return 0.0 if values.max() == values.min() else np.nan
+        return np.nan
     indices = ((values - values.min()) * scale).clip(0, bins - 1).astype(int)
     shares = np.bincount(indices) / values.size
     return float(-(shares * np.log(shares, where=shares > 0, out=np.zeros(shares.size))).sum())
@@ -134,11 +138,12 @@ def _(x: Array, bins: int) -> float:
 @ts_entropy.polars
 def _(x: pl.Expr, window: int, bins: int, min_samples: int) -> pl.Expr:
     bottom, top = x.rolling_min(window, min_samples=1), x.rolling_max(window, min_samples=1)
-    count, scale = count_of(x, window), bins / (top - bottom)
+    count, width = count_of(x, window), denoised_spread_column(top - bottom, bottom)
+    scale = bins / width
     indices = [((x.shift(k) - bottom) * scale).floor().clip(0, bins - 1) for k in range(window)]
     shares = [pl.sum_horizontal([(index == b).cast(pl.Float64) for index in indices]) / count for b in range(bins)]
     entropy = -pl.sum_horizontal([pl.when(share > 0).then(share * share.log()) for share in shares])
-    value = pl.when(top == bottom).then(0.0).when((scale > 0) & scale.is_finite()).then(entropy)
+    value = pl.when(width == 0).then(0.0).when((scale > 0) & scale.is_finite()).then(entropy)
     return where_enough(value, count, min_samples)
 
 
@@ -150,9 +155,10 @@ def _(x: Array, window: int, count: Array, top: Array, bottom: Array, bins: int,
     members = np.zeros(bins, np.int64)
     low = high = np.nan
     for i in range(x.size):
-        scale = bins / (top[i] - bottom[i])
+        width = denoised_spread(top[i] - bottom[i], bottom[i])
+        scale = bins / width
         if count[i] < min_samples or not 0 < scale < np.inf:
-            out[i] = 0.0 if count[i] >= min_samples and top[i] == bottom[i] else np.nan
+            out[i] = 0.0 if count[i] >= min_samples and width == 0 else np.nan
             low = high = np.nan
             continue
         if low == bottom[i] and high == top[i]:
@@ -178,7 +184,7 @@ def tally(x: Array, low: float, scale: float, change: int, members: Members) -> 
             members[min(int((x[i] - low) * scale), last)] += change
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_range_of_sums(x: Input, window: Window, *, min_samples: MinSamples = None) -> Factor:
     """Hurst's adjusted range of the last `window` values: the range of the running sums of their deviations.
 
@@ -204,17 +210,20 @@ def _(x: Array) -> float:
 
 @ts_range_of_sums.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, base, total, _ = spread_of(x, window)
+    count, base, total, scatter = spread_of(x, window)
     deviations = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
     sums = list(itertools.accumulate(deviations, lambda before, one: before + one))
-    return where_enough(pl.max_horizontal(sums) - pl.min_horizontal(sums), count, min_samples)
+    value = pl.when(scatter > 0).then(pl.max_horizontal(sums) - pl.min_horizontal(sums)).otherwise(0.0)
+    return where_enough(value, count, min_samples)
 
 
 @ts_range_of_sums.kernel_from(moments)
-def _(x: Array, window: int, count: Array, base: Array, total: Array, min_samples: int, out: Array) -> None:
+def _(
+    x: Array, window: int, count: Array, base: Array, total: Array, scatter: Array, min_samples: int, out: Array
+) -> None:
     for i in range(x.size):
-        out[i] = np.nan
-        if count[i] < min_samples:
+        out[i] = 0.0 if count[i] >= min_samples else np.nan
+        if count[i] < min_samples or scatter[i] == 0:
             continue
         n, s, least, most = count[i], 0.0, np.inf, -np.inf
         for k in range(max(0, i - window + 1), i + 1):

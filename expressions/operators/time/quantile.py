@@ -20,12 +20,14 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.form import statistic
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import counts
+from factorloom.expressions.operators.loop.noise import denoised_spread, denoised_spread_column
 from factorloom.expressions.operators.loop.window import (
     Array,
     around_base,
     around_median,
     centred,
     count_of,
+    once,
     present,
     where_enough,
     window_bars,
@@ -75,7 +77,7 @@ def median_distances(x: Array, window: int, distance: Array) -> None:
         n += int(new == new) - int(old == old)
         replace_value(ordered, new, old, spare)
         ordered, spare = spare, ordered
-        distance[i] = median_distance(ordered, n) if n > 0 else np.nan
+        distance[i] = denoised_spread(median_distance(ordered, n), ordered[(n + 1) // 2]) if n > 0 else np.nan
 
 
 def empty_window(window: int, bars: int) -> Array:
@@ -182,7 +184,7 @@ def ts_median(x: Input, window: Window, *, min_samples: MinSamples = None) -> Fa
     return ts_quantile(x, window, min_samples=min_samples)
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_mad(
     x: Input,
     window: Window,
@@ -208,23 +210,27 @@ def ts_mad(
 def _(x: Array, around: str) -> float:
     values = present(x)
     if around == "mean":
-        return float(np.abs(centred(values)).mean())
-    return float(np.median(np.abs(around_median(values))))
+        distance, level = np.abs(centred(values)).mean(), float(values[-1])
+    else:
+        distance, level = np.median(np.abs(around_median(values))), float(np.median(values))
+    return denoised_spread(float(distance), level)
 
 
 @ts_mad.polars
 def _(x: pl.Expr, window: int, around: str, min_samples: int) -> pl.Expr:
     count = count_of(x, window)
+    base, deviations = around_base(x, window)
     if around == "mean":
-        _base, deviations = around_base(x, window)
         mean = pl.sum_horizontal(deviations) / count
-        return where_enough(pl.sum_horizontal([(d - mean).abs() for d in deviations]) / count, count, min_samples)
+        distance = pl.sum_horizontal([(d - mean).abs() for d in deviations]) / count
+        return where_enough(once(denoised_spread_column, distance, base), count, min_samples)
     low, high = (
         x.rolling_quantile(0.5, interpolation=side, window_size=window, min_samples=min_samples)
         for side in ("lower", "higher")
     )
     half = (high - low) / 2
-    return pl.concat_list([((x.shift(k) - low) - half).abs() for k in range(window)]).list.median()
+    distance = pl.concat_list([((x.shift(k) - low) - half).abs() for k in range(window)]).list.median()
+    return once(denoised_spread_column, distance, low)
 
 
 @ts_mad.kernel_from(counts)
@@ -257,4 +263,4 @@ def mean_distances(x: Array, window: int, count: Array, out: Array) -> None:
         for i in range(values.size):
             total[i] += abs((values[i] - centre[i]) - shift[i]) if values[i] == values[i] else 0.0
     for i in range(x.size):
-        out[i] = out[i] / count[i]
+        out[i] = denoised_spread(out[i] / count[i], base[i])

@@ -21,12 +21,19 @@ from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.form import statistic
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import moments, shared_comoments
+from factorloom.expressions.operators.loop.noise import (
+    denoised_products,
+    denoised_products_column,
+    denoised_scatter,
+)
 from factorloom.expressions.operators.loop.window import (
     Array,
+    Joint,
     Pair,
     PairSamples,
     around_base,
-    joint_of,
+    of_joint,
+    once,
     paired,
     spread_of,
     where_enough,
@@ -41,7 +48,7 @@ SLOPE, INTERCEPT, FITTED, RESIDUAL, RSQUARED = range(5)
 LineValue: TypeAlias = Annotated[str, Choice(VALUES)]
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_trend(x: Input, window: Pair, *, value: LineValue = "slope", min_samples: PairSamples = None) -> Factor:
     """Least squares of the last `window` values on time: `value` names the result.
 
@@ -124,9 +131,15 @@ def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     time = pl.sum_horizontal([t * one for t, one in zip(times, present, strict=True)])
     squares = pl.sum_horizontal([t * t * one for t, one in zip(times, present, strict=True)])
     products = pl.sum_horizontal([t * d for t, d in zip(times, deviations, strict=True)])
-    scatter, product = n * squares - time * time, n * products - time * total
-    line = line_value(VALUES.index(value), n, x, base, total, spread, time, scatter, product, 0.0, window - 1.0)
-    return where_enough(line, n, min_samples)
+
+    def compute(*columns: pl.Expr) -> pl.Expr:
+        x, n, base, total, spread, time, squares, products = columns
+        scatter = n * squares - time * time
+        product = denoised_products_column(n * products - time * total, spread, scatter)
+        line = line_value(VALUES.index(value), n, x, base, total, spread, time, scatter, product, 0.0, window - 1.0)
+        return where_enough(line, n, min_samples)
+
+    return once(compute, x, n, base, total, spread, time, squares, products)
 
 
 @ts_trend.kernel_from(moments, trend)
@@ -154,14 +167,14 @@ def _(
             scatter[i],
             time_total[i],
             time_scatter[i],
-            time_product[i],
+            denoised_products(time_product[i], scatter[i], time_scatter[i]),
             0.0,
             window - 1.0,
         )
         out[i] = line if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_regression(
     x: Input, y: Input, window: Pair, *, value: LineValue = "slope", min_samples: PairSamples = None
 ) -> Factor:
@@ -187,15 +200,23 @@ def _(x: Array, y: Array, value: str) -> float:
 
 @ts_regression.polars
 def _(x: pl.Expr, y: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
-    n, scatter_x, scatter_y, product = joint_of(x, y, window)
-    both = x.is_not_null() & y.is_not_null()
-    base_x, deviations_x = around_base(pl.when(both).then(x), window)
-    base_y, deviations_y = around_base(pl.when(both).then(y), window)
-    total_x, total_y = pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)
-    line = line_value(
-        VALUES.index(value), n, x, base_x, total_x, scatter_x, total_y, scatter_y, product, -base_y, y - base_y
-    )
-    return where_enough(line, n, min_samples)
+    def line(s: Joint, x: pl.Expr, y: pl.Expr) -> pl.Expr:
+        value_of: pl.Expr = line_value(
+            VALUES.index(value),
+            s.n,
+            x,
+            s.base_x,
+            s.total_x,
+            s.scatter_x,
+            s.total_y,
+            s.scatter_y,
+            s.scatter_xy,
+            -s.base_y,
+            y - s.base_y,
+        )
+        return value_of
+
+    return of_joint(x, y, window, min_samples, line)
 
 
 @ts_regression.kernel_from(shared_comoments)
@@ -265,8 +286,11 @@ def _line(x: Array, y: Array, x_now: float, y_now: float, value: str) -> float:
     """The result `value` of the regression line of one window, exact for whole numbers."""
     a, b = paired(x, y)
     d, e, n = a - a[0], b - b[0], a.size
-    scatter, product = n * (e * e).sum() - e.sum() ** 2, n * (d * e).sum() - d.sum() * e.sum()
-    slope = product / scatter
+    scatter_x, scatter = (
+        denoised_scatter(n * (v * v).sum() - v.sum() ** 2, n * base) for v, base in ((d, a[0]), (e, b[0]))
+    )
+    product = denoised_products(n * (d * e).sum() - d.sum() * e.sum(), scatter_x, scatter)
+    slope = float(np.divide(product, scatter))
 
     def above(at: float) -> float:
         """The line at some `y`, less the first value."""
@@ -277,6 +301,6 @@ def _line(x: Array, y: Array, x_now: float, y_now: float, value: str) -> float:
         "intercept": a[0] + above(0.0),
         "fitted": a[0] + above(y_now),
         "residual": (x_now - a[0]) - above(y_now),
-        "rsquared": slope * product / (n * (d * d).sum() - d.sum() ** 2),
+        "rsquared": slope * float(np.divide(product, scatter_x)),
     }
     return float(values[value])

@@ -12,6 +12,8 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import moments
+from factorloom.expressions.operators.loop.bound import counts, highs, lows
+from factorloom.expressions.operators.loop.noise import denoised_spread, denoised_spread_column
 from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
@@ -22,12 +24,11 @@ from factorloom.expressions.operators.loop.window import (
     where_enough,
     window_bars,
 )
-from factorloom.expressions.operators.time.extreme import ts_max, ts_min
 
 __all__ = ["ts_scale", "ts_zscore"]
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_zscore(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """`(x - ts_mean(x, window)) / ts_std(x, window)`.
 
@@ -65,7 +66,7 @@ def _(x: Array, count: Array, base: Array, total: Array, scatter: Array, min_sam
         out[i] = score if n >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_scale(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Factor:
     """The position of `x` between the smallest (0) and the largest (1) of the last `window` values: the stochastic %K.
 
@@ -79,5 +80,22 @@ def ts_scale(x: Input, window: Pair, *, min_samples: PairSamples = None) -> Fact
     2024-01-03     -    -  -
     2024-01-04   1.0  1.0  -
     """
-    low = ts_min(x, window, min_samples=min_samples)
-    return (x - low) / (ts_max(x, window, min_samples=min_samples) - low)
+
+
+@ts_scale.meaning
+def _(x: Array) -> float:
+    low, high = present(x).min(), present(x).max()
+    return float((x[-1] - low) / denoised_spread(high - low, low))
+
+
+@ts_scale.polars
+def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
+    low, high = x.rolling_min(window, min_samples=min_samples), x.rolling_max(window, min_samples=min_samples)
+    return (x - low) / denoised_spread_column(high - low, low)
+
+
+@ts_scale.kernel_from(counts, highs, lows)
+def _(x: Array, count: Array, top: Array, bottom: Array, min_samples: int, out: Array) -> None:
+    for i in range(out.size):
+        position = (x[i] - bottom[i]) / denoised_spread(top[i] - bottom[i], bottom[i])
+        out[i] = position if count[i] >= min_samples else np.nan
