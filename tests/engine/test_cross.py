@@ -115,7 +115,7 @@ def test_medians_and_limits_are_those_of_numpy(shape: str, size: int) -> None:
     low = np.sort(x)[(np.isfinite(x).sum() - 1) // 2]
     middle, apart = np.nanmedian(x), (x - low) - np.nanmedian(x - low)
     spread = 1.482602218505602 * np.nanmedian(np.abs(apart))
-    spread = 0.0 if spread < 1.5 * 2.0**-40 * abs(middle) else spread  # rounding noise
+    spread = 0.0 if spread < 2.0**-45 * abs(middle) else spread  # rounding noise
     np.testing.assert_array_equal(over(fl.cs_median(X), x=x), np.where(np.isnan(x), np.nan, middle))
     with np.errstate(over="ignore"):
         score = apart / spread if spread > 0 else np.full(size, np.nan)

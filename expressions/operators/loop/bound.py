@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from factorloom.expressions.form import statistic
+from factorloom.expressions.operators.loop.noise import NOISE
 from factorloom.expressions.operators.loop.window import Array
 
 __all__ = ["TIES", "counts", "highs", "lows", "widen_ago"]
@@ -77,7 +78,7 @@ def widen(x: Array, window: int, sign: float, best: Array) -> None:
 
 
 def widen_ago(x: Array, window: int, sign: float, ties: int, ago: Array) -> None:
-    """How many bars ago the largest `sign * x` of every window was."""
+    """How many bars ago the largest `sign * x` of every window was; values tie as in `tie.py`."""
     now, wider = np.empty(x.size), np.empty(x.size)
     when, earlier = np.zeros(x.size), np.empty(x.size)
     for i in range(x.size):
@@ -91,10 +92,12 @@ def widen_ago(x: Array, window: int, sign: float, ties: int, ago: Array) -> None
         when_old, when_new, when_both = when[: x.size - step], when[step:], earlier[step:]
         if ties == OLDEST:
             for i in range(both.size):
-                when_both[i] = when_old[i] + step if old[i] >= new[i] else when_new[i]
+                is_old = old[i] >= new[i] - NOISE * abs(new[i])
+                when_both[i] = when_old[i] + step if is_old else when_new[i]
         else:
             for i in range(both.size):
-                when_both[i] = when_old[i] + step if old[i] > new[i] else when_new[i]
+                is_old = old[i] - NOISE * abs(old[i]) > new[i]
+                when_both[i] = when_old[i] + step if is_old else when_new[i]
         for i in range(both.size):
             both[i] = old[i] if old[i] > new[i] else new[i]
         now, wider, when, earlier = wider, now, earlier, when

@@ -1,4 +1,4 @@
-"""Which values tie: neighbours in order that differ by less than 2^-40 of their size, as in `noise.py`.
+"""Which values tie: neighbours in order that differ by less than 2^-40 of their size.
 
 Equal values that were computed in different ways, as covariances of ranks, often differ in their last digits. So every
 operator that ranks takes values for equal that agree in 12 digits, and the rank does not depend on who computed them.

@@ -6,7 +6,9 @@ correlation lose digits at high price levels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import operator
+from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,6 +28,7 @@ __all__ = [
     "Joint",
     "Pair",
     "PairSamples",
+    "added",
     "around_base",
     "around_median",
     "average",
@@ -45,6 +48,10 @@ __all__ = [
 Array: TypeAlias = npt.NDArray[np.float64]
 Pair: TypeAlias = Annotated[int, Count(2, "the spread of one value is undefined")]
 PairSamples: TypeAlias = Annotated[int | None, Samples(2)]
+
+
+DEPTH = 32
+"""So many terms of a sum are nested: Polars takes long for deeper expressions."""
 
 
 def window_bars(window: int, **_: object) -> int:
@@ -97,6 +104,21 @@ def where_enough(value: pl.Expr, count: pl.Expr, min_samples: int) -> pl.Expr:
     return pl.when(count >= min_samples).then(value)
 
 
+def added(terms: Sequence[pl.Expr], *, side_by_side: int = 1) -> pl.Expr:
+    """The sum of terms, of which those that are missing count as 0, in the order of `short.py`.
+
+    Polars' `sum_horizontal` adds in an order that changes from one run to the next. With `side_by_side=2`, all terms
+    but the first are added two by two.
+    """
+    first, *rest = [term.fill_null(0.0) for term in terms]
+    steps = [first, *(_chain(rest[k : k + side_by_side]) for k in range(0, len(rest), side_by_side))]
+    return _chain([_chain(steps[k : k + DEPTH]) for k in range(0, len(steps), DEPTH)])
+
+
+def _chain(terms: list[pl.Expr]) -> pl.Expr:
+    return functools.reduce(operator.add, terms)
+
+
 def around_base(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
     """A value of the window itself, and every value of the window less that one."""
     base = x.forward_fill(limit=window - 1) if window > 1 else x
@@ -117,7 +139,7 @@ def once(result: Callable[..., pl.Expr], *parts: pl.Expr) -> pl.Expr:
 def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:
     """Count, base, sum around the base, and `count` times the sum of squared deviations of every window."""
     base, deviations = around_base(x, window)
-    count, total = count_of(x, window), pl.sum_horizontal(deviations)
+    count, total = count_of(x, window), added(deviations)
     squares = _scatter(count, [d * d for d in deviations], total * total)
     return count, base, total, once(denoised_scatter_column, squares, count * base)
 
@@ -130,10 +152,10 @@ def powers_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Ex
     return (
         count_of(x, window),
         base,
-        pl.sum_horizontal(deviations),
-        pl.sum_horizontal(squares),
-        pl.sum_horizontal(cubes),
-        pl.sum_horizontal(fourths),
+        added(deviations),
+        added(squares),
+        added(cubes),
+        added(fourths),
     )
 
 
@@ -158,9 +180,9 @@ def of_joint(
     count = count_of(pl.when(both).then(x), window)
     base_x, deviations_x = around_base(pl.when(both).then(x), window)
     base_y, deviations_y = around_base(pl.when(both).then(y), window)
-    sums = [pl.sum_horizontal(deviations_x), pl.sum_horizontal(deviations_y)]
+    sums = [added(deviations_x, side_by_side=2), added(deviations_y, side_by_side=2)]
     products = [
-        pl.sum_horizontal([a * b for a, b in zip(left, right, strict=True)])
+        added([a * b for a, b in zip(left, right, strict=True)], side_by_side=2)
         for left, right in (
             (deviations_x, deviations_x),
             (deviations_y, deviations_y),
@@ -184,4 +206,4 @@ def _scatter(count: pl.Expr, products: list[pl.Expr], totals: pl.Expr) -> pl.Exp
 
     Not divided by `count`, so that a correlation of two bars is exactly 1 or -1.
     """
-    return count * pl.sum_horizontal(products) - totals
+    return count * added(products) - totals

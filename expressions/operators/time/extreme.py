@@ -14,6 +14,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.bound import TIES, counts, highs, lows, widen_ago
+from factorloom.expressions.operators.loop.noise import NOISE
 from factorloom.expressions.operators.loop.window import Array, present, window_bars
 from factorloom.expressions.operators.time.moment import ts_count
 from factorloom.expressions.parameter import Choice, MinSamples, Window
@@ -86,15 +87,15 @@ def _(count: Array, top: Array, min_samples: int, out: Array) -> None:
         out[i] = top[i] if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_argmin(
     x: Input, window: Window, *, origin: Origin = "now", ties: Ties = "oldest", min_samples: MinSamples = None
 ) -> Factor:
     """How many bars ago the smallest of the last `window` values was; 0 is the current bar.
 
     With `origin="start"` its index in the window instead: 0 is the oldest bar of the window, or the first bar of the
-    symbol where the window starts before it. Of equal values the oldest is taken, with `ties="newest"` the newest.
-    Missing where fewer than `min_samples` are present (default: `window`).
+    symbol where the window starts before it. Of values that agree in 12 digits the oldest is taken, with
+    `ties="newest"` the newest. Missing where fewer than `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_argmin(fl.close, 2)))
@@ -110,7 +111,7 @@ def ts_argmin(
 
 @ts_argmin.meaning
 def _(x: Array, ties: str) -> float:
-    return _bars_ago(x == present(x).min(), ties)
+    return _bars_ago(x <= present(x).min() + NOISE * abs(present(x).min()), ties)
 
 
 @ts_argmin.polars
@@ -125,15 +126,15 @@ def _(x: Array, window: int, count: Array, ties: int, min_samples: int, out: Arr
         out[i] = out[i] if count[i] >= min_samples else np.nan
 
 
-@operator(Axis.TIME, lookback=window_bars)
+@operator(Axis.TIME, lookback=window_bars, version=2)
 def ts_argmax(
     x: Input, window: Window, *, origin: Origin = "now", ties: Ties = "oldest", min_samples: MinSamples = None
 ) -> Factor:
     """How many bars ago the largest of the last `window` values was; 0 is the current bar.
 
     With `origin="start"` its index in the window instead, as NumPy's `argmax`: 0 is the oldest bar of the window, or
-    the first bar of the symbol where the window starts before it. Of equal values the oldest is taken, with
-    `ties="newest"` the newest. Missing where fewer than `min_samples` are present (default: `window`).
+    the first bar of the symbol where the window starts before it. Of values that agree in 12 digits the oldest is
+    taken, with `ties="newest"` the newest. Missing where fewer than `min_samples` are present (default: `window`).
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.ts_argmax(fl.close, 2)))
@@ -154,7 +155,7 @@ def ts_argmax(
 
 @ts_argmax.meaning
 def _(x: Array, ties: str) -> float:
-    return _bars_ago(x == present(x).max(), ties)
+    return _bars_ago(x >= present(x).max() - NOISE * abs(present(x).max()), ties)
 
 
 @ts_argmax.polars
@@ -181,4 +182,5 @@ def _bars_ago(extreme: Array, ties: str) -> float:
 
 def _last_equal(x: pl.Expr, extreme: pl.Expr, window: int, ties: str) -> pl.Expr:
     ago = range(window) if ties == "newest" else reversed(range(window))
-    return pl.coalesce([pl.when(x.shift(k) == extreme).then(float(k)) for k in ago])
+    tie = NOISE * extreme.abs()
+    return pl.coalesce([pl.when((x.shift(k) - extreme).abs() <= tie).then(float(k)) for k in ago])

@@ -22,6 +22,7 @@ from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
     PairSamples,
+    added,
     around_base,
     average,
     centred,
@@ -91,7 +92,7 @@ def _(x: Array) -> float:
 
 @ts_sum.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    return x.rolling_sum(window, min_samples=min_samples)
+    return where_enough(added([x.shift(k) for k in range(window)]), count_of(x, window), min_samples)
 
 
 @ts_sum.kernel_from(counts, sums)
@@ -129,7 +130,7 @@ def _(x: Array) -> float:
 @ts_mean.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     base, deviations = around_base(x, window)
-    count, total = count_of(x, window), pl.sum_horizontal(deviations)
+    count, total = count_of(x, window), added(deviations)
     mean = pl.when(total == 0).then(base).otherwise((count * base + total) / count)
     return where_enough(mean, count, min_samples)
 

@@ -20,6 +20,7 @@ from factorloom.expressions.operators.loop.bound import counts, highs, lows
 from factorloom.expressions.operators.loop.noise import denoised_spread, denoised_spread_column
 from factorloom.expressions.operators.loop.window import (
     Array,
+    added,
     centred,
     count_of,
     present,
@@ -142,7 +143,7 @@ def _(x: pl.Expr, window: int, bins: int, min_samples: int) -> pl.Expr:
     scale = bins / width
     indices = [((x.shift(k) - bottom) * scale).floor().clip(0, bins - 1) for k in range(window)]
     shares = [pl.sum_horizontal([(index == b).cast(pl.Float64) for index in indices]) / count for b in range(bins)]
-    entropy = -pl.sum_horizontal([pl.when(share > 0).then(share * share.log()) for share in shares])
+    entropy = -added([pl.when(share > 0).then(share * share.log()) for share in shares])
     value = pl.when(width == 0).then(0.0).when((scale > 0) & scale.is_finite()).then(entropy)
     return where_enough(value, count, min_samples)
 

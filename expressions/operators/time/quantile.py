@@ -23,6 +23,7 @@ from factorloom.expressions.operators.loop.bound import counts
 from factorloom.expressions.operators.loop.noise import denoised_spread, denoised_spread_column
 from factorloom.expressions.operators.loop.window import (
     Array,
+    added,
     around_base,
     around_median,
     centred,
@@ -221,8 +222,8 @@ def _(x: pl.Expr, window: int, around: str, min_samples: int) -> pl.Expr:
     count = count_of(x, window)
     base, deviations = around_base(x, window)
     if around == "mean":
-        mean = pl.sum_horizontal(deviations) / count
-        distance = pl.sum_horizontal([(d - mean).abs() for d in deviations]) / count
+        mean = added(deviations) / count
+        distance = added([(d - mean).abs() for d in deviations]) / count
         return where_enough(once(denoised_spread_column, distance, base), count, min_samples)
     low, high = (
         x.rolling_quantile(0.5, interpolation=side, window_size=window, min_samples=min_samples)

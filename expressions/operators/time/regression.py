@@ -31,6 +31,7 @@ from factorloom.expressions.operators.loop.window import (
     Joint,
     Pair,
     PairSamples,
+    added,
     around_base,
     of_joint,
     once,
@@ -128,9 +129,9 @@ def _(x: pl.Expr, window: int, value: str, min_samples: int) -> pl.Expr:
     _, deviations = around_base(x, window)
     times = [float(window - 1 - k) for k in range(window)]
     present = [x.shift(k).is_not_null().cast(pl.Float64) for k in range(window)]
-    time = pl.sum_horizontal([t * one for t, one in zip(times, present, strict=True)])
-    squares = pl.sum_horizontal([t * t * one for t, one in zip(times, present, strict=True)])
-    products = pl.sum_horizontal([t * d for t, d in zip(times, deviations, strict=True)])
+    time = added([t * one for t, one in zip(times, present, strict=True)])
+    squares = added([t * t * one for t, one in zip(times, present, strict=True)])
+    products = added([t * d for t, d in zip(times, deviations, strict=True)])
 
     def compute(*columns: pl.Expr) -> pl.Expr:
         x, n, base, total, spread, time, squares, products = columns

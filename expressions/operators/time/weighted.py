@@ -17,6 +17,7 @@ from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.short import SHORT, decay_short
 from factorloom.expressions.operators.loop.window import (
     Array,
+    added,
     around_base,
     count_of,
     paired,
@@ -193,8 +194,8 @@ def _(x: Array, weight: Array) -> float:
 @ts_wma.polars
 def _(x: pl.Expr, weight: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     both = pl.when(x.is_not_null()).then(weight)
-    total = pl.sum_horizontal([(x * weight).shift(k) for k in range(window)])
-    weights = pl.sum_horizontal([both.shift(k) for k in range(window)])
+    total = added([(x * weight).shift(k) for k in range(window)])
+    weights = added([both.shift(k) for k in range(window)])
     return where_enough(total / weights, count_of(both, window), min_samples)
 
 
@@ -226,7 +227,7 @@ def _(x: Array, weight: Array, window: int, min_samples: int, first_bar: int, ou
 def _weighted(x: pl.Expr, weights: list[float], min_samples: int) -> pl.Expr:
     """The mean with these weights, that of the current bar first."""
     base, deviations = around_base(x, len(weights))
-    total = pl.sum_horizontal([d * weight for d, weight in zip(deviations, weights, strict=True)])
+    total = added([d * weight for d, weight in zip(deviations, weights, strict=True)])
     present = [d.is_not_null().cast(pl.Float64) * weight for d, weight in zip(deviations, weights, strict=True)]
-    mean = base + total / pl.sum_horizontal(present)
+    mean = base + total / added(present)
     return where_enough(mean, count_of(x, len(weights)), min_samples)
