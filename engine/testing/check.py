@@ -28,7 +28,7 @@ def check_factor(
 
     Bars are drawn at random, with gaps, ties, constants, huge offsets, late listings, suspensions and times of day; the
     same seed draws the same bars. Cells that hang on rounding alone are not counted: they change when all numbers are
-    scaled by a hair.
+    off by a hair.
 
     Parameters
     ----------
@@ -79,6 +79,8 @@ def check_factors(
         chosen = {name: PROMISES[name] for name in promises}
     if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
         raise ParameterError(f"examples must be a whole number of at least 1, got {examples!r}")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ParameterError(f"seed must be a whole number of at least 0, got {seed!r}")
     for number in range(seed, seed + examples):
         case = Case(draw_bars(np.random.default_rng(number), wanted.values()), wanted, number)
         for name, promise in chosen.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import date
 from functools import cached_property
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from factorloom.engine.panel import Panel
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.indicator import Indicator
+from factorloom.expressions.operator import col
 
 __all__ = ["PROMISES", "Case", "Finding"]
 
@@ -24,12 +26,18 @@ Factors = Mapping[str, Factor]
 TOLERANCE = 1e-9
 """Of the largest value of a column."""
 
-SCALINGS = 12
-"""So many times all numbers are scaled by a hair, to see which cells hang on rounding."""
+HAIRS = 12
+"""So many times all numbers are changed by a hair, to see which cells hang on rounding."""
+
+NOISES = 3
+"""Steps of a factor take turns with so many columns of noise."""
 
 
 class Finding(NamedTuple):
-    """A cell in which a promise is broken: the two values that should agree, and how the second one was found."""
+    """A cell in which a promise is broken: the two values that should agree, and code that computes the second one.
+
+    The code knows `panel`, which holds the bars, and `factor`.
+    """
 
     name: str
     symbol: str
@@ -40,12 +48,13 @@ class Finding(NamedTuple):
 
 
 class Case:
-    """Some bars, and factors on them; what is drawn at random is drawn from `seed`."""
+    """Some bars, and factors on them; what is drawn at random is drawn from `seed`, but for dates that are given."""
 
-    def __init__(self, bars: pl.DataFrame, factors: Factors, seed: int) -> None:
+    def __init__(self, bars: pl.DataFrame, factors: Factors, seed: int, moments: Sequence[date] = ()) -> None:
         self.bars = bars
         self.factors = factors
         self.seed = seed
+        self.moments = list(moments)
 
     @property
     def rng(self) -> np.random.Generator:
@@ -62,10 +71,28 @@ class Case:
         """The values on all bars."""
         return self.panel.compute(self.factors)
 
-    def moment(self, number: int) -> date:
-        """A date of the bars."""
-        found: date = self.panel.dates[number]
-        return found
+    def draw(self, count: int) -> list[date]:
+        """Some dates of the bars, in order."""
+        if len(self.moments) != count:
+            dates = self.panel.dates
+            self.moments = sorted(dates[int(number)] for number in self.rng.integers(0, dates.len(), count))
+        return self.moments
+
+    def on(self, bars: pl.DataFrame) -> Case:
+        """The same on other bars, with the same dates drawn, or those that take their places."""
+        other = Case(bars, self.factors, self.seed)
+        old, new = self.panel.dates, other.panel.dates
+        if old.len() == new.len():
+            other.moments = [new[int(old.index_of(moment) or 0)] for moment in self.moments]
+        else:
+            other.moments = [max((day for day in new if day <= moment), default=new[0]) for moment in self.moments]
+        return other
+
+    def drawn_from(self, seed: int) -> Case:
+        """The same bars and values, with other random numbers."""
+        other = copy(self)
+        other.seed, other.moments = seed, []
+        return other
 
 
 Promise = Callable[[Case], Finding | None]
@@ -73,7 +100,7 @@ Promise = Callable[[Case], Finding | None]
 
 def no_look_ahead(case: Case) -> Finding | None:
     """Later bars change nothing before them, further than the look-ahead that the factor declares."""
-    cut = case.moment(int(case.rng.integers(case.panel.dates.len())))
+    (cut,) = case.draw(1)
     early = case.panel.frame.filter(pl.col("date") <= cut)
     after = pl.len().over("symbol") - 1 - pl.int_range(pl.len()).over("symbol")
     values = Panel.from_frame(early).compute(case.factors)
@@ -81,7 +108,7 @@ def no_look_ahead(case: Case) -> Finding | None:
     later = early.select(after.min().over("date")).to_series()
     for ahead in sorted({factor.lookahead for factor in case.factors.values()}):
         names = [name for name, factor in case.factors.items() if factor.lookahead == ahead]
-        how = f"fl.Panel.from_frame(bars.filter(pl.col('date') <= {_written(cut)})).compute(x=factor)"
+        how = f"fl.Panel.from_frame(panel.frame.filter(pl.col('date') <= {cut!r})).compute(x=factor)"
         kept = later >= ahead
         found = _difference(case, whole.filter(kept), values.filter(kept), names, how)
         if found is not None:
@@ -91,12 +118,11 @@ def no_look_ahead(case: Case) -> Finding | None:
 
 def part_equals_whole(case: Case) -> Finding | None:
     """A part of dates and symbols has the values of the whole history, to the last bit."""
-    first, last = sorted(case.rng.integers(0, case.panel.dates.len(), 2).tolist())
-    start, end = case.moment(first), case.moment(last)
+    start, end = case.draw(2)
     symbols = case.panel.symbols.to_list()[int(case.rng.integers(2)) :: 2] or case.panel.symbols.to_list()
     part = case.panel.compute(case.factors, start=start, end=end, symbols=symbols)
     whole = case.whole.filter(pl.col("date").is_between(start, end) & pl.col("symbol").is_in(symbols))
-    how = f"panel.compute(x=factor, start={_written(start)}, end={_written(end)}, symbols={symbols})"
+    how = f"panel.compute(x=factor, start={start!r}, end={end!r}, symbols={symbols})"
     return _difference(case, whole, part, list(case.factors), how, exact=True)
 
 
@@ -114,7 +140,7 @@ def symbols_have_no_order(case: Case) -> Finding | None:
     renamed = case.panel.frame.with_columns(pl.col("symbol").replace_strict(other))
     values = Panel.from_frame(renamed).compute(case.factors)
     values = values.with_columns(pl.col("symbol").replace_strict(back)).sort("symbol", "date")
-    how = f"fl.Panel.from_frame(bars.with_columns(pl.col('symbol').replace_strict({other}))).compute(x=factor)"
+    how = f"fl.Panel.from_frame(panel.frame.with_columns(pl.col('symbol').replace_strict({other}))).compute(x=factor)"
     return _difference(case, case.whole, values, list(case.factors), how)
 
 
@@ -122,12 +148,17 @@ def missing_stays_local(case: Case) -> Finding | None:
     """A bar whose numbers are missing changes nothing before it, nor other symbols where nothing goes across them,
     nor bars that are further on than the lookback."""
     frame = case.panel.frame
-    row = int(case.rng.integers(frame.height))
-    symbol, day = frame["symbol"][row], frame["date"][row]
+    (day,) = case.draw(1)
+    listed = frame.select(pl.arg_where(pl.col("date") == day)).to_series()
+    row = listed[int(case.rng.integers(listed.len()))]
+    symbol = frame["symbol"][row]
     numbers = [name for name in frame.columns[2:] if frame.schema[name].is_float()]
-    hit = (pl.col("symbol") == symbol) & (pl.col("date") == day)
-    holed = frame.with_columns(pl.when(~hit).then(name).alias(name) for name in numbers)
-    values = Panel.from_frame(holed).compute(case.factors)
+    if not numbers:
+        return None
+    others = (pl.col("symbol") != symbol) | (pl.col("date") != day)
+    values = Panel.from_frame(frame.with_columns(pl.when(others).then(pl.col(numbers)))).compute(case.factors)
+    others_written = f"(pl.col('symbol') != {symbol!r}) | (pl.col('date') != {day!r})"
+    holed = f"panel.frame.with_columns(pl.when({others_written}).then(pl.col({numbers})))"
     number = frame.select(pl.int_range(pl.len()).over("symbol")).to_series()
     own, place = frame["symbol"] == symbol, number - number[row]
     for name, factor in case.factors.items():
@@ -138,7 +169,7 @@ def missing_stays_local(case: Case) -> Finding | None:
             continue
         else:
             kept = frame["date"] < day
-        how = f"fl.Panel.from_frame(bars without the numbers of {symbol} on {day}).compute(x=factor)"
+        how = f"fl.Panel.from_frame({holed}).compute(x=factor)"
         found = _difference(case, case.whole.filter(kept), values.filter(kept), [name], how)
         if found is not None:
             return found
@@ -182,7 +213,7 @@ def _infinite(case: Case, name: str, node: Factor, indicator: Indicator) -> Find
             bad = np.flatnonzero(np.isinf(output))
             if bad.size:
                 row = int(part["\0row"][int(bad[0])])
-                how = f"the loop of {indicator.family} in plain Python writes an infinity"
+                how = _loop_written(node, values, part["symbol"][0])
                 return _finding(inputs, row, name, None, float(output[bad[0]]), how)
     return None
 
@@ -215,18 +246,41 @@ def _apart(left: Array, right: Array, *, exact: bool = False) -> npt.NDArray[np.
 
 
 def _rounded(case: Case, expected: pl.DataFrame, name: str) -> npt.NDArray[np.bool_]:
-    """The cells that hang on rounding: they change when all numbers are scaled by a hair, which keeps every tie."""
-    keys = expected.select("symbol", "date")
-    base = keys.join(case.whole.select("symbol", "date", name), on=["symbol", "date"], maintain_order="left")
-    values = base[name].fill_null(np.nan).to_numpy()
-    moved = np.zeros(values.size, np.bool_)
-    numbers = [column for column, kind in case.panel.frame.schema.items() if kind.is_float()]
-    for number in range(1, SCALINGS + 1):
-        scaled = case.panel.frame.with_columns(pl.col(numbers) * (1 + number * 2.0**-43))
-        other = Panel.from_frame(scaled).compute({name: case.factors[name]})
-        other = keys.join(other, on=["symbol", "date"], maintain_order="left")
-        moved |= _apart(values, other[name].fill_null(np.nan).to_numpy())
-    return moved
+    """The cells that hang on rounding: they change when each number and each step of the factor is off by a hair.
+
+    A column is scaled by one number, and a step that gives whole numbers is left alone, which keeps their ties.
+    """
+    factor, frame = case.factors[name], case.panel.frame
+    steps = {str(number): node for number, node in enumerate(factor.walk()) if node.inputs and node is not factor}
+    values = case.panel.compute(steps) if steps else pl.DataFrame()
+    rounding = [node for number, node in steps.items() if not (values[number] == values[number].round()).all()]
+    noise = np.random.default_rng(0).uniform(-1, 1, (HAIRS, NOISES, frame.height))
+    noisy = {}
+    columns = []
+    for number in range(HAIRS):
+        hairs = [f"hair_{number}_{place}" for place in range(NOISES)]
+        columns += [pl.Series(h, 1 + x * (number + 1) * 2.0**-48) for h, x in zip(hairs, noise[number], strict=True)]
+        changes = {node: col(hairs[place % NOISES]) for place, node in enumerate(rounding)}
+        noisy[str(number)] = _times(factor, changes, 1 + (number + 1) * 2.0**-43)
+    moved = Panel.from_frame(frame.with_columns(columns)).compute({"base": factor, **noisy})
+    rows = expected.select("symbol", "date").join(moved, on=["symbol", "date"], maintain_order="left")
+    base = rows["base"].fill_null(np.nan).to_numpy()
+    changed = [_apart(base, rows[number].fill_null(np.nan).to_numpy()) for number in noisy]
+    return np.logical_or.reduce(changed)
+
+
+def _times(factor: Factor, changes: Mapping[Factor, Factor], scale: float) -> Factor:
+    """The factor with columns of numbers times `scale`, and some steps times a factor."""
+    keys = {node.inputs[-1] for node in factor.walk() if node.operator.axis is Axis.GROUP}
+    done: dict[Factor, Factor] = {}
+    for node in factor.walk():
+        same = node.on(tuple(done[child] for child in node.inputs))
+        if node in changes:
+            same = same * changes[node]
+        elif node.operator.name == "col" and node not in keys:
+            same = same * scale
+        done[node] = same
+    return done[factor]
 
 
 def _finding(
@@ -235,5 +289,6 @@ def _finding(
     return Finding(name, frame["symbol"][row], frame["date"][row], expected, found, how)
 
 
-def _written(day: date) -> str:
-    return repr(str(day))
+def _loop_written(node: Factor, values: Mapping[str, object], symbol: str) -> str:
+    inputs = [f"panel.compute(x={str(x)!r}).filter(symbol={symbol!r})['x'].to_numpy()" for x in node.operands]
+    return f"fl.parse({str(node)!r}).operator.run([{', '.join(inputs)}], {dict(values)})"
