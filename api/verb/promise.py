@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from factorloom.engine.testing.check import check_factors, check_indicator
-from factorloom.expressions.errors import ArgumentError, suggest
+from factorloom.expressions.errors import ArgumentError, FactorloomError, suggest
 from factorloom.expressions.indicator import Indicator, Indicators
 
 __all__ = ["check_declared"]
@@ -19,7 +19,7 @@ def check_declared(reference: str, *, examples: int, seed: int) -> str:
     Raises
     ------
     ArgumentError
-        There is no such module or name, or it is something else.
+        There is no such module or name, or it is something else, or empty.
     PromiseError
         A promise is broken.
     """
@@ -28,12 +28,13 @@ def check_declared(reference: str, *, examples: int, seed: int) -> str:
     named = dict(many) if isinstance(many, Mapping) else {str(value): value for value in many}
     loops = [value for value in named.values() if isinstance(value, Indicator | Indicators)]
     factors = {name: value for name, value in named.items() if not isinstance(value, Indicator | Indicators)}
+    if not named:
+        raise ArgumentError(f"{reference} is empty: there is nothing to check")
     for loop in loops:
         check_indicator(loop, examples=examples, seed=seed)
     if factors:
         check_factors(factors, examples=examples, seed=seed)
-    count = len(named)
-    return f"{count} factor{'s' * (count != 1)} or indicators keep their promises on {examples} sets of bars"
+    return f"{len(named)} checked on {examples} sets of bars: no promise is broken"
 
 
 def _find(reference: str) -> object:
@@ -51,4 +52,11 @@ def _find(reference: str) -> object:
         if not hasattr(found, part):
             raise ArgumentError(f"{module} has no {part!r}", hint=suggest(part, vars(loaded)))
         found = getattr(found, part)
-    return found() if callable(found) and not isinstance(found, Indicator | Indicators) else found
+    if isinstance(found, Indicator | Indicators) or not callable(found):
+        return found
+    try:
+        return found()
+    except FactorloomError:
+        raise
+    except Exception as error:
+        raise ArgumentError(f"{reference} fails without arguments: {type(error).__name__}: {error}") from error

@@ -143,6 +143,11 @@ def written(case: Case, finding: Finding, promise: str) -> str:
 def _series(column: pl.Series) -> str:
     if column.dtype.is_float() and column.null_count() == column.len():
         return f"pl.Series([None] * {column.len()}, dtype=pl.Float64)"
+    first = column[0]
+    if column.n_unique() == 1:
+        return f"[{first!r}] * {column.len()}"
+    if column.dtype == pl.Date and column.equals(pl.date_range(first, column[-1], eager=True)):
+        return f"pl.date_range({first!r}, {column[-1]!r}, eager=True)"
     zone = getattr(column.dtype, "time_zone", None)
     if zone is not None:
         return f"pl.Series({column.dt.replace_time_zone(None).to_list()!r}).dt.replace_time_zone({zone!r})"
