@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
+from hypothesis import given
 
 import factorloom as fl
 from factorloom.engine.testing.bars import columns_of, draw_bars
@@ -24,7 +25,7 @@ from factorloom.expressions.errors import ArgumentError, ParameterError, Promise
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.registry import OPERATORS
-from factorloom.testing import check_factor, check_factors, check_indicator
+from factorloom.testing import check_factor, check_factors, check_indicator, panels
 
 Array = npt.NDArray[np.float64]
 
@@ -197,6 +198,12 @@ def test_bars_have_what_a_factor_reads() -> None:
         assert not bars.select(pl.any_horizontal(pl.col("close", "pe").is_nan().any())).item()
         kinds.add(bars.schema["date"])
     assert {pl.Date(), pl.Datetime("us"), pl.Datetime("us", "America/New_York")} <= kinds
+
+
+@given(panels(["close", "pe"], ["sector"], intraday=True))
+def test_panels_of_times_of_day(panel: fl.Panel) -> None:
+    assert panel.frame.schema["date"] == pl.Datetime("us")
+    assert set(panel.frame.columns) == {"symbol", "date", "close", "pe", "sector"}
 
 
 @pytest.mark.parametrize(
