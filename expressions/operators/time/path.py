@@ -5,7 +5,6 @@ Windows and missing values are as in `moment.py`.
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -213,8 +212,8 @@ def _(x: Array) -> float:
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     count, base, total, scatter = spread_of(x, window)
     deviations = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
-    sums = list(itertools.accumulate(deviations, lambda before, one: before + one))
-    value = pl.when(scatter > 0).then(pl.max_horizontal(sums) - pl.min_horizontal(sums)).otherwise(0.0)
+    sums = pl.concat_list(deviations).list.eval(pl.element().cum_sum())
+    value = pl.when(scatter > 0).then(sums.list.max() - sums.list.min()).otherwise(0.0)
     return where_enough(value, count, min_samples)
 
 
