@@ -12,7 +12,7 @@ import numpy as np
 from factorloom.expressions.operators.loop.noise import denoised_products, denoised_scatter
 from factorloom.expressions.operators.loop.window import Array
 
-__all__ = ["SHORT", "correlate_short", "decay_short"]
+__all__ = ["SHORT", "correlate_short", "covary_short", "decay_short"]
 
 SHORT = 16
 """The longest window, in bars, for which this is faster."""
@@ -46,18 +46,8 @@ def correlate_short(x: Array, y: Array, window: int, out: Array) -> None:
     sums = np.empty((5, AHEAD))
     for start in range(window - 1, x.size, AHEAD):
         size = min(AHEAD, x.size - start)
-        sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
-            sums[0, :size],
-            sums[1, :size],
-            sums[2, :size],
-            sums[3, :size],
-            sums[4, :size],
-        )
-        sums[:] = 0.0
-        for lag in range(1, window - 1, 2):
-            _add_two(x, y, start, lag, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
-        if window % 2 == 0:
-            _add_one(x, y, start, window - 1, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = sums[0], sums[1], sums[2], sums[3], sums[4]
+        _add_all(x, y, window, start, sums[:, :size])
         for k in range(size):
             i, j = np.uint64(start + k), np.uint64(k)
             scatter_x = denoised_scatter(window * sum_xx[j] - sum_x[j] * sum_x[j], window * x[i])
@@ -65,6 +55,32 @@ def correlate_short(x: Array, y: Array, window: int, out: Array) -> None:
             products = denoised_products(window * sum_xy[j] - sum_x[j] * sum_y[j], scatter_x, scatter_y)
             correlation = products / (np.sqrt(scatter_x) * np.sqrt(scatter_y))
             out[i] = max(min(correlation, 1.0), -1.0)
+
+
+def covary_short(x: Array, y: Array, window: int, out: Array) -> None:
+    """The sample covariance of full windows; 0 where either input is constant."""
+    out[: window - 1] = np.nan
+    sums, pairs = np.empty((5, AHEAD)), float(window * (window - 1))
+    for start in range(window - 1, x.size, AHEAD):
+        size = min(AHEAD, x.size - start)
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = sums[0], sums[1], sums[2], sums[3], sums[4]
+        _add_all(x, y, window, start, sums[:, :size])
+        for k in range(size):
+            i, j = np.uint64(start + k), np.uint64(k)
+            scatter_x = denoised_scatter(window * sum_xx[j] - sum_x[j] * sum_x[j], window * x[i])
+            scatter_y = denoised_scatter(window * sum_yy[j] - sum_y[j] * sum_y[j], window * y[i])
+            products = window * sum_xy[j] - sum_x[j] * sum_y[j]
+            out[i] = denoised_products(products, scatter_x, scatter_y) / pairs if products == products else np.nan
+
+
+def _add_all(x: Array, y: Array, window: int, start: int, sums: Array) -> None:
+    """Sums of deviations from the newest value, and of their products, for the windows that end from `start` on."""
+    sum_x, sum_y, sum_xx, sum_yy, sum_xy = sums[0], sums[1], sums[2], sums[3], sums[4]
+    sums[:] = 0.0
+    for lag in range(1, window - 1, 2):
+        _add_two(x, y, start, lag, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
+    if window % 2 == 0:
+        _add_one(x, y, start, window - 1, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
 
 
 def _add_one(

@@ -13,7 +13,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
 from factorloom.expressions.operators.loop.block import comoments, shared_comoments
-from factorloom.expressions.operators.loop.short import SHORT, correlate_short
+from factorloom.expressions.operators.loop.short import SHORT, correlate_short, covary_short
 from factorloom.expressions.operators.loop.window import (
     Array,
     Pair,
@@ -57,8 +57,18 @@ def _(x: pl.Expr, y: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     return of_joint(x, y, window, min_samples, lambda s, *_: s.scatter_xy / (s.n * (s.n - 1)))
 
 
-@ts_cov.kernel_from(shared_comoments)
-def _(count: Array, scatter_xy: Array, min_samples: int, out: Array) -> None:
+@ts_cov.kernel
+def _(x: Array, y: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
+    if window <= SHORT and min_samples == window:
+        covary_short(x, y, window, out)
+    else:
+        _covary(x, y, window, min_samples, first_bar, out)
+
+
+def _covary(x: Array, y: Array, window: int, min_samples: int, first_bar: int, out: Array) -> None:
+    rows = np.empty((8, x.size))
+    count, scatter_xy = rows[0], rows[7]
+    comoments(x, y, window, first_bar, count, rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], scatter_xy)
     for i in range(out.size):
         covariance = scatter_xy[i] / (count[i] * (count[i] - 1))
         out[i] = covariance if count[i] >= min_samples else np.nan
