@@ -20,7 +20,7 @@ def check_declared(reference: str, *, examples: int, seed: int) -> str:
     Raises
     ------
     ArgumentError
-        There is no such module or name, or it is something else.
+        There is no such module or name, or it is something else, or empty.
     PromiseError
         A promise is broken.
     """

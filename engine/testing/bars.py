@@ -1,4 +1,4 @@
-"""Bars as markets make them: gaps, ties, constants, huge offsets, late listings, suspensions, and times of day."""
+"""Bars as markets make them: gaps, ties, constants, huge offsets, late listings, suspensions, times of day, zones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import polars as pl
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 
-__all__ = ["CATEGORIES", "SHAPES", "columns_of", "draw_bars", "shaped"]
+__all__ = ["CATEGORIES", "SHAPES", "ZONES", "columns_of", "draw_bars", "shaped"]
 
 Array = npt.NDArray[np.float64]
 
 SHAPES = ("walk", "ties", "constant", "missing", "level", "mixed", "zeros")
 CATEGORIES = ("tech", "energy", "bank", None)
+ZONES = (None, "UTC", "America/New_York", "Asia/Kolkata")
 PRICES = ("open", "high", "low", "close", "vwap")
 SIZES = ("volume", "amount", "shares_outstanding", "market_cap")
 MAX_SYMBOLS, SHORT, EXTRA = 6, 14, 40
@@ -50,6 +51,7 @@ def draw_bars(rng: np.random.Generator, factors: Iterable[Factor]) -> pl.DataFra
     gaps = rng.choice([0.0, 0.05, 0.3])
     shapes = {name: str(rng.choice(SHAPES)) for name in numbers}
     intraday = rng.random() < 0.2
+    zone = rng.choice(np.array(ZONES, dtype=object)) if intraday else None
     parts = []
     for number in range(int(rng.integers(1, MAX_SYMBOLS + 1))):
         bars = int(rng.integers(1, SHORT) if rng.random() < 0.3 else longest + rng.integers(1, EXTRA))
@@ -59,7 +61,8 @@ def draw_bars(rng: np.random.Generator, factors: Iterable[Factor]) -> pl.DataFra
         categories = {name: [CATEGORIES[int(rng.integers(len(CATEGORIES)))]] * bars for name in groups}
         frame = pl.DataFrame({"symbol": [f"S{number}"] * bars, "date": _dates(days, intraday=intraday), **columns})
         parts.append(frame.with_columns(pl.Series(name, x, dtype=pl.String) for name, x in categories.items()))
-    return pl.concat(parts).fill_nan(None)
+    together = pl.concat(parts).fill_nan(None)
+    return together if zone is None else together.with_columns(pl.col("date").dt.replace_time_zone(zone))
 
 
 def shaped(rng: np.random.Generator, shape: str, bars: int) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import TypeAlias
 
 import polars as pl
 
@@ -14,67 +15,103 @@ from factorloom.expressions.indicator import Indicator
 
 __all__ = ["reduced", "written"]
 
-TRIES = 400
+Breaks: TypeAlias = Callable[[pl.DataFrame], bool]
+
+TRIES = 200
+FEW = 4
+"""On so few dates, other ones are drawn too."""
 SEEDS = 4
 
 
 def reduced(case: Case, promise: Promise, finding: Finding) -> tuple[Case, Finding]:
-    """The case with as few symbols, bars and digits as still break the promise."""
+    """The case with as few symbols, dates, bars and digits as still break the promise."""
     factor = case.factors[finding.name]
     read = [name for names in columns_of([factor]) for name in names]
-    case, tries = Case(case.bars.select("symbol", "date", *read), {finding.name: factor}, case.seed), 0
-    finding = promise(case) or finding
-    progress = True
-    while progress and tries < TRIES:
-        progress = False
-        for bars in _smaller(case.bars):
-            tries += 1
-            found = _still(bars, case, promise)
+    smallest = Case(case.bars.select("symbol", "date", *read), {finding.name: factor}, case.seed, case.moments)
+    finding = promise(smallest) or finding
+    tries = 0
+
+    def breaks(bars: pl.DataFrame) -> bool:
+        nonlocal smallest, finding, tries
+        if bars.is_empty() or tries >= TRIES:
+            return False
+        tries += 1
+        found = _still(smallest.on(bars), promise)
+        if found is not None:
+            smallest, finding = found
+        return found is not None
+
+    before = None
+    while before is not smallest:
+        before = smallest
+        for step in (_fewer_symbols, _fewer_dates, _fewer_bars, _plainer_dates, _plainer_numbers):
+            step(smallest.bars, breaks)
+    return smallest, finding
+
+
+def _still(case: Case, promise: Promise) -> tuple[Case, Finding] | None:
+    """The case that breaks the promise, with the dates that it has, or where these are few with others."""
+    try:
+        found = promise(case)
+        if found is not None or case.panel.dates.len() > FEW:
+            return None if found is None else (case, found)
+        for seed in range(SEEDS):
+            drawn = case.drawn_from(seed)
+            found = promise(drawn)
             if found is not None:
-                case, finding = found
-                progress = True
-                break
-            if tries >= TRIES:
-                break
-    return case, finding
-
-
-def _still(bars: pl.DataFrame, case: Case, promise: Promise) -> tuple[Case, Finding] | None:
-    """The promise is drawn several times, for its dates and symbols are other ones on other bars."""
-    for seed in range(case.seed, case.seed + SEEDS):
-        smaller = Case(bars, case.factors, seed)
-        try:
-            finding = promise(smaller)
-        except FactorloomError:
-            continue
-        if finding is not None:
-            return smaller, finding
+                return drawn, found
+    except FactorloomError:
+        pass  # some factors refuse such bars
     return None
 
 
-def _smaller(bars: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Smaller bars: fewer symbols, fewer dates, fewer bars, fewer digits."""
+def _fewer_symbols(bars: pl.DataFrame, breaks: Breaks) -> None:
     symbols = bars["symbol"].unique(maintain_order=True).to_list()
-    if len(symbols) > 1:
+    if len(symbols) > 1 and not any(breaks(bars.filter(pl.col("symbol") == symbol)) for symbol in symbols):
         for symbol in symbols:
-            yield bars.filter(pl.col("symbol") == symbol)
-        for symbol in symbols:
-            yield bars.filter(pl.col("symbol") != symbol)
-    dates = bars["date"].unique().sort()
-    size = dates.len() // 2
+            fewer = bars.filter(pl.col("symbol") != symbol)
+            bars = fewer if breaks(fewer) else bars
+
+
+def _fewer_dates(bars: pl.DataFrame, breaks: Breaks) -> None:
+    """Without the first or last half, quarter and so on, and at last without any one of some dates."""
+    size = bars["date"].n_unique() // 2
     while size:
-        yield bars.filter(pl.col("date").is_in(dates[size:].implode()))
-        yield bars.filter(pl.col("date").is_in(dates[:-size].implode()))
+        dates = bars["date"].unique().sort()
+        parts = [dates[first : first + size] for first in range(0, dates.len(), size)]
+        for part in parts if len(parts) <= 12 else (parts[0], parts[-1]):
+            fewer = bars.filter(~pl.col("date").is_in(part.implode()))
+            bars = fewer if breaks(fewer) else bars
         size //= 2
-    if bars.height > 1 and bars.height <= 40:
-        for row in range(bars.height):
-            yield bars.filter(pl.int_range(pl.len()) != row)
-    for column in bars.columns[2:]:
-        if bars.schema[column].is_float():
-            for digits in (0, 2):
-                plain = bars.with_columns(pl.col(column).round(digits))
-                if not plain.equals(bars):
-                    yield plain
+
+
+def _fewer_bars(bars: pl.DataFrame, breaks: Breaks) -> None:
+    if bars["symbol"].n_unique() > 1 and bars.height <= 40:
+        for row in reversed(range(bars.height)):
+            fewer = bars.filter(pl.int_range(pl.len()) != row)
+            bars = fewer if breaks(fewer) else bars
+
+
+def _plainer_dates(bars: pl.DataFrame, breaks: Breaks) -> None:
+    """Days that follow one another, without times of day and zones."""
+    number = pl.col("date").rank("dense").cast(pl.Int64) - 1
+    plainer = bars.with_columns(date=pl.date(2024, 1, 1) + number * pl.duration(days=1))
+    if not plainer.equals(bars):
+        breaks(plainer)
+
+
+def _plainer_numbers(bars: pl.DataFrame, breaks: Breaks) -> None:
+    """All the same, or their places in order, or rounded: the first of these that serves."""
+    for name in (name for name, kind in bars.schema.items() if kind.is_float()):
+        x = pl.col(name)
+        same, place = pl.lit(1.0).alias(name), x.rank("dense").cast(pl.Float64)
+        for plain in (same, place.fill_null(1.0), place, x.round(0), x.round(2)):
+            plainer = bars.with_columns(plain)
+            if plainer.equals(bars):
+                break
+            if breaks(plainer):
+                bars = plainer
+                break
 
 
 def written(case: Case, finding: Finding, promise: str) -> str:
@@ -85,6 +122,7 @@ def written(case: Case, finding: Finding, promise: str) -> str:
         "",
         "import polars as pl",
         "import factorloom as fl",
+        *_imported(factor),
         "",
         "bars = pl.DataFrame(",
         "    {",
@@ -93,21 +131,32 @@ def written(case: Case, finding: Finding, promise: str) -> str:
     lines += [
         "    }",
         ")",
-        f"factor = fl.parse({str(factor)!r}){_imported(factor)}",
+        f"factor = fl.parse({str(factor)!r})",
         "panel = fl.Panel.from_frame(bars)",
     ]
     place = f"{finding.symbol} on {finding.date}"
-    lines += ["print(panel.compute(x=factor))"] + [f"print({finding.code})"] * (finding.code is not None)
-    lines += [f"# {promise}: for {place} it is {finding.expected}, and {finding.found} by {finding.how}"]
+    lines += ["print(panel.compute(x=factor))", f"print({finding.how})"]
+    lines += [f"# {promise}: {place} is {finding.expected} in the first, and {finding.found} in the second"]
     return "\n".join(lines)
 
 
 def _series(column: pl.Series) -> str:
     if column.dtype.is_float() and column.null_count() == column.len():
         return f"pl.Series([None] * {column.len()}, dtype=pl.Float64)"
+    first = column[0]
+    if column.n_unique() == 1:
+        return f"[{first!r}] * {column.len()}"
+    if column.dtype == pl.Date and column.equals(pl.date_range(first, column[-1], eager=True)):
+        return f"pl.date_range({first!r}, {column[-1]!r}, eager=True)"
+    zone = getattr(column.dtype, "time_zone", None)
+    if zone is not None:
+        return f"pl.Series({column.dt.replace_time_zone(None).to_list()!r}).dt.replace_time_zone({zone!r})"
     return repr(column.to_list())
 
 
-def _imported(factor: Factor) -> str:
-    modules = sorted({node.operator.module for node in factor.walk() if isinstance(node.operator, Indicator)})
-    return f"  # import {', '.join(modules)} first" if modules else ""
+def _imported(factor: Factor) -> list[str]:
+    """Where the indicators are declared; what a notebook or a script declares cannot be imported."""
+    used = [node.operator for node in factor.walk() if isinstance(node.operator, Indicator)]
+    known = sorted({op.module for op in used if not op.module.startswith("factorloom.")} - {"__main__"})
+    here = sorted({op.family for op in used if op.module == "__main__"})
+    return [f"import {module}" for module in known] + [f"# {family} is declared before this" for family in here]

@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from factorloom.engine.panel import Panel
-from factorloom.engine.testing.bars import CATEGORIES, SHAPES, shaped
+from factorloom.engine.testing.bars import CATEGORIES, SHAPES, ZONES, shaped
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.column import close, missing
 from factorloom.expressions.errors import FactorloomError
@@ -45,7 +45,7 @@ def panels(
     max_bars, max_symbols
         The most bars of a symbol, and symbols.
     intraday
-        Whether bars have a time of day.
+        Whether bars have a time of day; some then come in a time zone, which the panel removes.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     shapes = {name: draw(st.sampled_from(SHAPES)) for name in columns}
@@ -60,6 +60,9 @@ def panels(
         dates = [_date(day, intraday=intraday) for day in days]
         parts.append(pl.DataFrame({"symbol": [f"S{number}"] * bars, "date": dates, **values, **text}))
     frame = pl.concat(parts)
+    zone = draw(st.sampled_from(ZONES)) if intraday else None
+    if zone is not None:
+        frame = frame.with_columns(pl.col("date").dt.replace_time_zone(zone))
     return Panel.from_frame(frame.sample(fraction=1, shuffle=True, seed=int(rng.integers(1000))))
 
 

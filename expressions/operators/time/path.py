@@ -5,7 +5,6 @@ Windows and missing values are as in `moment.py`.
 
 from __future__ import annotations
 
-import itertools
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -206,8 +205,8 @@ def _(x: Array) -> float:
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     count, base, total, _ = spread_of(x, window)
     deviations = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
-    sums = list(itertools.accumulate(deviations, lambda before, one: before + one))
-    return where_enough(pl.max_horizontal(sums) - pl.min_horizontal(sums), count, min_samples)
+    sums = pl.concat_list(deviations).list.eval(pl.element().cum_sum())
+    return where_enough(sums.list.max() - sums.list.min(), count, min_samples)
 
 
 @ts_range_of_sums.kernel_from(moments)
