@@ -94,5 +94,5 @@ def test_further_bars_may_bring_symbols_and_categories() -> None:
     assert_frame_equal(grown.frame, fl.Panel.from_frame(text).frame)
     assert grown.symbols.to_list() == ["A", "AA", "B", "C", "Z"]
     assert grown.compute(x=fl.group_count(fl.close, "sector"), dates="2024-01-05")["x"].to_list() == [None, 1.0, 1.0]
-    with pytest.raises(BarsError, match=r"3 of 3 bars do not come after the last one of their symbol: \(AA, 2024"):
+    with pytest.raises(BarsError, match=r"3 bars of 3 not after the last one of their symbol: \(AA, 2024"):
         grown.append(more)
