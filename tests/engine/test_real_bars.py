@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import factorloom as fl
+from factorloom.engine.panel import Engine
 from tests.oracle import assert_same, to_array
 
 
@@ -100,3 +101,37 @@ def test_a_month_has_the_values_of_the_whole_history_to_the_last_bit(panel: fl.P
     assert part.equals(whole)
     blocks = pl.concat(panel.blocks(factors, start=days[0], end=days[-1], symbols=panel.symbols.to_list()[::10]))
     assert blocks.equals(whole.filter(pl.col("symbol").is_in(panel.symbols.to_list()[::10])))
+
+
+DECIDED_BY_ROUNDING: dict[str, frozenset[str]] = {}
+"""Factors whose executors may differ, by library: see `docs/decisions/0013-what-counts-as-noise.md`."""
+
+
+@pytest.mark.parametrize("name", ["alpha101", "alpha158", "alpha360", "gtja191", "technical", "styles"])
+def test_executors_agree_on_libraries(panel: fl.Panel, name: str) -> None:
+    """Every tenth symbol over 20 months: among so few members values tie often."""
+    price = (pl.col("high") + pl.col("low") + pl.col("close")) / 3
+    sample = panel.frame.filter(
+        pl.col("symbol").is_in(panel.symbols.to_list()[::10]), pl.col("date") < pl.date(2014, 10, 1)
+    ).with_columns(
+        vwap=price, amount=price * pl.col("volume"), industry="sector", subindustry="sector", cap=price * 1e8
+    )
+    part = fl.Panel.from_frame(sample)
+    library = getattr(fl.library, name)().available(part.columns)
+    numba, polars = part.compute(library), part.compute(library, engine="polars")
+    for factor in library:
+        if factor not in DECIDED_BY_ROUNDING.get(name, frozenset()):
+            assert_same(to_array(polars[factor]), to_array(numba[factor]), factor)
+
+
+@pytest.mark.parametrize("engine", ["numba", "polars"])
+def test_correlations_of_two_bars_are_exact(panel: fl.Panel, engine: Engine) -> None:
+    """Sums that stand still but for rounding do not move, so they have no correlation."""
+    sums = fl.ts_corr(fl.ts_sum(fl.close, 5), fl.ts_sum(fl.close, 20), 2)
+    values = panel.compute(value=sums, engine=engine)
+    assert set(values["value"].drop_nulls()) == {1.0, -1.0}
+    cents = (pl.col("close") * 1e4).round()
+    moves = panel.frame.with_columns(a=cents - cents.shift(5).over("symbol"), b=cents - cents.shift(20).over("symbol"))
+    still = moves.select((pl.col("a") == 0) | (pl.col("b") == 0)).to_series()
+    assert still.sum() > 100
+    assert values.filter(still)["value"].is_null().all()

@@ -197,29 +197,15 @@ def _members(rows: Rows, groups: Sequence[object]) -> list[Rows]:
     return [np.array(part) for part in parts.values()]
 
 
-TIE = 2.0**-40
-"""Values that differ by less than this share of their size tie."""
-
-
 def rank(x: Column) -> Column:
-    """Mean rank among the date's present values, divided by their number; neighbours in order may tie."""
-
-    def ranks(v: Array) -> Array:
-        order = np.argsort(v)
-        steps = np.diff(v[order]) > TIE * np.abs(v[order][1:])
-        groups = np.append(0, np.cumsum(steps))
-        places = np.array([np.flatnonzero(groups == group).mean() + 1 for group in groups])
-        out = np.empty(v.size)
-        out[order] = places
-        return out / v.size
-
-    return by_date(ranks, x)
+    """Mean rank among the date's present values, divided by their number."""
+    return by_date(lambda v: _mean_rank(v[:, None], v) / v.size, x)
 
 
 def _mean_rank(value: Array, among: Array) -> Array:
-    """1 for the smallest; those that tie with the value share the mean of their ranks."""
-    same = np.abs(among - value) <= TIE * np.abs(value)
-    return ((among < value) & ~same).sum(axis=-1) + (same.sum(axis=-1) + 1) / 2
+    """1 for the smallest; those that agree in 40 bits share the mean of their ranks."""
+    low, high = value - 2.0**-40 * np.abs(value), value + 2.0**-40 * np.abs(value)
+    return (among < low).sum(axis=-1) + (((low <= among) & (among <= high)).sum(axis=-1) + 1) / 2
 
 
 def scale(x: Column, a: float = 1) -> Column:

@@ -5,6 +5,7 @@ Windows and missing values are as in `moment.py`.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from factorloom.expressions.operators.loop.window import (
     added,
     centred,
     count_of,
+    once,
     present,
     spread_of,
     where_enough,
@@ -210,11 +212,13 @@ def _(x: Array) -> float:
 
 @ts_range_of_sums.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
-    count, base, total, scatter = spread_of(x, window)
-    deviations = [(x.shift(k) - base - total / count).fill_null(0.0) for k in reversed(range(window))]
-    sums = pl.concat_list(deviations).list.eval(pl.element().cum_sum())
-    value = pl.when(scatter > 0).then(sums.list.max() - sums.list.min()).otherwise(0.0)
-    return where_enough(value, count, min_samples)
+    def compute(count: pl.Expr, base: pl.Expr, total: pl.Expr, scatter: pl.Expr, *bars: pl.Expr) -> pl.Expr:
+        deviations = [(bar - base - total / count).fill_null(0.0) for bar in reversed(bars)]
+        sums = list(itertools.accumulate(deviations, lambda before, one: before + one))
+        value = pl.max_horizontal(sums) - pl.min_horizontal(sums)
+        return where_enough(pl.when(scatter > 0).then(value).otherwise(0.0), count, min_samples)
+
+    return once(compute, *spread_of(x, window), *(x.shift(k) for k in range(window)))
 
 
 @ts_range_of_sums.kernel_from(moments)
