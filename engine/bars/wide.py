@@ -15,8 +15,6 @@ __all__ = ["unpivot"]
 
 def unpivot(table: SourceTable, date: str, value: str, drop: Collection[str]) -> tuple[SourceTable, list[str]]:
     """The table with columns symbol, date and `value`, one row per cell, without `drop`; and notes."""
-    if not isinstance(value, str):
-        raise ArgumentError(f"wide must be the name of a column, got {value!r}", hint="for example wide='close'")
     if value in KEYS:
         raise ArgumentError(
             f"wide must name another column than the keys, got {value!r}", hint="for example wide='close'"
