@@ -256,7 +256,7 @@ def test_the_demo_does_not_replace_a_store_that_is_open(command: Command, tmp_pa
 
 @pytest.mark.parametrize("name", ["result.xlsx", "result.csv.gz", "result.tsv"])
 def test_an_ending_that_stands_for_no_format_is_refused(name: str) -> None:
-    with pytest.raises(ArgumentError, match="stands for no format\n.*or say it with --format"):
+    with pytest.raises(ArgumentError, match=r"stands for no format\n.*or say it with --format"):
         format_of(Path(name))
 
 
