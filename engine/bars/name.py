@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 
 import polars as pl
 
+from factorloom.engine.bars.layout import KEYS
 from factorloom.engine.bars.source import FILE_NAME, SourceTable
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, plural, suggest
 
 __all__ = [
-    "KEYS",
     "STANDARD_COLUMNS",
     "check_drop",
     "check_names",
@@ -21,7 +21,6 @@ __all__ = [
     "snake_case",
 ]
 
-KEYS = ("symbol", "date")
 STANDARD_COLUMNS = ("open", "high", "low", "close", "volume", "vwap", "amount")
 
 SYNONYMS = {

@@ -12,7 +12,8 @@ import polars.selectors as cs
 from factorloom.engine.bars.category import concat, encode
 from factorloom.engine.bars.csv import CsvOptions
 from factorloom.engine.bars.key import Clock, DateColumn, read_dates, read_symbols, with_time
-from factorloom.engine.bars.name import KEYS, check_drop, name_columns
+from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.name import check_drop, name_columns
 from factorloom.engine.bars.number import Kind, finite, kind_of, read_values
 from factorloom.engine.bars.shown import SHOWN, cells
 from factorloom.engine.bars.sort import sort_bars

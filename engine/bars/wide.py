@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import polars as pl
 
-from factorloom.engine.bars.name import KEYS, UNNAMED, find_column, find_key
+from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.name import UNNAMED, find_column, find_key
 from factorloom.engine.bars.source import FILE_NAME, RAISED, SourceTable, kind_name
 from factorloom.expressions.errors import ArgumentError, BarsError, plural
 
