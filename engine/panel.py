@@ -82,7 +82,7 @@ class Panel(Bars):
         >>> import polars as pl, factorloom as fl
         >>> bars = pl.DataFrame({"Ticker": ["B", "A"], "date": ["2024-01-02"] * 2, "Close": [1.0, 2.0]})
         >>> fl.Panel.from_frame(bars)
-        <Panel: 2 bars, 2 symbols, 1 date from 2024-01-02 to 2024-01-02, columns close>
+        <Panel: 2 bars, 2 symbols, 1 date from 2024-01-02 to 2024-01-02, columns close; 1 note>
         """
         if dtype is not None:
             check_dtype(dtype)

@@ -9,7 +9,8 @@ import polars as pl
 from factorloom.engine.bars.csv import CsvOptions
 from factorloom.engine.bars.key import read_symbols
 from factorloom.engine.bars.name import check_names, find_column, find_key, snake_case
-from factorloom.engine.bars.number import cells, read_values
+from factorloom.engine.bars.number import read_values
+from factorloom.engine.bars.shown import cells
 from factorloom.engine.bars.source import FILE_NAME, SourceTable
 from factorloom.expressions.errors import BarsError, UnknownColumnError
 

@@ -8,7 +8,7 @@ import msgspec
 import polars as pl
 import polars.selectors as cs
 
-from factorloom.engine.bars.name import KEYS
+from factorloom.engine.bars.layout import KEYS
 from factorloom.engine.bars.quality import QualityReport, check
 from factorloom.engine.bars.read import BarTable, ReadOptions, Stored, convert
 from factorloom.engine.bars.selection import Selection

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from factorloom.expressions.registry import OPERATORS
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -23,3 +26,12 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is not there (set FACTORLOOM_DATA)")
     return folder
+
+
+@pytest.fixture
+def forget_operators() -> Iterator[None]:
+    """Operators that a test declares leave the language after it."""
+    before = dict(OPERATORS)
+    yield
+    OPERATORS.clear()
+    OPERATORS.update(before)

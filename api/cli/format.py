@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from factorloom.expressions.errors import ArgumentError
+
 __all__ = ["Format", "format_of"]
 
 Format: TypeAlias = Literal["table", "json", "csv", "parquet", "arrow"]
 
 BY_SUFFIX: Mapping[str, Format] = {
+    "": "table",
+    ".txt": "table",
     ".json": "json",
     ".csv": "csv",
     ".parquet": "parquet",
@@ -22,9 +26,20 @@ BY_SUFFIX: Mapping[str, Format] = {
 
 
 def format_of(path: Path | None) -> Format:
-    """The format for a file of that name; a table if the name says nothing.
+    """The format that the ending of a file's name asks for; a table without one.
+
+    Raises
+    ------
+    ArgumentError
+        The ending stands for no format.
 
     >>> format_of(Path("result.CSV")), format_of(None)
     ('csv', 'table')
     """
-    return "table" if path is None else BY_SUFFIX.get(path.suffix.lower(), "table")
+    suffix = "" if path is None else path.suffix.lower()
+    if suffix not in BY_SUFFIX:
+        raise ArgumentError(
+            f"{path} has an ending that stands for no format",
+            hint=f"end the name with {', '.join(filter(None, BY_SUFFIX))}, or say it with --format",
+        )
+    return BY_SUFFIX[suffix]

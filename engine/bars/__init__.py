@@ -5,6 +5,7 @@ wide            tables with a column for each symbol
 name            which column is which
 key             symbols and dates
 number          numbers and text
+shown           what errors show of columns
 read            all of these as sorted bars, and bars that join others
 quality         checks and report
 selection       the bars of some dates and symbols

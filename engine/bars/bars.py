@@ -10,6 +10,7 @@ import polars as pl
 
 from factorloom.engine.bars.category import text_of
 from factorloom.engine.bars.layout import (
+    KEYS,
     Floats,
     GroupRuns,
     Index,
@@ -20,7 +21,6 @@ from factorloom.engine.bars.layout import (
     offsets_of,
     runs_by_group,
 )
-from factorloom.engine.bars.name import KEYS
 
 __all__ = ["Bars"]
 

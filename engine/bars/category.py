@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-__all__ = ["concat", "encode", "text_of"]
+__all__ = ["TEXT", "concat", "encode", "text_of"]
+
+TEXT = (pl.String, pl.Categorical, pl.Enum)
+"""The types of columns that hold text."""
 
 RUN = 4
 """Where text comes in runs of at least so many equal values on average, only one value of each run is looked up."""

@@ -30,9 +30,11 @@ class CsvOptions(msgspec.Struct, frozen=True):
         for name in ("separator", "decimal", "thousands"):
             given = getattr(self, name)
             if given is not None and (not isinstance(given, str) or len(given) != 1 or given.isalnum()):
-                raise ParameterError(f"{name} must be a single sign, got {given!r}", hint=f"for example {name}=','")
+                raise ParameterError(
+                    f"{name} must be a single character, got {given!r}", hint=f"for example {name}=','"
+                )
         if self.separator is not None and not self.separator.isascii():
-            raise ParameterError(f"separator must be an ASCII sign, got {self.separator!r}")
+            raise ParameterError(f"separator must be an ASCII character, got {self.separator!r}")
         if self.thousands is not None and self.thousands == (self.decimal or "."):
             raise ParameterError(
                 f"{self.thousands!r} cannot separate both thousands and decimals", hint="give decimal= too"
@@ -109,7 +111,7 @@ def _start(path: Path) -> bytes:
 
 
 def _guess(header: str) -> str:
-    """The sign that separates most cells of the header."""
+    """The character that separates most cells of the header."""
     return max(SEPARATORS, key=header.count)
 
 

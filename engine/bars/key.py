@@ -11,16 +11,14 @@ from zoneinfo import available_timezones
 import polars as pl
 import polars.selectors as cs
 
-from factorloom.engine.bars.category import encode
+from factorloom.engine.bars.category import TEXT, encode
+from factorloom.engine.bars.shown import cells, first_rows
 from factorloom.engine.bars.source import RAISED
 from factorloom.expressions.errors import BarsError, ParameterError, plural
 
-__all__ = ["Clock", "DateColumn", "read_dates", "read_symbols"]
+__all__ = ["Clock", "DateColumn", "read_dates", "read_symbols", "with_time"]
 
-MAX_SHOWN = 5
-TEXT = (pl.String, pl.Categorical, pl.Enum)
 YEARS = (dt.date(1000, 1, 1), dt.date.max)
-EARLIEST, LATEST = ((day - dt.date(1970, 1, 1)).days for day in (dt.date.min, dt.date.max))
 DAY = ("%Y-%m-%d", "%Y%m%d")
 MOMENT = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M")
 ZONE = r"(T\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?) ?(Z|[+-]\d{2}:?\d{2})$"
@@ -92,11 +90,11 @@ def read_dates(
     ------
     BarsError
         A date is missing or cannot be read, days and moments are mixed, or the column holds something else.
+    ParameterError
+        An option has a wrong value, or does not apply.
     """
-    if time_zone is not None and (not isinstance(time_zone, str) or time_zone not in available_timezones()):
+    if time_zone is not None and time_zone not in available_timezones():
         raise ParameterError(f"unknown time zone {time_zone!r}", hint="for example 'UTC' or 'America/New_York'")
-    if date_format is not None and not isinstance(date_format, str):
-        raise ParameterError(f"date_format must be text, got {date_format!r}", hint="for example '%d/%m/%Y'")
     if column.dtype in TEXT or date_format is not None:
         read = _read_text(column, date_format, time_zone)
     elif isinstance(column.dtype, pl.Datetime):
@@ -115,9 +113,14 @@ def read_dates(
     _refuse_missing("date", read.dates.is_null(), frame)
     days = read.dates.cast(pl.Date)
     _refuse(column, ~days.is_between(*YEARS), "without a year of four digits")
-    if read.dates.dtype != pl.Date and not (days.cast(read.dates.dtype) != read.dates).any():
+    if read.dates.dtype != pl.Date and not with_time(read.dates).any():
         read = read._replace(dates=days, clock=Clock.MIDNIGHTS if read.clock is Clock.MOMENTS else read.clock)
     return read._replace(dates=read.dates.alias("date"))
+
+
+def with_time(moments: pl.Series) -> pl.Series:
+    """Which datetimes are not midnight."""
+    return moments.cast(pl.Date).cast(moments.dtype) != moments
 
 
 def _read_moments(column: pl.Series, time_zone: str | None) -> DateColumn:
@@ -177,7 +180,7 @@ def _read_text(column: pl.Series, date_format: str | None, time_zone: str | None
             notes = (f"UTC offsets removed from the dates; the clock of {time_zone} is kept",)
     if moments.null_count() == moments.len():
         return DateColumn(days, Clock.DAYS, False, ())
-    has_time = (moments.cast(pl.Date).cast(moments.dtype) != moments).fill_null(False)
+    has_time = with_time(moments).fill_null(False)
     if days.null_count() < days.len() and has_time.any():
         _refuse(
             column,
@@ -235,29 +238,15 @@ def _refuse(column: pl.Series, wrong: pl.Series, what: str, hint: str | None = N
     wrong = wrong.fill_null(False)
     if not wrong.any():
         return
-    rows = wrong.arg_true().head(MAX_SHOWN).to_list()
-    shown = ", ".join(f"{_plain(column.slice(row, 1))} in row {row + 1}" for row in rows)
-    count = int(wrong.sum())
-    raise BarsError(f"{plural(count, 'date')} {what}: {shown}", hint=hint)
-
-
-def _plain(value: pl.Series) -> str:
-    """A single value as text; neither Python nor Polars can write a date beyond their years."""
-    if value.dtype.is_temporal():
-        day = value.cast(pl.Date).to_physical()[0]
-        if not EARLIEST <= day <= LATEST:
-            return f"day {day:,} from 1970"
-    return repr(value[0]) if value.dtype in TEXT else str(value[0])
+    raise BarsError(f"{plural(int(wrong.sum()), 'date')} {what}: {cells(column, wrong)}", hint=hint)
 
 
 def _refuse_missing(key: str, missing: pl.Series, frame: pl.DataFrame) -> None:
     missing = missing.fill_null(False)
     if not missing.any():
         return
-    rows = missing.arg_true().head(MAX_SHOWN).to_list()
-    shown = "; ".join(f"row {row + 1}: {_brief(frame[row])}" for row in rows)
-    count = int(missing.sum())
-    message = f"{plural(count, 'bar')} without a {key} ({shown})"
+    shown = "; ".join(f"row {row + 1}: {_brief(frame[row])}" for row in first_rows(missing))
+    message = f"{plural(int(missing.sum()), 'bar')} without a {key} ({shown})"
     raise BarsError(message, hint=f"drop them, or fill in the {key}")
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 __all__ = [
+    "KEYS",
     "Array",
     "Floats",
     "GroupRuns",
@@ -28,6 +29,9 @@ Index: TypeAlias = npt.NDArray[np.int64]
 Rows: TypeAlias = npt.NDArray[np.uint32]
 """Numbers of rows, dates or symbols, one for each bar: Polars frames have fewer than 2**32 rows."""
 
+
+KEYS = ("symbol", "date")
+"""The key columns of bars, whatever a table calls them."""
 
 SPAN = 8
 """From the first date to the last are at most so many times the number of bars where codes are looked up in a table."""

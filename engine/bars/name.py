@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 
 import polars as pl
 
+from factorloom.engine.bars.layout import KEYS
 from factorloom.engine.bars.source import FILE_NAME, SourceTable
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, plural, suggest
 
 __all__ = [
-    "KEYS",
     "STANDARD_COLUMNS",
     "check_drop",
     "check_names",
@@ -21,7 +21,6 @@ __all__ = [
     "snake_case",
 ]
 
-KEYS = ("symbol", "date")
 STANDARD_COLUMNS = ("open", "high", "low", "close", "volume", "vwap", "amount")
 
 SYNONYMS = {
@@ -68,12 +67,12 @@ def name_columns(
     """
     frame, notes = table.frame.drop([find_column(table.frame, name, table.name) for name in drop]), []
     origin: dict[str, str] = {new: find_column(frame, old, table.name) for new, old in columns.items()}
+    for key, given in zip(KEYS, (symbol, date), strict=True):
+        if key not in origin and not (key == "symbol" and one_symbol is not None):
+            origin[key] = find_key(frame, key, given, table.name)
     if one_symbol is not None:
         frame = frame.with_columns(_constant(one_symbol, frame).alias("\0symbol"))
         origin["symbol"] = "\0symbol"
-    for key, given in zip(KEYS, (symbol, date), strict=True):
-        if key not in origin:
-            origin[key] = find_key(frame, key, given, table.name)
     if origin["symbol"] == origin["date"]:
         raise ArgumentError(f"symbol and date must be two columns, got {origin['symbol']!r} for both")
     frame = frame.drop(FILE_NAME, strict=False)
@@ -139,8 +138,6 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def _constant(one_symbol: str, frame: pl.DataFrame) -> pl.Expr:
-    if not isinstance(one_symbol, str):
-        raise ArgumentError(f"one_symbol must be text, got {one_symbol!r}")
     if "{name}" not in one_symbol:
         return pl.lit(one_symbol)
     if FILE_NAME not in frame.columns:
@@ -160,7 +157,9 @@ def find_key(frame: pl.DataFrame, key: str, given: str, source: str) -> str:
     if key == "date" and len(unnamed) == 1:  # an index of dates, written without its name
         return unnamed[0]
     names = [name for name in frame.columns if name != FILE_NAME]
-    other = "; for the bars of a single ticker give one_symbol=" if key == "symbol" else ""
+    other = (
+        "; files of a single ticker need one_symbol=, tables with a column per symbol wide=" if key == "symbol" else ""
+    )
     raise UnknownColumnError(
         f"{source} has no column {key!r}",
         hint=f"name it with {key}={other}; {suggest(key, names) or 'the table has no columns'}",

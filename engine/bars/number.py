@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import polars as pl
 
-from factorloom.engine.bars.category import encode
+from factorloom.engine.bars.category import TEXT, encode
 from factorloom.engine.bars.csv import CsvOptions
 from factorloom.engine.bars.name import STANDARD_COLUMNS
+from factorloom.engine.bars.shown import cells
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, plural, suggest
 
-__all__ = ["Kind", "Values", "cells", "check_dtype", "finite", "kind_of", "read_values"]
+__all__ = ["Kind", "Values", "check_dtype", "finite", "kind_of", "read_values"]
 
 Kind: TypeAlias = Literal["number", "text"]
 
@@ -21,8 +22,6 @@ MISSING = ("", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL",
 """Texts that mean a missing number."""
 
 TRUTH = {"true": 1.0, "false": 0.0}
-TEXT = (pl.String, pl.Categorical, pl.Enum)
-MAX_SHOWN = 5
 
 
 class Values(NamedTuple):
@@ -190,12 +189,6 @@ def _counted(numbers: pl.Series, infinite: dict[str, int]) -> pl.Series:
     if not numbers.is_finite().all() and (count := int(numbers.is_infinite().sum())):
         infinite[numbers.name] = count
     return numbers
-
-
-def cells(column: pl.Series, mask: pl.Series) -> str:
-    """The first masked values with their rows, counted from 1."""
-    rows = mask.arg_true().head(MAX_SHOWN).to_list()
-    return ", ".join(f"{column[row]!r} in row {row + 1}" for row in rows)
 
 
 def check_dtype(dtype: str) -> None:

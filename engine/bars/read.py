@@ -11,9 +11,11 @@ import polars.selectors as cs
 
 from factorloom.engine.bars.category import concat, encode
 from factorloom.engine.bars.csv import CsvOptions
-from factorloom.engine.bars.key import Clock, DateColumn, read_dates, read_symbols
-from factorloom.engine.bars.name import KEYS, check_drop, name_columns
+from factorloom.engine.bars.key import Clock, DateColumn, read_dates, read_symbols, with_time
+from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.name import check_drop, name_columns
 from factorloom.engine.bars.number import Kind, finite, kind_of, read_values
+from factorloom.engine.bars.shown import SHOWN, cells
 from factorloom.engine.bars.sort import sort_bars
 from factorloom.engine.bars.source import SourceTable, read_source
 from factorloom.engine.bars.wide import unpivot
@@ -30,9 +32,6 @@ __all__ = [
     "read_bars",
     "read_table",
 ]
-
-EXAMPLES = 5
-"""How many offending rows an error shows."""
 
 Duplicates = Literal["error", "first", "last"]
 
@@ -199,7 +198,7 @@ def append_bars(frame: pl.DataFrame, source: object, options: ReadOptions) -> Ba
         .filter(pl.col("date") <= pl.col("\0last"))
     )
     if early.height:
-        shown = ", ".join(f"({a}, {b})" for a, b in early.select(KEYS).head(EXAMPLES).rows())
+        shown = ", ".join(f"({a}, {b})" for a, b in early.select(KEYS).head(SHOWN).rows())
         raise BarsError(
             f"{plural(early.height, 'bar')} of {bars.height:,} not after the last one of their symbol: {shown}",
             hint="to restate bars, make a new panel from all of them",
@@ -261,10 +260,8 @@ def _csv(options: ReadOptions) -> CsvOptions:
 def _go_together(read: DateColumn, stored: Stored) -> DateColumn:
     """Days do not join bars with a time of day, nor the other way round."""
     if stored.daily and read.clock is Clock.MOMENTS:
-        rows = (read.dates.cast(pl.Date).cast(read.dates.dtype) != read.dates).arg_true().head(EXAMPLES).to_list()
-        shown = ", ".join(f"{read.dates[row]} in row {row + 1}" for row in rows)
         raise BarsError(
-            f"these bars have a time of day, but those before have none: {shown}",
+            f"these bars have a time of day, but those before have none: {cells(read.dates, with_time(read.dates))}",
             hint="keep bars of a day and bars within a day apart",
         )
     if not stored.daily and read.clock is Clock.DAYS and read.dates.len():
@@ -283,7 +280,7 @@ def _without_duplicates(bars: pl.DataFrame, duplicates: Duplicates, *, zoned: bo
         return bars
     again = pl.Series(np.append(False, same))
     if duplicates == "error":
-        keys = bars.filter(again).select(KEYS).unique(maintain_order=True).head(EXAMPLES)
+        keys = bars.filter(again).select(KEYS).unique(maintain_order=True).head(SHOWN)
         shown = ", ".join(f"{symbol} {date}" for symbol, date in keys.iter_rows())
         raise BarsError(
             f"the key (symbol, date) is repeated in {plural(int(again.sum()), 'bar')}: {shown}",

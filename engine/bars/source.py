@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from factorloom.engine.bars.category import TEXT
 from factorloom.engine.bars.csv import CsvOptions, read_csv
-from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError
+from factorloom.expressions.errors import ArgumentError, BarsError, FactorloomError, plural
 
 __all__ = ["FILE_NAME", "SourceTable", "kind_name", "read_source"]
 
@@ -81,9 +82,7 @@ def _read_path(path: Path, csv: CsvOptions) -> SourceTable:
             hint="load them one by one",
         ) from error
     notes = dict.fromkeys(note for table in tables for note in table.notes)
-    return SourceTable(
-        frame, tables[0].textual, f"{path.name} ({len(tables)} file{'s' * (len(tables) != 1)})", tuple(notes)
-    )
+    return SourceTable(frame, tables[0].textual, f"{path.name} ({plural(len(tables), 'file')})", tuple(notes))
 
 
 def _refuse_kinds(frames: Mapping[str, pl.DataFrame]) -> None:
@@ -101,7 +100,7 @@ def kind_name(dtype: pl.DataType) -> str:
     """What a column of a type holds, in a word."""
     if dtype.is_numeric() or dtype == pl.Boolean:
         return "numbers"
-    if dtype in (pl.String, pl.Categorical, pl.Enum):
+    if dtype in TEXT:
         return "text"
     return "dates" if dtype == pl.Date else "datetimes" if dtype == pl.Datetime else str(dtype)
 

@@ -6,7 +6,8 @@ from collections.abc import Collection
 
 import polars as pl
 
-from factorloom.engine.bars.name import KEYS, UNNAMED, find_column, find_key
+from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.name import UNNAMED, find_column, find_key
 from factorloom.engine.bars.source import FILE_NAME, RAISED, SourceTable, kind_name
 from factorloom.expressions.errors import ArgumentError, BarsError, plural
 
@@ -15,8 +16,6 @@ __all__ = ["unpivot"]
 
 def unpivot(table: SourceTable, date: str, value: str, drop: Collection[str]) -> tuple[SourceTable, list[str]]:
     """The table with columns symbol, date and `value`, one row per cell, without `drop`; and notes."""
-    if not isinstance(value, str):
-        raise ArgumentError(f"wide must be the name of a column, got {value!r}", hint="for example wide='close'")
     if value in KEYS:
         raise ArgumentError(
             f"wide must name another column than the keys, got {value!r}", hint="for example wide='close'"

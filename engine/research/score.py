@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from factorloom.engine.bars.name import KEYS
+from factorloom.engine.bars.layout import KEYS
 from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import When, read_date, refuse_absent_dates
 from factorloom.engine.panel import Engine, Panel

@@ -87,10 +87,9 @@ def check_factors(
             if not isinstance(name, str) or name not in PROMISES:
                 raise ParameterError(f"{name!r} is not a promise", hint=suggest(str(name), PROMISES))
         chosen = {name: PROMISES[name] for name in names}
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ParameterError(f"seed must be a whole number of at least 0, got {seed!r}")
-    if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
-        raise ParameterError(f"examples must be a whole number of at least 1, got {examples!r}")
+    for option, value, least in (("seed", seed, 0), ("examples", examples, 1)):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ParameterError(f"{option} must be a whole number of at least {least}, got {value!r}")
     for number in range(seed, seed + examples):
         case = Case(draw_bars(np.random.default_rng(number), wanted.values()), wanted, number)
         for name, promise in chosen.items():

@@ -28,8 +28,8 @@ Factors = Mapping[str, Factor]
 TOLERANCE = 1e-9
 """Of the largest value of a column."""
 
-HAIRS = 8
-"""So many times all numbers are changed by a hair, to see which cells hang on rounding."""
+PERTURBATIONS = 8
+"""So many times all numbers are perturbed by about 1e-12, to see which cells are decided by rounding."""
 
 NOISES = 3
 """Steps of a factor take turns with so many columns of noise."""
@@ -268,7 +268,7 @@ def _apart(left: Array, right: Array, *, exact: bool = False) -> npt.NDArray[np.
 
 
 def _rounded(case: Case, expected: pl.DataFrame, name: str, engines: tuple[Engine, ...]) -> npt.NDArray[np.bool_]:
-    """The cells that hang on rounding: in an executor, they change when the factor is off by a hair.
+    """The cells that are decided by rounding: in an executor, they change when the factor is perturbed.
 
     A column is scaled by one number, which keeps its ties. Every other time, each step of the factor that does not give
     whole numbers is changed bar by bar: without that, values stay the same that are equal only in this executor.
@@ -277,13 +277,13 @@ def _rounded(case: Case, expected: pl.DataFrame, name: str, engines: tuple[Engin
     steps = {str(number): node for number, node in enumerate(factor.walk()) if node.inputs and node is not factor}
     values = case.panel.compute(steps) if steps else pl.DataFrame()
     rounding = [node for number, node in steps.items() if not (values[number] == values[number].round()).all()]
-    noise = np.random.default_rng(0).uniform(-1, 1, (HAIRS, NOISES, frame.height))
+    noise = np.random.default_rng(0).uniform(-1, 1, (PERTURBATIONS, NOISES, frame.height))
     noisy = {}
     columns = []
-    for number in range(HAIRS):
-        hairs = [f"hair_{number}_{place}" for place in range(NOISES)]
-        columns += [pl.Series(h, 1 + x * (number + 1) * 2.0**-48) for h, x in zip(hairs, noise[number], strict=True)]
-        changes = {node: col(hairs[place % NOISES]) for place, node in enumerate(rounding) if number % 2}
+    for number in range(PERTURBATIONS):
+        noises = [f"noise_{number}_{place}" for place in range(NOISES)]
+        columns += [pl.Series(h, 1 + x * (number + 1) * 2.0**-48) for h, x in zip(noises, noise[number], strict=True)]
+        changes = {node: col(noises[place % NOISES]) for place, node in enumerate(rounding) if number % 2}
         noisy[str(number)] = _times(factor, changes, 1 + (number + 1) * 2.0**-43)
     panel = panel_of(frame.with_columns(columns))
     changed = np.zeros(expected.height, np.bool_)

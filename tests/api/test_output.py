@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from factorloom.api.cli import output
+from factorloom.api.cli.format import format_of
 from factorloom.api.cli.output import write_bytes
 from factorloom.bench import engine as bench
 from factorloom.bench import table
@@ -251,3 +252,14 @@ def test_the_demo_does_not_replace_a_store_that_is_open(command: Command, tmp_pa
     assert command(*small)[0] == 2
     with open_store(made) as store:
         assert "mine" in store.datasets()["name"].to_list()
+
+
+@pytest.mark.parametrize("name", ["result.xlsx", "result.csv.gz", "result.tsv"])
+def test_an_ending_that_stands_for_no_format_is_refused(name: str) -> None:
+    with pytest.raises(ArgumentError, match=r"stands for no format\n.*or say it with --format"):
+        format_of(Path(name))
+
+
+@pytest.mark.parametrize("name", ["result", "result.txt", "/dev/stdout", "-"])
+def test_a_table_is_written_where_no_ending_asks_for_more(name: str) -> None:
+    assert format_of(Path(name)) == "table"

@@ -89,8 +89,8 @@ def test_another_column_can_be_the_key() -> None:
         ({"columns": ["close"]}, ArgumentError, "columns must map"),
         ({"symbols": "ticker"}, ArgumentError, "no option 'symbols' to read bars with\n  hint: did you mean 'symbol'"),
         ({"separator": ";"}, ParameterError, "separator= does not apply"),
-        ({"separator": ";;"}, ParameterError, "must be a single sign"),
-        ({"decimal": "1"}, ParameterError, "must be a single sign"),
+        ({"separator": ";;"}, ParameterError, "must be a single character"),
+        ({"decimal": "1"}, ParameterError, "must be a single character"),
         ({"thousands": "."}, ParameterError, "cannot separate both"),
         ({"missing": "NA"}, ArgumentError, "missing must be a list"),
         ({"one_symbol": "A", "symbol": "ticker"}, ParameterError, "not both"),
@@ -333,6 +333,8 @@ def test_tables_without_symbols() -> None:
     assert one.frame["symbol"].to_list() == ["GOOG", "GOOG"]
     with pytest.raises(UnknownColumnError, match="one_symbol="):
         bars({"date": ["2024-01-02"], "close": [1.0]})
+    with pytest.raises(UnknownColumnError, match=r"known: Datum, close$"):
+        bars({"Datum": ["2024-01-02"], "close": [1.0]}, one_symbol="GOOG")
     wide = bars({"Date": ["2024-01-03", "2024-01-02"], "B": [3.0, None], "A": [2, 1]}, wide="close")
     assert [tuple(row.values()) for row in rows(wide)] == [
         ("A", DAY, 1.0),

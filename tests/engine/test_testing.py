@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,12 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, ParameterError, PromiseError
 from factorloom.expressions.factor import Factor, Input
 from factorloom.expressions.operator import operator
-from factorloom.expressions.registry import OPERATORS
 from factorloom.testing import check_factor, check_factors, check_indicator, panels
 
 Array = npt.NDArray[np.float64]
 
 
-@pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    before = dict(OPERATORS)
-    yield
-    OPERATORS.clear()
-    OPERATORS.update(before)
+pytestmark = pytest.mark.usefixtures("forget_operators")
 
 
 def test_what_keeps_its_promises_passes() -> None:
