@@ -199,13 +199,23 @@ def _members(rows: Rows, groups: Sequence[object]) -> list[Rows]:
 
 def rank(x: Column) -> Column:
     """Mean rank among the date's present values, divided by their number."""
-    return by_date(lambda v: _mean_rank(v[:, None], v) / v.size, x)
+    return by_date(lambda v: _mean_rank(_tied(v)[:, None], _tied(v)) / v.size, x)
 
 
 def _mean_rank(value: Array, among: Array) -> Array:
-    """1 for the smallest; those that agree in 40 bits share the mean of their ranks."""
-    low, high = value - 2.0**-40 * np.abs(value), value + 2.0**-40 * np.abs(value)
-    return (among < low).sum(axis=-1) + (((low <= among) & (among <= high)).sum(axis=-1) + 1) / 2
+    """1 for the smallest; equal values share the mean of their ranks."""
+    return (among < value).sum(axis=-1) + ((among == value).sum(axis=-1) + 1) / 2
+
+
+def _tied(values: Array) -> Array:
+    """The values of each row, neighbours in order that agree in 40 bits made equal."""
+    order = values.argsort(axis=-1)
+    ascending = np.take_along_axis(values, order, axis=-1)
+    made = ascending.copy()
+    for k in range(1, made.shape[-1]):
+        before, here = ascending[..., k - 1], ascending[..., k]
+        made[..., k] = np.where(here - before > 2.0**-40 * np.abs(here), here, made[..., k - 1])
+    return np.take_along_axis(made, order.argsort(axis=-1), axis=-1)
 
 
 def scale(x: Column, a: float = 1) -> Column:
@@ -286,17 +296,27 @@ def ts_max(x: Column, d: float) -> Column:
 
 def ts_argmin(x: Column, d: float) -> Column:
     """Position of the smallest value, 1 for the oldest bar, `d` for the newest; of those that tie, the oldest."""
-    return moving(lambda w: w.argmin(axis=1) + 1, d, x)
+    return ts_argmax(-x, d)
 
 
 def ts_argmax(x: Column, d: float) -> Column:
     """Position of the largest value, 1 for the oldest bar, `d` for the newest; of those that tie, the oldest."""
-    return moving(lambda w: w.argmax(axis=1) + 1, d, x)
+
+    def first(w: Array) -> Array:
+        largest = w.max(axis=1, keepdims=True)
+        return (w >= largest - 2.0**-40 * np.abs(largest)).argmax(axis=1) + 1
+
+    return moving(first, d, x)
 
 
 def ts_rank(x: Column, d: float) -> Column:
     """Mean rank of the newest value in the window, divided by the window."""
-    return moving(lambda w: _mean_rank(w[:, -1:], w) / w.shape[1], d, x)
+
+    def last(w: Array) -> Array:
+        tied = _tied(w)
+        return _mean_rank(tied[:, -1:], tied) / w.shape[1]
+
+    return moving(last, d, x)
 
 
 def decay_linear(x: Column, d: float) -> Column:

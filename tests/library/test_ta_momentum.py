@@ -97,9 +97,8 @@ def simulated() -> pl.DataFrame:
     spread = np.round(np.abs(rng.normal(0, 0.3, (2, close.size))), 1)
     flat = rng.random(close.size) < 0.02
     open_, spread = np.where(flat, close, open_), np.where(flat, 0, spread)
-    return frame(
-        open_, np.maximum(open_, close) + spread[0], np.minimum(open_, close) - spread[1], close, volumes(rng, close)
-    )
+    high, low = np.maximum(open_, close) + spread[0], np.minimum(open_, close) - spread[1]
+    return frame(open_, np.round(high, 1), np.round(low, 1), close, volumes(rng, close))
 
 
 def volumes(rng: np.random.Generator, like: Array) -> Array:
