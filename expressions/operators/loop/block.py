@@ -100,7 +100,7 @@ def moments(x: Array, window: int, first_bar: int, count: Array, base: Array, to
             deviations = s + (t + m * gap)
             squares = q + (tail_q[k] + gap * (2.0 * t + m * gap))
             count[i], base[i], total[i] = number, first, deviations
-            scatter[i] = denoised_scatter(number * squares - deviations * deviations, number * first)
+            scatter[i] = number * squares - deviations * deviations
         n = s = q = 0.0
         for k in range(width - 1, max(low, 1) - 1, -1):
             value = x[np.uint64(start + k)]
@@ -113,6 +113,8 @@ def moments(x: Array, window: int, first_bar: int, count: Array, base: Array, to
                 q += d * d
             j = np.uint64(k - 1)
             tail_n[j], tail_s[j], tail_q[j] = n, s, q
+    for row in range(x.size):
+        scatter[row] = denoised_scatter(scatter[row], count[row] * base[row])
 
 
 @statistic("count", "base", "total", "square", "cube", "fourth")
@@ -210,12 +212,9 @@ def comoments(
             number = n + m
             ax, ay = sx + (tx + m * gx), sy + (ty + m * gy)
             count[i], base_x[i], base_y[i], total_x[i], total_y[i] = number, first_x, first_y, ax, ay
-            squares_x = number * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
-            squares_y = number * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
-            products = number * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
-            scatter_x[i] = denoised_scatter(squares_x, number * first_x)
-            scatter_y[i] = denoised_scatter(squares_y, number * first_y)
-            scatter_xy[i] = denoised_products(products, scatter_x[i], scatter_y[i])
+            scatter_x[i] = number * (xx + (tail_xx[k] + gx * (2.0 * tx + m * gx))) - ax * ax
+            scatter_y[i] = number * (yy + (tail_yy[k] + gy * (2.0 * ty + m * gy))) - ay * ay
+            scatter_xy[i] = number * (xy + (tail_xy[k] + gx * ty + gy * (tx + m * gx))) - ax * ay
         n = sx = sy = xx = yy = xy = 0.0
         for k in range(width - 1, max(low, 1) - 1, -1):
             i = np.uint64(start + k)
@@ -231,6 +230,10 @@ def comoments(
                 xy += dx * dy
             j = np.uint64(k - 1)
             tail_n[j], tail_x[j], tail_y[j], tail_xx[j], tail_yy[j], tail_xy[j] = n, sx, sy, xx, yy, xy
+    for row in range(x.size):
+        scatter_x[row] = denoised_scatter(scatter_x[row], count[row] * base_x[row])
+        scatter_y[row] = denoised_scatter(scatter_y[row], count[row] * base_y[row])
+        scatter_xy[row] = denoised_products(scatter_xy[row], scatter_x[row], scatter_y[row])
 
 
 OUTPUTS = "count", "base_x", "base_y", "total_x", "total_y", "scatter_x", "scatter_y", "scatter_xy"

@@ -46,8 +46,15 @@ def correlate_short(x: Array, y: Array, window: int, out: Array) -> None:
     sums = np.empty((5, AHEAD))
     for start in range(window - 1, x.size, AHEAD):
         size = min(AHEAD, x.size - start)
-        sum_x, sum_y, sum_xx, sum_yy, sum_xy = sums[0], sums[1], sums[2], sums[3], sums[4]
-        _add_all(x, y, window, start, sums[:, :size])
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
+            sums[0, :size],
+            sums[1, :size],
+            sums[2, :size],
+            sums[3, :size],
+            sums[4, :size],
+        )
+        sums[:] = 0.0
+        _add_all(x, y, window, start, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
         for k in range(size):
             i, j = np.uint64(start + k), np.uint64(k)
             scatter_x = denoised_scatter(window * sum_xx[j] - sum_x[j] * sum_x[j], window * x[i])
@@ -63,8 +70,15 @@ def covary_short(x: Array, y: Array, window: int, out: Array) -> None:
     sums, pairs = np.empty((5, AHEAD)), float(window * (window - 1))
     for start in range(window - 1, x.size, AHEAD):
         size = min(AHEAD, x.size - start)
-        sum_x, sum_y, sum_xx, sum_yy, sum_xy = sums[0], sums[1], sums[2], sums[3], sums[4]
-        _add_all(x, y, window, start, sums[:, :size])
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
+            sums[0, :size],
+            sums[1, :size],
+            sums[2, :size],
+            sums[3, :size],
+            sums[4, :size],
+        )
+        sums[:] = 0.0
+        _add_all(x, y, window, start, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
         for k in range(size):
             i, j = np.uint64(start + k), np.uint64(k)
             scatter_x = denoised_scatter(window * sum_xx[j] - sum_x[j] * sum_x[j], window * x[i])
@@ -73,10 +87,18 @@ def covary_short(x: Array, y: Array, window: int, out: Array) -> None:
             out[i] = denoised_products(products, scatter_x, scatter_y) / pairs if products == products else np.nan
 
 
-def _add_all(x: Array, y: Array, window: int, start: int, sums: Array) -> None:
-    """Sums of deviations from the newest value, and of their products, for the windows that end from `start` on."""
-    sum_x, sum_y, sum_xx, sum_yy, sum_xy = sums[0], sums[1], sums[2], sums[3], sums[4]
-    sums[:] = 0.0
+def _add_all(
+    x: Array,
+    y: Array,
+    window: int,
+    start: int,
+    sum_x: Array,
+    sum_y: Array,
+    sum_xx: Array,
+    sum_yy: Array,
+    sum_xy: Array,
+) -> None:
+    """Add the deviations from the newest value, and their products, for the windows that end from `start` on."""
     for lag in range(1, window - 1, 2):
         _add_two(x, y, start, lag, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
     if window % 2 == 0:
