@@ -45,8 +45,7 @@ def _value(node: Factor, panel: Panel, values: dict[str, Array]) -> Array:
     keys = [panel.date] + [str(node.inputs[-1].parameters[0])] * (node.operator.axis is Axis.GROUP)
 
     def cross(rows: npt.NDArray[np.int64]) -> Array:
-        members = np.asarray(_meaning(node)(*[x[rows] for x in inputs]), dtype=float)
-        return np.where(np.isnan(inputs[0][rows]), np.nan, members)
+        return np.asarray(_meaning(node)(*[x[rows] for x in inputs]), dtype=float)
 
     return _by_run(panel, keys, cross)
 

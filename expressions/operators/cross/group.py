@@ -29,6 +29,7 @@ from factorloom.expressions.operators.cross.ranking import (
 from factorloom.expressions.operators.cross.robust import (
     Limit,
     WinsorizeMethod,
+    cs_fill,
     cs_median,
     cs_robust_zscore,
     cs_winsorize,
@@ -37,6 +38,7 @@ from factorloom.expressions.operators.cross.robust import (
 __all__ = [
     "group_count",
     "group_demean",
+    "group_fill",
     "group_max",
     "group_mean",
     "group_median",
@@ -102,6 +104,19 @@ def group_mean(x: Input, by: Key) -> Factor:
     2024-01-02   10.0  20.0    -
     2024-01-03    8.0  19.0  8.0
     2024-01-04    9.5  22.0  9.5
+    """
+
+
+@grouped(cs_fill)
+def group_fill(x: Input, by: Key) -> Factor:
+    """`cs_fill` within each category of the column `by`.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.group_fill(fl.returns, "sector")))
+    date             A      B    C
+    2024-01-02       -      -    -
+    2024-01-03     0.1  -0.05  0.1
+    2024-01-04   0.091  0.158  0.4
     """
 
 

@@ -6,7 +6,7 @@ Missing values are ignored, and stay missing. Values that agree in their first 1
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,11 @@ from factorloom.expressions.parameter import Choice, Whole
 __all__ = ["cs_normal_score", "cs_quantile_bin", "cs_rank"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
-RankMethod: TypeAlias = Annotated[str, Choice(("percent", "ordinal"))]
+RankMethod: TypeAlias = Annotated[str, Choice(("percent", "ordinal", "min", "max", "dense"))]
 Bins: TypeAlias = Annotated[int, Whole(2, 1000)]
+
+METHODS: dict[str, Literal["min", "max", "dense"]] = {"min": "min", "max": "max", "dense": "dense"}
+"""The methods of Polars that are not the mean rank."""
 
 
 def _ranks(x: Array) -> Array:
@@ -35,6 +38,13 @@ def _ranks(x: Array) -> Array:
     below = (keys[:, None] > keys[None, :]).sum(axis=1)
     same = (keys[:, None] == keys[None, :]).sum(axis=1)
     return np.where(np.isnan(x), np.nan, below + (same + 1) / 2)
+
+
+def _shared_ranks(x: Array, method: str) -> Array:
+    """The ranks where ties share the smallest, the largest, or the number of the value."""
+    values = present(x) if method != "dense" else np.unique(present(x))
+    others = values[None, :] <= x[:, None] if method != "min" else values[None, :] < x[:, None]
+    return np.where(np.isnan(x), np.nan, others.sum(axis=1) + (method == "min"))
 
 
 @operator(Axis.CROSS, version=3, rank=lambda method: method == "percent")
@@ -46,7 +56,9 @@ def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
     - `method="percent"`: the rank divided by the number of symbols that have a value, in (0, 1]; 1 is the largest:
       pandas' `rank(pct=True)`;
     - `method="ordinal"`: the rank itself, from 1 to that number: pandas' `rank()`. Ties share a rank here too, which
-      may then end in .5.
+      may then end in .5;
+    - `method="min"`, `"max"`: the rank that ties share is the smallest, the largest of theirs;
+    - `method="dense"`: the number of different values up to this one.
 
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.cs_rank(fl.close)))
@@ -64,21 +76,43 @@ def cs_rank(x: Input, *, method: RankMethod = "percent") -> Factor:
 
 @cs_rank.meaning
 def _(x: Array, method: str) -> Array:
-    return _ranks(x) / max(1, present(x).size) if method == "percent" else _ranks(x)
+    if method == "percent":
+        return _ranks(x) / max(1, present(x).size)
+    return _ranks(x) if method == "ordinal" else _shared_ranks(tied(x), method)
 
 
 @cs_rank.polars
 def _(x: pl.Expr, method: str) -> pl.Expr:
-    rank = tied_column(x).rank("average")
+    rank = tied_column(x).rank(METHODS.get(method, "average"))
     return rank / spread_over(x, x.count()) if method == "percent" else rank
 
 
 @cs_rank.kernel
 def _(x: Array, method: int, out: Array) -> None:
     n = rank_section(x, out)
+    if method > 1:
+        share_ranks(n, method, out)
     divisor = 2.0 * n if method == 0 else 2.0
     for i in range(out.size):
         out[i] /= divisor
+
+
+def share_ranks(n: int, method: int, doubled: Array) -> None:
+    """Twice the rank that ties share by the method of that number, in place of twice their mean rank."""
+    members = np.zeros(2 * n + 1)
+    for i in range(doubled.size):
+        if doubled[i] == doubled[i]:
+            members[int(doubled[i])] += 1
+    different = np.empty(members.size)
+    count = 0.0
+    for rank in range(members.size):
+        count += members[rank] > 0
+        different[rank] = count
+    for i in range(doubled.size):
+        if doubled[i] == doubled[i]:
+            rank = int(doubled[i])
+            others = members[rank] - 1
+            doubled[i] += -others if method == 2 else others if method == 3 else 2 * different[rank] - doubled[i]
 
 
 @operator(Axis.CROSS, version=3)

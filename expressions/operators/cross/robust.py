@@ -35,7 +35,7 @@ from factorloom.expressions.operators.loop.section import (
 from factorloom.expressions.operators.loop.window import around_median, centred, present
 from factorloom.expressions.parameter import Choice, Real, Value
 
-__all__ = ["cs_median", "cs_robust_zscore", "cs_winsorize"]
+__all__ = ["cs_fill", "cs_median", "cs_robust_zscore", "cs_winsorize"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Limit: TypeAlias = Annotated[float, Real(above=0)]
@@ -85,6 +85,38 @@ def _(x: Array, ascending: Array, out: Array) -> None:
     middle = median(ascending[: present_in(ascending)])
     for i in range(x.size):
         out[i] = np.nan if np.isnan(x[i]) else middle
+
+
+@operator(Axis.CROSS)
+def cs_fill(x: Input) -> Factor:
+    """`x`, or where it is missing the median over the symbols of the date.
+
+    Missing where no symbol of the date has a value.
+
+    >>> import factorloom as fl
+    >>> print(fl.example().show(fl.cs_fill(fl.returns)))
+    date             A      B      C
+    2024-01-02       -      -      -
+    2024-01-03     0.1  -0.05  0.025
+    2024-01-04   0.091  0.158    0.4
+    """
+
+
+@cs_fill.meaning
+def _(x: Array) -> Array:
+    return np.where(np.isnan(x), np.median(present(x)), x) if present(x).size else x
+
+
+@cs_fill.polars
+def _(x: pl.Expr) -> pl.Expr:
+    return x.fill_null(x.median())
+
+
+@cs_fill.kernel_from(ordered)
+def _(x: Array, ascending: Array, out: Array) -> None:
+    middle = median(ascending[: present_in(ascending)])
+    for i in range(x.size):
+        out[i] = middle if np.isnan(x[i]) else x[i]
 
 
 @operator(Axis.CROSS, version=2)
