@@ -14,6 +14,7 @@ __all__ = [
     "BarsError",
     "CancelledError",
     "DatasetError",
+    "ExpressionError",
     "FactorloomError",
     "FileError",
     "ForkedError",
@@ -78,6 +79,10 @@ class FactorloomError(Exception):
 
 class ParseError(FactorloomError, ValueError):
     """Text that is not a factor."""
+
+
+class ExpressionError(FactorloomError, ValueError):
+    """An expression of Polars that is not a factor."""
 
 
 class ParameterError(FactorloomError, ValueError):

@@ -63,7 +63,9 @@ FOREIGN_SIGNS = {
 
 
 def operators() -> tuple[Operator[...], ...]:
-    """All registered operators, in the order of definition.
+    """All registered operators with a meaning of their own, in the order of definition.
+
+    The operators `polars_…` are left out: Polars runs what they hold (see `from_polars`).
 
     >>> import factorloom as fl
     >>> [op.name for op in fl.operators() if op.axis is fl.Axis.GROUP][:2]
@@ -71,7 +73,7 @@ def operators() -> tuple[Operator[...], ...]:
     >>> print(fl.operators()[0].summary)
     A column of the panel.
     """
-    return tuple(map(find, OPERATORS))
+    return tuple(find(name) for name, definition in OPERATORS.items() if definition.forms.keys() != {"polars"})
 
 
 def parse(

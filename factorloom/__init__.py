@@ -34,6 +34,7 @@ from factorloom.expressions.operator import Operator as Operator, col as col, li
 from factorloom.expressions.operators import *
 from factorloom.expressions.parameter import MinSamples as MinSamples, Periods as Periods, Window as Window
 from factorloom.expressions.parse import operators as operators, parse as parse
+from factorloom.expressions.polars.read import from_polars as from_polars
 from factorloom.expressions.trial import check_indicator as check_indicator
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ if not TYPE_CHECKING:
         "configure",
         "errors",
         "example",
+        "from_polars",
         "high",
         "indicator",
         "library",

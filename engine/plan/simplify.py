@@ -39,7 +39,7 @@ def _settled(node: Factor) -> Factor:
 def _constant(node: Factor) -> Factor | None:
     """A cell-wise operator on constants is a constant."""
     op = node.operator
-    if op.axis is not Axis.CELL or op in (COL, LIT) or any(child.operator is not LIT for child in node.inputs):
+    if op.axis is not Axis.CELL or "meaning" not in op.forms or any(child.operator is not LIT for child in node.inputs):
         return None
     with np.errstate(all="ignore"):
         inputs = [np.array([child.parameters[0]], dtype=np.float64) for child in node.inputs]

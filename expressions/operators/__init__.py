@@ -7,16 +7,18 @@
   and the indicators `adaptive.py`, `oscillator.py` and `transform.py`;
 - `cross/`: across the symbols of one date: `moment.py`, `ranking.py` and `robust.py`, `group.py` for the same within a
   category, and `residual.py`;
+- `polars.py`: those that Polars runs;
 - `loop/`: the loops that several of them share.
 """
 
 from typing import TYPE_CHECKING
 
-from factorloom.expressions.operators import cell, cross, time
+from factorloom.expressions.operators import cell, cross, polars, time
 from factorloom.expressions.operators.cell import *
 from factorloom.expressions.operators.cross import *
+from factorloom.expressions.operators.polars import *
 from factorloom.expressions.operators.time import *
 
 # Type checkers cannot read a computed list: to them, what is imported by a star is public.
 if not TYPE_CHECKING:
-    __all__ = [*cell.__all__, *time.__all__, *cross.__all__]
+    __all__ = [*cell.__all__, *time.__all__, *cross.__all__, *polars.__all__]

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
@@ -47,10 +48,11 @@ class _Call:
 
 @dataclass(frozen=True, eq=False)
 class _Formula:
-    """The NumPy meaning of a cell-wise operator that has no kernel; the last slot is written."""
+    """An operator that has no kernel, as NumPy or Polars compute it; the last slot is written."""
 
     node: Factor
     slots: tuple[int, ...]
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,16 +152,16 @@ class Program:
         """Run an operator or a statistic."""
         step, call = run.step, launch(run)
         key = step.key if isinstance(step, SharedStatistic) else _key(step)
-        if call is None:
-            assert isinstance(step, Factor)
-            self._calls.append(_Formula(step, (*self._reads(step.inputs, None), self._slot(step))))
-            return
-        takes = self._reads(call.reads, key)
+        takes = self._reads(step.operands if call is None else call.reads, key)
         if isinstance(step, SharedStatistic):
             gives = [self._slot((step, name)) for name in step.outputs]
         else:
             gives = [self._slot(_grouped(step, key))]
-        self._call(call.driver, (*takes, *gives), call.numbers, key)
+        if call is None:
+            assert isinstance(step, Factor)
+            self._calls.append(_Formula(step, (*takes, *gives), None if key is None else _column(key)))
+        else:
+            self._call(call.driver, (*takes, *gives), call.numbers, key)
         if isinstance(step, Factor) and key is not None:
             self._call(transfer.spread, (gives[0], self._grouping(key), self._slot(step)), (), key)
 
@@ -224,7 +226,12 @@ class Program:
                 if isinstance(part, _Formula):
                     rows = slice(int(self._tiles.bounds[tile]), int(self._tiles.bounds[tile + 1]))
                     *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
-                    _compute(part.node, takes, gives)
+                    if "meaning" in part.node.operator.forms:
+                        _compute(part.node, takes, gives)
+                    else:
+                        offsets, cuts = self._tiles.runs(part.key)
+                        runs = offsets[cuts[tile] : cuts[tile + 1] + 1]
+                        _compute_by_polars(part.node, runs - runs[0], takes, gives)
                 else:
                     where = (scratch.addresses, self._steps, self._tiles.bounds, *self._tiles.runs(part.column))
                     call_all(*part.calls, *where, tile, tile + step, observer.stop)
@@ -317,6 +324,20 @@ def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
     else:
         gives[:] = node.operator.call("meaning", takes, node.parameters)
     transfer.clean(gives)
+
+
+def _compute_by_polars(node: Factor, runs: Index, takes: Sequence[Array], gives: Array) -> None:
+    """The Polars form of an operator within each of the runs that start at these rows."""
+    rows = int(runs[-1])
+    inputs = {str(place): array[:rows] for place, array in enumerate(takes)}
+    frame = pl.DataFrame(inputs, nan_to_null=True)
+    expression = node.operator.call("polars", list(map(pl.col, inputs)), node.parameters)
+    if node.operator.axis is not Axis.CELL:
+        frame = frame.with_columns(run=np.repeat(np.arange(runs.size - 1), np.diff(runs)))
+        expression = expression.over("run")
+    value = frame.with_columns(value=expression.cast(pl.Float64))["value"]
+    gives[:rows] = value.fill_null(np.nan).to_numpy()
+    transfer.clean(gives[:rows])
 
 
 def _key(node: Factor) -> Factor | None:

@@ -169,7 +169,8 @@ def _function(step: Step) -> Callable[..., Any] | None:
     forms = step.operator.forms
     if "kernel" in forms:
         return forms["kernel"].function
-    return forms["meaning"].function if forms["meaning"].function in ARITHMETIC else None
+    plain = forms["meaning"].function if "meaning" in forms else None
+    return plain if plain in ARITHMETIC else None
 
 
 def arguments_of(run: Run) -> list[tuple[str, list[Any]]]:
