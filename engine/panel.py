@@ -21,7 +21,7 @@ from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.explain import explain
 from factorloom.engine.plan.plan import Plan
 from factorloom.engine.plan.reach import needed_rows
-from factorloom.engine.plan.request import make_request
+from factorloom.engine.plan.request import Factors, OneFactor, make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import check_process
@@ -31,8 +31,6 @@ from factorloom.expressions.factor import Factor
 __all__ = ["Engine", "Panel", "example"]
 
 Dtype: TypeAlias = Literal["float64", "float32"]
-OneFactor: TypeAlias = Factor | str
-Factors: TypeAlias = OneFactor | Sequence[OneFactor] | Mapping[str, OneFactor] | None
 Path: TypeAlias = str | os.PathLike[str]
 
 
@@ -176,7 +174,8 @@ class Panel(Bars):
         ----------
         factors, more, named
             A mapping of name to factor, factors by keyword, or bare factors and lists of them, which are named by their
-            text. Each is a factor, or one in text, such as `"cs_rank(close)"`.
+            text. Each is a factor, one in text, such as `"cs_rank(close)"`, or an expression of Polars, which is named
+            by its alias.
         start, end
             Only bars from a first to a last date, both included, as dates, datetimes or ISO text. A plain day is the
             whole day.

@@ -17,7 +17,7 @@ from factorloom.expressions.errors import ArgumentError, FactorloomError, Unknow
 from factorloom.expressions.factor import Factor, intern
 from factorloom.expressions.form import Form, Statistic
 from factorloom.expressions.parameter import Literal, Name, Value
-from factorloom.expressions.registry import OPERATORS, BarCount, Definition, register
+from factorloom.expressions.registry import OPERATORS, READERS, BarCount, Definition, register
 from factorloom.expressions.render import render_call
 
 __all__ = ["COL", "LIT", "Operator", "col", "find", "grouped", "lit", "operator"]
@@ -84,6 +84,8 @@ class Operator(Definition, Generic[P]):
     def as_input(self, name: str, value: object) -> Factor:
         """The factor of an argument: itself, a constant for a number, or a column for the name of a category."""
         is_key = self.axis is Axis.GROUP and name == self.inputs[-1]
+        for kind, read in READERS.items():
+            value = read(value) if isinstance(value, kind) else value
         if is_key and isinstance(value, str):
             return col(value)
         if isinstance(value, Factor) and (not is_key or value.operator is COL):

@@ -16,7 +16,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.form import Form, Statistic
 from factorloom.expressions.parameter import Kind, Value
 
-__all__ = ["OPERATORS", "BarCount", "Definition", "Node", "register"]
+__all__ = ["OPERATORS", "READERS", "BarCount", "Definition", "Node", "register"]
 
 BarCount: TypeAlias = Callable[..., int]
 
@@ -147,6 +147,9 @@ class Definition:
     def _is_keyword(self, name: str) -> bool:
         return self.signature.parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
 
+
+READERS: dict[type, Callable[[Any], Any]] = {}
+"""What makes a factor of an object of another library, by the type of the object: expressions of Polars."""
 
 OPERATORS: dict[str, Definition] = {}
 """Every operator by its name in text, in the order of definition."""

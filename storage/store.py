@@ -11,8 +11,8 @@ import polars as pl
 from factorloom.engine.bars.quality import QualityReport
 from factorloom.engine.bars.read import ReadOptions, encode_bars, read_table
 from factorloom.engine.bars.selection import Dates, Selection, Symbols, When, select
-from factorloom.engine.panel import Engine, Factors, OneFactor, Panel
-from factorloom.engine.plan.request import named_factors
+from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.plan.request import Factors, OneFactor, named_factors
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError
 from factorloom.storage import catalog, stored_score

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import TypeAlias
+
+import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.number import check_dtype
@@ -13,8 +16,15 @@ from factorloom.expressions.errors import ArgumentError, UnknownColumnError, sug
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL
 from factorloom.expressions.parse import parse
+from factorloom.expressions.polars.read import from_polars, named_from_polars
 
-__all__ = ["make_request", "named_factors"]
+__all__ = ["Factors", "OneFactor", "make_request", "named_factors"]
+
+OneFactor: TypeAlias = Factor | str | pl.Expr
+"""A factor, its text, or an expression of Polars."""
+
+Factors: TypeAlias = OneFactor | Sequence[OneFactor] | Mapping[str, OneFactor] | None
+"""Factors by name, or without names: these are named by their text, expressions by their alias."""
 
 SHOWN = 10
 """So many factors are named in an error."""
@@ -45,17 +55,17 @@ SELECTIONS = {
 
 def named_factors(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
     """All factors by name."""
-    pairs: list[tuple[str, object]] = []
+    pairs: list[tuple[str | None, object]] = []
     if isinstance(factors, Mapping):
         pairs += factors.items()
     elif isinstance(factors, list | tuple):
         more = [*factors, *more]
     elif factors is not None:
         more = [factors, *more]
-    pairs += [(str(factor), factor) for factor in more]
+    pairs += [named_from_polars(each) if isinstance(each, pl.Expr) else (str(each), each) for each in more]
     pairs += named.items()
     wanted: dict[str, Factor] = {}
-    for name, factor in pairs:
+    for name, factor in ((str(factor) if name is None else name, factor) for name, factor in pairs):
         if not isinstance(name, str):
             raise ArgumentError(f"the name of a factor must be text, got {name!r}")
         if name in wanted:
@@ -72,7 +82,9 @@ def _factor(name: str, value: object) -> Factor:
         return value
     if isinstance(value, str) and name not in SELECTIONS:
         return parse(value)
-    hint = SELECTIONS.get(name, "give a factor such as fl.close, or one in text such as 'cs_rank(close)'")
+    if isinstance(value, pl.Expr):
+        return from_polars(value)
+    hint = SELECTIONS.get(name, "give a factor such as fl.close, its text, or an expression of Polars")
     raise ArgumentError(f"{name!r} is not a factor: {value!r}", hint=hint)
 
 

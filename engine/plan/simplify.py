@@ -13,7 +13,7 @@ import numpy as np
 from factorloom.engine.plan.plan import Plan
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor, intern
-from factorloom.expressions.operator import COL, LIT, lit
+from factorloom.expressions.operator import LIT, lit
 
 __all__ = ["RULES", "simplify"]
 

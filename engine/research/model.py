@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import polars as pl
 from msgspec.structs import force_setattr
 
 from factorloom.engine.research.document import (
@@ -32,6 +33,7 @@ from factorloom.engine.research.document import (
 from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
+from factorloom.expressions.polars.read import from_polars
 
 __all__ = ["Method", "ScoreFactor", "ScoreModel", "Winsorize"]
 
@@ -72,7 +74,9 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
 
     if TYPE_CHECKING:
 
-        def __init__(self, expression: Factor | str, weight: float = 1.0, direction: Literal[-1, 1] = 1) -> None: ...
+        def __init__(
+            self, expression: Factor | str | pl.Expr, weight: float = 1.0, direction: Literal[-1, 1] = 1
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         force_setattr(self, "expression", _check_expression("$.expression", self.expression))
@@ -166,7 +170,7 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         def __init__(
             self,
             name: str,
-            factors: Mapping[str, ScoreFactor | Factor | str],
+            factors: Mapping[str, ScoreFactor | Factor | str | pl.Expr],
             winsorize: Winsorize | None = ...,
             neutralize: str | None = None,
             min_factors: int | None = None,
@@ -272,9 +276,9 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def _check_expression(path: str, expression: object) -> Factor:
     """The factor, parsed if it is text. It may not look ahead."""
-    if isinstance(expression, str):
+    if isinstance(expression, str | pl.Expr):
         try:
-            expression = parse(expression)
+            expression = parse(expression) if isinstance(expression, str) else from_polars(expression)
         except FactorloomError as error:
             raise model_error(path, error) from None
     if not isinstance(expression, Factor):
@@ -302,7 +306,7 @@ def _factor(path: str, name: object, part: object) -> ScoreFactor:
         raise ModelError(f"{path}: {name} is a key column and cannot be the name of a factor")
     if isinstance(part, ScoreFactor):
         return part
-    if isinstance(part, Factor | str):
+    if isinstance(part, Factor | str | pl.Expr):
         part = {"expression": part}
     return build(ScoreFactor, part, path)
 

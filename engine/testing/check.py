@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from factorloom.engine.plan.request import named_factors
+from factorloom.engine.plan.request import OneFactor, named_factors
 from factorloom.engine.testing.bars import draw_bars
 from factorloom.engine.testing.promise import PROMISES, Case
 from factorloom.engine.testing.reduce import reduced, written
 from factorloom.expressions.column import close, high, low, open_, volume
 from factorloom.expressions.errors import ArgumentError, ParameterError, PromiseError, suggest
-from factorloom.expressions.factor import Factor
 from factorloom.expressions.indicator import Indicator, Indicators
 from factorloom.expressions.trial import try_out
 
@@ -22,7 +21,7 @@ INPUTS = (close, volume, open_, high, low)
 
 
 def check_factor(
-    factor: Factor | str, *, examples: int = 50, seed: int = 0, promises: Iterable[str] | None = None
+    factor: OneFactor, *, examples: int = 50, seed: int = 0, promises: Iterable[str] | None = None
 ) -> None:
     """Search for bars on which a factor breaks a promise.
 
@@ -33,7 +32,7 @@ def check_factor(
     Parameters
     ----------
     factor
-        A factor, or one in text.
+        A factor, its text, or an expression of Polars.
     examples
         How many sets of bars are tried.
     seed
@@ -59,7 +58,7 @@ def check_factor(
 
 
 def check_factors(
-    factors: Mapping[str, Factor | str] | Iterable[Factor | str],
+    factors: Mapping[str, OneFactor] | Iterable[OneFactor],
     *,
     examples: int = 50,
     seed: int = 0,

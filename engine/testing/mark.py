@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from factorloom.engine.plan.request import named_factors
+from factorloom.engine.plan.request import OneFactor, named_factors
 from factorloom.expressions.errors import MissingLibraryError
-from factorloom.expressions.factor import Factor
 
 if TYPE_CHECKING:
     import pytest
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["each_factor"]
 
 
-def each_factor(factors: Mapping[str, Factor | str] | Iterable[Factor | str]) -> pytest.MarkDecorator:
+def each_factor(factors: Mapping[str, OneFactor] | Iterable[OneFactor]) -> pytest.MarkDecorator:
     """A mark for a test that takes `factor`: it runs once for each factor, under its name.
 
     >>> import factorloom as fl

@@ -76,7 +76,7 @@ def polars_cell(*inputs: Input, expression: Text) -> Factor:
 
 @operator(Axis.TIME, lookback=lambda lookback, **_: lookback)
 def polars_time(*inputs: Input, expression: Text, lookback: Lookback) -> Factor:
-    """An expression of Polars along the bars of a symbol, which needs the last `lookback` bars before the current one."""
+    """An expression of Polars along the bars of a symbol; it needs the `lookback` bars before the current one."""
 
 
 @operator(Axis.TIME, unbounded=True)

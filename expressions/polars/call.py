@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.polars.tree import Tree, refuse
+from factorloom.expressions.polars.tree import Tree, Unread
 
 __all__ = ["Call", "whole"]
 
@@ -46,7 +46,7 @@ class Call:
         """A whole number that is given as an input."""
         value = whole(self.trees[place])
         if value is None:
-            refuse(f"{what} of {self.name} must be a whole number that is written out", self.tree)
+            raise Unread(f"{what} of {self.name} must be a whole number that is written out", self.tree)
         return value
 
     @property

@@ -37,7 +37,20 @@ from factorloom.expressions.operators import (
     where,
 )
 
-__all__ = ["BINARY", "LOGICAL", "PLAIN", "cast", "choose", "clipped", "is_boolean", "number_of", "power_of", "rounded", "same", "total_of", "truncated"]
+__all__ = [
+    "BINARY",
+    "LOGICAL",
+    "PLAIN",
+    "cast",
+    "choose",
+    "clipped",
+    "is_boolean",
+    "power_of",
+    "rounded",
+    "same",
+    "total_of",
+    "truncated",
+]
 
 BINARY: dict[str, Callable[[Factor, Factor], Factor]] = {
     "Plus": lambda x, y: x + y,
@@ -165,7 +178,9 @@ def cast(x: Factor, dtype: str) -> Factor | None:
     if SIZES[dtype] >= 64:
         return where(x < 0, missing, whole) if dtype[0] == "U" else whole
     unsigned = dtype[0] == "U"
-    lowest, highest = (0, 2 ** SIZES[dtype] - 1) if unsigned else (-(2 ** (SIZES[dtype] - 1)), 2 ** (SIZES[dtype] - 1) - 1)
+    lowest, highest = (
+        (0, 2 ** SIZES[dtype] - 1) if unsigned else (-(2 ** (SIZES[dtype] - 1)), 2 ** (SIZES[dtype] - 1) - 1)
+    )
     return where((whole < lowest) | (whole > highest), missing, whole)
 
 

@@ -28,8 +28,6 @@ from factorloom.expressions.operators import (
     polars_cross,
     polars_history,
     polars_time,
-    signed_power,
-    sqrt,
     ts_argmax,
     ts_argmin,
     ts_delay,
@@ -38,10 +36,11 @@ from factorloom.expressions.operators.polars import TRUSTED
 from factorloom.expressions.polars import cell
 from factorloom.expressions.polars.call import Call
 from factorloom.expressions.polars.marker import MARK, restored
+from factorloom.expressions.polars.option import CALLS
 from factorloom.expressions.polars.section import SECTION, Section, filtered, without_fill
 from factorloom.expressions.polars.time import TIME
-from factorloom.expressions.polars.tree import SPACES, Tree, Unread, locate, name_of, refuse, tree_of, values_of
-from factorloom.expressions.registry import OPERATORS
+from factorloom.expressions.polars.tree import SPACES, Tree, Unread, locate, name_of, tree_of, values_of
+from factorloom.expressions.registry import OPERATORS, READERS
 
 __all__ = ["from_polars", "named_from_polars"]
 
@@ -156,9 +155,6 @@ class _Reader:
             "Function": self._function,
             "AnonymousFunction": self._unknown,
             "Agg": self._reduction,
-            "Filter": lambda content, tree, scope: refuse(
-                "filter() changes the number of rows", tree, "filter inside a reduction: x.filter(...).mean().over(...)"
-            ),
             "Over": self._over,
             "Len": lambda content, tree, scope: self._across("len", tree, None, [], scope),
         }
@@ -168,7 +164,7 @@ class _Reader:
         kind, content = (tree, None) if isinstance(tree, str) else next(iter(tree.items()))
         handler = self._kinds.get(kind)
         if handler is None:
-            refuse(f"{name_of(kind)} is not known here", tree, HINTS.get(kind))
+            raise Unread(f"{name_of(kind)} is not known here", tree, HINTS.get(kind))
         try:
             return handler(content, tree, scope)
         except Unread:
@@ -182,9 +178,9 @@ class _Reader:
 
     def _column(self, name: str, tree: Tree, scope: Scope) -> Factor:
         if name in (self._symbol, self._date):
-            refuse(f"{name!r} is a key, not a number", tree, "keys stand in .over(...) only")
+            raise Unread(f"{name!r} is a key, not a number", tree, "keys stand in .over(...) only")
         if name.startswith(MARK):
-            refuse(f"{name} stands without its inputs", tree)
+            raise Unread(f"{name} stands without its inputs", tree)
         return col(name)
 
     def _literal(self, content: Any, tree: Tree, scope: Scope) -> Factor:
@@ -194,10 +190,12 @@ class _Reader:
         if kind == "Null":
             return missing
         if kind == "Float" and value is None:
-            refuse("a constant that is infinite or NaN is not a number", tree, "the missing value is pl.lit(None)")
+            raise Unread(
+                "a constant that is infinite or NaN is not a number", tree, "the missing value is pl.lit(None)"
+            )
         if kind.startswith(("Float", "Int", "UInt", "Boolean")):
             return lit(float(value))
-        refuse(
+        raise Unread(
             f"a constant of type {kind} is not a number",
             tree,
             "text may only be grouped by, as in .over(['date', 'sector'])" if kind in ("Str", "String") else None,
@@ -209,9 +207,9 @@ class _Reader:
         if op in cell.BINARY:
             return without_fill(cell.BINARY[op](left, right))
         if op not in cell.LOGICAL:
-            refuse(f"the operator {op} is not known", tree)
+            raise Unread(f"the operator {op} is not known", tree)
         if not (cell.is_boolean(left) and cell.is_boolean(right)):
-            refuse("& | ^ of numbers work on bits", tree, "compare first: (x != 0) & (y != 0)")
+            raise Unread("& | ^ of numbers work on bits", tree, "compare first: (x != 0) & (y != 0)")
         return cell.LOGICAL[op](left, right)
 
     def _ternary(self, content: Any, tree: Tree, scope: Scope) -> Factor:
@@ -225,21 +223,23 @@ class _Reader:
             call = Call("cast", tree, None, [x], [content["expr"]])
             return polars_cell(x, expression=call.as_text())
         made = cell.cast(x, word) if isinstance(word, str) else None
-        return made if made is not None else refuse(f"a cast to {word} gives no number", tree)
+        if made is None:
+            raise Unread(f"a cast to {word} gives no number", tree)
+        return made
 
     def _over(self, content: Any, tree: Tree, scope: Scope) -> Factor:
-        by = [part.get("Column") if isinstance(part, dict) else None for part in content["partition_by"]]
-        if None in by:
-            refuse(".over() takes names of columns", tree)
+        by = [part["Column"] for part in content["partition_by"] if isinstance(part, dict) and "Column" in part]
+        if len(by) < len(content["partition_by"]):
+            raise Unread(".over() takes names of columns", tree)
         if content["mapping"] != "GroupsToRows":
-            refuse(".over(mapping_strategy=...) changes the number of rows", tree)
+            raise Unread(".over(mapping_strategy=...) changes the number of rows", tree)
         order = content["order_by"]
         if order is not None and (order[0] != {"Column": self._date} or order[1]["descending"]):
-            refuse(f"bars are in the order of {self._date!r} already: leave out order_by", tree)
+            raise Unread(f"bars are in the order of {self._date!r} already: leave out order_by", tree)
         inner = self._scope(by, tree)
         factor = self.read(content["function"], inner)
         if inner.section is not None and not inner.used:
-            refuse(
+            raise Unread(
                 f"nothing inside .over({inner.over}) goes across symbols",
                 tree,
                 f"functions along time need no .over(), or .over({self._symbol!r})",
@@ -257,10 +257,16 @@ class _Reader:
         if self._date in names and self._symbol not in names and len(rest) == 1:
             return Scope(Section(rest[0]), words)
         if self._symbol in names:
-            refuse(f".over({words}) leaves one bar in each group", tree, f"write .over({self._symbol!r}) or .over({self._date!r})")
+            raise Unread(
+                f".over({words}) leaves one bar in each group",
+                tree,
+                f"write .over({self._symbol!r}) or .over({self._date!r})",
+            )
         if self._date in names:
-            refuse(f".over({words}) groups by several categories", tree, "join them to one column of the panel first")
-        refuse(
+            raise Unread(
+                f".over({words}) groups by several categories", tree, "join them to one column of the panel first"
+            )
+        raise Unread(
             f".over({words}) takes all dates together, and so looks ahead",
             tree,
             f"write .over([{self._date!r}, {words}]) for the symbols of a date" if len(by) == 1 else None,
@@ -273,11 +279,13 @@ class _Reader:
             return restored(trees[0]["Column"], [self.read(each, scope) for each in trees[1:]])
         if kind == {"Boolean": "Not"}:
             x = self.read(trees[0], scope)
-            return ~x if cell.is_boolean(x) else refuse("~ of numbers works on bits", tree, "compare first: ~(x != 0)")
+            if not cell.is_boolean(x):
+                raise Unread("~ of numbers works on bits", tree, "compare first: ~(x != 0)")
+            return ~x
         if name in ("replace_strict", "replace", "is_in"):
             return self._lookup(name, options, trees, tree, scope)
-        special = SPECIAL.get(name)
-        if name == "list.arg_max" or name == "list.arg_min":
+        special = CALLS.get(name)
+        if name in ("list.arg_max", "list.arg_min"):
             return self._place(name, trees[0], tree, scope)
         if special is None and name not in cell.PLAIN and name not in TIME and name not in SECTION:
             return self._unknown(content, tree, scope)
@@ -294,7 +302,7 @@ class _Reader:
         """`pl.concat_list(...).list.arg_max()`: which of several values is the largest, counted from 0."""
         joined = inner.get("Function", {}) if isinstance(inner, dict) else {}
         if joined.get("function") != {"ListExpr": "Concat"}:
-            refuse("lists are known as pl.concat_list(...) only", tree)
+            raise Unread("lists are known as pl.concat_list(...) only", tree)
         trees = joined["input"]
         call = Call(name, tree, None, [self.read(each, scope) for each in trees], trees)
         if len(trees) > 1 and all(x is ts_delay(call.x, bars) for bars, x in enumerate(call.inputs) if bars):
@@ -320,7 +328,9 @@ class _Reader:
         if scope.section is None:
             where_ = f".over({scope.over})" if scope.over else "no .over()"
             whole_ = f"{name} with {where_} takes the whole history of a symbol together, and so looks ahead"
-            refuse(whole_, tree, f"write .over({self._date!r}) to go across symbols, rolling_… or cum_… to go along time")
+            raise Unread(
+                whole_, tree, f"write .over({self._date!r}) to go across symbols, rolling_… or cum_… to go along time"
+            )
         scope.used = True
         inputs = [self._reduced(each, name, scope) for each in trees]
         return SECTION[name](Call(name, tree, options, inputs, trees), scope.section)
@@ -330,7 +340,7 @@ class _Reader:
         if not (isinstance(tree, dict) and "Filter" in tree):
             return self.read(tree, scope)
         if name in ("len", "null_count", "rank"):
-            refuse(f"{name} of a filter depends on rows that are left out", tree)
+            raise Unread(f"{name} of a filter depends on rows that are left out", tree)
         kept = tree["Filter"]
         return filtered(self._reduced(kept["input"], name, scope), self.read(kept["by"], scope))
 
@@ -355,7 +365,7 @@ class _Reader:
         if self._axis is None:
             hint = "say what it sees, and Polars runs it: fl.from_polars(expression, axis='time', lookback=20)"
             near = _nearest(name)
-            refuse(f"{name} is not known here", tree, f"{near}; or {hint}" if near else hint)
+            raise Unread(f"{name} is not known here", tree, f"{near}; or {hint}" if near else hint)
         trees = [each for each in content["input"] if not (isinstance(each, dict) and "Literal" in each)]
         call = Call(name, tree, None, [self.read(each, scope) for each in trees], trees)
         text = call.as_text()
@@ -371,43 +381,11 @@ class _Reader:
         return polars_time(*call.inputs, expression=text, lookback=self._lookback)
 
 
-def _clip(call: Call) -> Factor:
-    bounds = list(call.inputs[1:])
-    lower = bounds.pop(0) if call.options["has_min"] else None
-    return cell.clipped(call.x, lower, bounds.pop(0) if call.options["has_max"] else None)
+READERS[pl.Expr] = from_polars
 
-
-def _power(call: Call) -> Factor:
-    if call.options == "Sqrt":
-        return sqrt(call.x)
-    if call.options == "Cbrt":
-        return signed_power(call.x, 1 / 3)
-    return without_fill(cell.power_of(call.x, call.inputs[1]))
-
-
-def _between(call: Call) -> Factor:
-    (x, lower, upper), closed = call.inputs, call.options["closed"]
-    above = x >= lower if closed in ("Both", "Left") else x > lower
-    return above & (x <= upper if closed in ("Both", "Right") else x < upper)
-
-
-def _horizontal(join: Callable[[Factor, Factor], Factor]) -> Callable[[Call], Factor]:
-    return lambda call: functools.reduce(join, call.inputs)
-
-
-SPECIAL: dict[str, Callable[[Call], Factor]] = {
-    "clip": _clip,
-    "round": lambda call: cell.rounded(call.x, call.options["decimals"], call.options["mode"]),
-    "pow": _power,
-    "is_between": _between,
-    "sum_horizontal": lambda call: cell.total_of(call.inputs, call.options["ignore_nulls"]),
-    "any_horizontal": _horizontal(operator.or_),
-    "all_horizontal": _horizontal(operator.and_),
-    "truncate": lambda call: cell.truncated(call.x, call.options["decimals"]),
-}
-"""Functions of one bar's values with options."""
 
 HINTS = {
+    "Filter": "filter inside a reduction: x.filter(...).mean().over('date')",
     "Selector": "an expression has one column: write one for each",
     "Rolling": "windows are counted in bars: rolling_mean(20) and its kin",
     "Element": "write the expression for the column itself",
@@ -438,7 +416,7 @@ def _constants(tree: Tree) -> list[Factor]:
     """The numbers of a literal that is a list."""
     values = values_of(tree).to_list() if isinstance(tree, dict) and "Literal" in tree else None
     if values is None or not all(value is None or isinstance(value, float | int) for value in values):
-        refuse("only lists of numbers that are written out can be compared with", tree)
+        raise Unread("only lists of numbers that are written out can be compared with", tree)
     return [missing if value is None else lit(float(value)) for value in values]
 
 

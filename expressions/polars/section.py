@@ -26,7 +26,7 @@ from factorloom.expressions.operators import (
 )
 from factorloom.expressions.polars.call import Call
 from factorloom.expressions.polars.cell import choose
-from factorloom.expressions.polars.tree import refuse
+from factorloom.expressions.polars.tree import Unread
 
 __all__ = ["SECTION", "Section", "filtered", "without_fill"]
 
@@ -62,7 +62,7 @@ def _rank(call: Call, section: Section) -> Factor:
     options = call.options["options"]
     method, x = options["method"], -call.x if options["descending"] else call.x
     if method not in METHODS:
-        refuse(
+        raise Unread(
             f"rank(method={method.lower()!r}) depends on the order of rows, or on chance",
             call.tree,
             "with 'average', 'min', 'max' or 'dense' ties share a rank",
@@ -105,7 +105,7 @@ def _ignoring(decided_by: float) -> Callable[[Call, Section], Factor]:
 
     def read(call: Call, section: Section) -> Factor:
         if not call.options["ignore_nulls"]:
-            refuse(f"{call.name}(ignore_nulls=False) is not known", call.tree)
+            raise Unread(f"{call.name}(ignore_nulls=False) is not known", call.tree)
         return section.apply("max" if decided_by else "min", fill(call.x, 1 - decided_by)) != 0
 
     return read
@@ -210,4 +210,3 @@ def _source(node: Factor) -> Factor | None:
     while inner.operator.name in STRICT:
         inner = inner.inputs[0]
     return inner.inputs[0] if inner.operator.name in KEPT else None
-

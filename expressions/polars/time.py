@@ -1,7 +1,7 @@
 """What functions of Polars along the bars of a symbol mean in our operators.
 
-Rolling moments lose digits in Polars; ours do not. What no operator of ours equals is left to Polars, with the bars that
-it needs known from its options.
+Rolling moments lose digits in Polars; ours do not. What no operator of ours equals is left to Polars, with the bars
+that it needs known from its options.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from factorloom.expressions.operators import (
     where,
 )
 from factorloom.expressions.polars.call import Call
-from factorloom.expressions.polars.tree import refuse
+from factorloom.expressions.polars.tree import Unread
 
 __all__ = ["TIME"]
 
@@ -70,7 +70,7 @@ def _shift_and_fill(call: Call) -> Factor:
 
 def _diff(call: Call) -> Factor:
     if call.options != "Ignore":
-        refuse("diff(null_behavior='drop') changes the number of rows", call.tree)
+        raise Unread("diff(null_behavior='drop') changes the number of rows", call.tree)
     bars = call.whole(1, "n")
     return ts_delta(call.x, bars) if bars > 0 else call.x - _moved(call.x, bars)
 
@@ -84,11 +84,11 @@ def _rolling(call: Call) -> Factor:
     function, options = call.options["function"], call.options["options"]
     window, least = options["window_size"], options["min_periods"]
     if options["center"]:
-        refuse(f"{call.name}(center=True) looks ahead", call.tree, AHEAD)
+        raise Unread(f"{call.name}(center=True) looks ahead", call.tree, AHEAD)
     if window < 1:
-        refuse(f"window_size of {call.name} must be at least 1, got {window}", call.tree)
+        raise Unread(f"window_size of {call.name} must be at least 1, got {window}", call.tree)
     if least > window:
-        refuse(f"min_samples of {call.name} must be at most {window}, the window, got {least}", call.tree)
+        raise Unread(f"min_samples of {call.name} must be at most {window}, the window, got {least}", call.tree)
     if options["weights"] is not None:
         return _weighted(call, window, options["weights"])
     if isinstance(function, dict):
@@ -99,7 +99,7 @@ def _rolling(call: Call) -> Factor:
 def _weighted(call: Call, window: int, weights: list[float]) -> Factor:
     if call.name == "rolling_mean" and weights == [weights[0] * (k + 1) for k in range(window)]:
         return ts_decay_linear(call.x, window)
-    refuse(
+    raise Unread(
         f"{call.name} with weights has no operator",
         call.tree,
         "weights 1, 2, ... of rolling_mean are ts_decay_linear; others can be written as a sum of shifts",
@@ -138,14 +138,14 @@ def _never(x: Factor) -> Factor:
 
 def _skew(call: Call, window: int, least: int, params: dict[str, dict[str, bool]]) -> Factor:
     if window < 3:
-        refuse("rolling_skew needs a window of at least 3", call.tree)
+        raise Unread("rolling_skew needs a window of at least 3", call.tree)
     n, adjusted = _count(call.x, window, least), ts_skew(call.x, window, min_samples=max(least, 3))
     return adjusted * (n - 2) / sqrt(n * (n - 1)) if params.get("Skew", {"bias": True})["bias"] else adjusted
 
 
 def _kurtosis(call: Call, window: int, least: int, params: dict[str, dict[str, bool]]) -> Factor:
     if window < 4:
-        refuse("rolling_kurtosis needs a window of at least 4", call.tree)
+        raise Unread("rolling_kurtosis needs a window of at least 4", call.tree)
     given = params.get("Kurtosis", {"fisher": True, "bias": True})
     n, value = _count(call.x, window, least), ts_kurt(call.x, window, min_samples=max(least, 4))
     if given["bias"]:
@@ -165,7 +165,7 @@ def _rank(call: Call, window: int, least: int, params: dict[str, dict[str, str]]
     if method == "Average":
         return ts_rank(call.x, window, min_samples=least) * _count(call.x, window, least)
     if method == "Random":
-        refuse("rolling_rank(method='random') is not a function of the bars", call.tree)
+        raise Unread("rolling_rank(method='random') is not a function of the bars", call.tree)
     return polars_time(call.x, expression=call.as_text(), lookback=window - 1)
 
 
@@ -173,7 +173,7 @@ def _pair(call: Call, window: int, given: dict[str, dict[str, int | None]]) -> F
     options, (x, y) = given["corr_cov_options"], call.inputs
     least = max(int(options["min_periods"] or 1), 1)
     if window < 2:
-        refuse(f"window_size of {call.name} must be at least 2, got {window}", call.tree)
+        raise Unread(f"window_size of {call.name} must be at least 2, got {window}", call.tree)
     if given["is_corr"]:
         return ts_corr(x, y, window, min_samples=max(least, 2))
     ddof = options["ddof"]
@@ -213,7 +213,7 @@ def _ewm(call: Call) -> Factor:
 def _cumulated(made: Callable[[Factor], Factor]) -> Callable[[Call], Factor]:
     def read(call: Call) -> Factor:
         if call.options["reverse"]:
-            refuse(f"{call.name}(reverse=True) looks ahead", call.tree, AHEAD)
+            raise Unread(f"{call.name}(reverse=True) looks ahead", call.tree, AHEAD)
         return made(call.x)
 
     return read
@@ -226,8 +226,8 @@ def _fill(call: Call) -> Factor:
     if kind in ("Zero", "One"):
         return fill(call.x, float(kind == "One"))
     if kind == "Backward":
-        refuse("backward_fill looks ahead", call.tree, AHEAD)
-    refuse(
+        raise Unread("backward_fill looks ahead", call.tree, AHEAD)
+    raise Unread(
         f"fill_null(strategy={kind.lower()!r}) fills from the whole history of a symbol, which looks ahead",
         call.tree,
         "fill with a value across symbols: .fill_null(pl.col(...).median().over('date'))",
@@ -252,4 +252,3 @@ TIME: dict[str, Callable[[Call], Factor]] = {
     "rle_id": lambda call: polars_history(call.x, expression=call.as_text()),
 }
 """Functions that go along the bars of a symbol, by name."""
-

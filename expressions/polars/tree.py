@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 import polars as pl
 
 from factorloom.expressions.errors import ExpressionError, FactorloomError
 
-__all__ = ["SPACES", "Tree", "Unread", "locate", "name_of", "refuse", "tree_of", "values_of"]
+__all__ = ["SPACES", "Tree", "Unread", "locate", "name_of", "tree_of", "values_of"]
 
 Tree: TypeAlias = Any
 """A node: text for one without content, or a dictionary with the kind as its only key."""
@@ -23,14 +23,9 @@ DEEP = "name its inner parts and put them together as factors: fl.from_polars(pa
 class Unread(FactorloomError):
     """A part of an expression that cannot be read; it becomes an error with the place in the whole expression."""
 
-    def __init__(self, message: str, tree: Tree, hint: str | None) -> None:
+    def __init__(self, message: str, tree: Tree, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.tree = tree
-
-
-def refuse(message: str, tree: Tree, hint: str | None = None) -> NoReturn:
-    """Say why a part of an expression is not a factor."""
-    raise Unread(message, tree, hint)
 
 
 def tree_of(expression: pl.Expr) -> Tree:
@@ -85,4 +80,3 @@ def name_of(kind: Any) -> str:
 
 SPACES = {"Boolean": "", "Trigonometry": "", "ListExpr": "list.", "StringExpr": "str.", "TemporalExpr": "dt."}
 SPELLED = {"RLEID": "rle_id", "RLE": "rle", "NUnique": "n_unique", "FillNullWithStrategy": "fill_null_with_strategy"}
-

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import factorloom as fl
 from tests.oracle import assert_same, to_array
@@ -216,7 +217,9 @@ def test_across_symbols(frame: pl.DataFrame, both: Both, by: list[str]) -> None:
 
 @settings(max_examples=60)
 @given(frame=frames(), inner=time_wise, function=st.sampled_from(CROSS))
-def test_windows_in_windows_are_staged(frame: pl.DataFrame, inner: Both, function: Callable[[pl.Expr], pl.Expr]) -> None:
+def test_windows_in_windows_are_staged(
+    frame: pl.DataFrame, inner: Both, function: Callable[[pl.Expr], pl.Expr]
+) -> None:
     staged = frame.with_columns(inner=inner.plain.over("symbol"))
     staged = staged.with_columns(ranked=clean(function(pl.col("inner")).over("date")))
     expected = staged.select(value=pl.col("ranked").rolling_mean(3, min_samples=1).over("symbol"))["value"]
