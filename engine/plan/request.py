@@ -53,8 +53,10 @@ SELECTIONS = {
 """Keyword arguments that are not there, and what is."""
 
 
-def named_factors(factors: object, more: Iterable[object], named: Mapping[str, object]) -> dict[str, Factor]:
-    """All factors by name."""
+def named_factors(
+    factors: object, more: Iterable[object], named: Mapping[str, object], *, keys: tuple[str, str] = ("symbol", "date")
+) -> dict[str, Factor]:
+    """All factors by name; `keys` is what expressions of Polars call symbol and date."""
     pairs: list[tuple[str | None, object]] = []
     if isinstance(factors, Mapping):
         pairs += factors.items()
@@ -62,7 +64,7 @@ def named_factors(factors: object, more: Iterable[object], named: Mapping[str, o
         more = [*factors, *more]
     elif factors is not None:
         more = [factors, *more]
-    pairs += [named_from_polars(each) if isinstance(each, pl.Expr) else (str(each), each) for each in more]
+    pairs += [_named(each, keys) if isinstance(each, pl.Expr) else (str(each), each) for each in more]
     pairs += named.items()
     wanted: dict[str, Factor] = {}
     for name, factor in ((str(factor) if name is None else name, factor) for name, factor in pairs):
@@ -70,20 +72,24 @@ def named_factors(factors: object, more: Iterable[object], named: Mapping[str, o
             raise ArgumentError(f"the name of a factor must be text, got {name!r}")
         if name in wanted:
             raise ArgumentError(f"two factors are named {name!r}")
-        wanted[name] = _factor(name, factor)
+        wanted[name] = _factor(name, factor, keys)
     if not wanted:
         raise ArgumentError("no factor to compute", hint="panel.compute(momentum=fl.ts_pct_change(fl.close, 20))")
     return wanted
 
 
-def _factor(name: str, value: object) -> Factor:
-    """A factor, or one in text."""
+def _named(expression: pl.Expr, keys: tuple[str, str]) -> tuple[str | None, Factor]:
+    return named_from_polars(expression, symbol=keys[0], date=keys[1])
+
+
+def _factor(name: str, value: object, keys: tuple[str, str]) -> Factor:
+    """A factor, one in text, or an expression of Polars."""
     if isinstance(value, Factor):
         return value
     if isinstance(value, str) and name not in SELECTIONS:
         return parse(value)
     if isinstance(value, pl.Expr):
-        return from_polars(value)
+        return from_polars(value, symbol=keys[0], date=keys[1])
     hint = SELECTIONS.get(name, "give a factor such as fl.close, its text, or an expression of Polars")
     raise ArgumentError(f"{name!r} is not a factor: {value!r}", hint=hint)
 

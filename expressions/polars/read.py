@@ -362,10 +362,13 @@ class _Reader:
         """What only Polars knows, if the caller says which bars it sees."""
         is_python = isinstance(tree, dict) and "AnonymousFunction" in tree
         name = "a Python function" if is_python else name_of(_kind(tree))
+        if name == "as_struct":
+            raise Unread("a struct has several columns", tree, HINTS["Selector"])
         if self._axis is None:
             hint = "say what it sees, and Polars runs it: fl.from_polars(expression, axis='time', lookback=20)"
             near = _nearest(name)
-            raise Unread(f"{name} is not known here", tree, f"{near}; or {hint}" if near else hint)
+            looks = "takes all bars of a symbol together, and so looks ahead" if name in AHEAD else "is not known here"
+            raise Unread(f"{name} {looks}", tree, f"{near}; or {hint}" if near else hint)
         trees = [each for each in content["input"] if not (isinstance(each, dict) and "Literal" in each)]
         call = Call(name, tree, None, [self.read(each, scope) for each in trees], trees)
         text = call.as_text()
@@ -383,6 +386,9 @@ class _Reader:
 
 READERS[pl.Expr] = from_polars
 
+
+AHEAD = {"interpolate", "reverse", "sort", "shuffle", "arg_sort", "mode"}
+"""Functions that read later bars of a symbol."""
 
 HINTS = {
     "Filter": "filter inside a reduction: x.filter(...).mean().over('date')",
@@ -425,5 +431,5 @@ def _nearest(name: str) -> str | None:
     bare: dict[str, list[str]] = {}
     for known in OPERATORS:
         bare.setdefault(known.removeprefix("ts_").removeprefix("cs_").removeprefix("group_"), []).append(known)
-    near = difflib.get_close_matches(name.rpartition(".")[2].removeprefix("rolling_"), bare, n=1)
+    near = difflib.get_close_matches(name.rpartition(".")[2].removeprefix("rolling_"), bare, n=1, cutoff=0.7)
     return f"the nearest operators here: {', '.join(bare[near[0]])}" if near else None

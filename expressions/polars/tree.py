@@ -73,6 +73,8 @@ def name_of(kind: Any) -> str:
         if isinstance(function, dict):
             return "rolling_corr" if function["CorrCov"]["is_corr"] else "rolling_cov"
         return f"rolling_{name_of(function)}"
+    if outer == "RollingExprBy":
+        return f"rolling_{name_of(inner['function_by'])}"
     if outer in SPACES:
         return f"{SPACES[outer]}{name_of(inner)}"
     return name_of(outer)
