@@ -25,7 +25,7 @@ class FrameFactors(Generic[Frame]):
     """`frame.fl`: factors as columns of a frame of Polars."""
 
     def __init__(self, frame: Frame) -> None:
-        self._frame = frame
+        self._frame: Frame = frame
 
     def with_factors(
         self,

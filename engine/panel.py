@@ -25,8 +25,9 @@ from factorloom.engine.plan.request import Factors, OneFactor, make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import check_process
-from factorloom.expressions.errors import ArgumentError, UnknownColumnError, plural, suggest
+from factorloom.expressions.errors import ArgumentError, ParameterError, UnknownColumnError, plural, suggest
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.polars.write import to_polars
 
 __all__ = ["Engine", "Panel", "example"]
 
@@ -318,11 +319,13 @@ class Panel(Bars):
         dtype: Dtype = "float64",
         memory: Size | None = None,
         blocks: bool = False,
+        form: Literal["plan", "polars"] = "plan",
         **named: OneFactor,
     ) -> str:
         """The plan as text: its stages, what they share, how much history they need, and the memory they take.
 
-        With `blocks`, the plan that `blocks` and `write` run.
+        With `blocks`, the plan that `blocks` and `write` run. With `form="polars"`, the same factors as stages of plain
+        expressions of Polars.
 
         >>> import factorloom as fl
         >>> print(fl.example().explain(staged=fl.ts_mean(fl.cs_rank(fl.close), 2)))
@@ -337,6 +340,10 @@ class Panel(Bars):
         8 cells; memory beyond the panel 0.0 MiB: results 0.0, between stages 0.0, columns 0.0, scratch 0.0
         """
         plan = make_request(self, factors, more, named, dtype, streamed=blocks)
+        if form not in ("plan", "polars"):
+            raise ParameterError(f"form must be 'plan' or 'polars', got {form!r}")
+        if form == "polars":
+            return str(to_polars(plan.outputs, symbol=self.symbol, date=self.date))
         executor = choose(engine, plan)
         plan = fit(plan, executor, self, memory)
         return explain(plan, self.rows, needs(plan, executor, self))

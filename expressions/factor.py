@@ -11,13 +11,16 @@ import struct
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, UnknownOperatorError
 from factorloom.expressions.parameter import Value
 from factorloom.expressions.registry import OPERATORS, Definition, Node
 from factorloom.expressions.render import MAX_SIZE, render
+
+if TYPE_CHECKING:
+    from factorloom.expressions.polars.write import PolarsStages
 
 __all__ = ["Factor", "Input", "Key", "intern"]
 
@@ -121,6 +124,25 @@ class Factor(Node):
         if not self.lookahead:
             return ()
         return tuple(dict.fromkeys(node.operator.name for node in self.walk() if node.operator.looks_ahead))
+
+    def to_polars(self, *, symbol: str = "symbol", date: str = "date", name: str = "value") -> PolarsStages:
+        """The factor as stages of plain expressions of Polars, which anyone can apply to a frame.
+
+        Raises
+        ------
+        ExpressionError
+            Where an operator has no form in plain expressions; the message names it.
+
+        Examples
+        --------
+        >>> import factorloom as fl
+        >>> stages = fl.ts_mean(fl.close, 2).to_polars(name="mean")
+        >>> stages.apply(fl.example().frame)["mean"].to_list()[:3]
+        [None, 10.5, 11.5]
+        """
+        from factorloom.expressions.polars.write import to_polars  # it makes expressions of factors
+
+        return to_polars({name: self}, symbol=symbol, date=date)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Factor is immutable: {name} cannot be set")

@@ -18,9 +18,9 @@ from factorloom.engine.executor.column import typed
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
-from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
+from factorloom.expressions.polars.write import as_column, layers_of
 
 __all__ = ["PolarsExecutor"]
 
@@ -70,49 +70,13 @@ def _parts(stage: Stage) -> Iterator[list[Factor]]:
     constants = (*stage.emits, *(child for node in stage.nodes for child in node.operands))
     columns = [load.node for load in stage.loads if load.node.operator is COL]
     first = dict.fromkeys(node for node in (*columns, *constants) if node.operator in (COL, LIT))
-    for layer in (list(first), *_layers(stage)):
+    for layer in (list(first), *layers_of(stage.nodes)):
         for start in range(0, len(layer), BATCH):
             yield layer[start : start + BATCH]
 
 
-def _layers(stage: Stage) -> list[list[Factor]]:
-    """The nodes of a stage, each after the layers of what it reads."""
-    layers: list[list[Factor]] = []
-    place: dict[Factor, int] = {}
-    for node in stage.nodes:
-        place[node] = max((place[child] + 1 for child in node.operands if child in place), default=0)
-        if place[node] == len(layers):
-            layers.append([])
-        layers[place[node]].append(node)
-    return layers
-
-
 def _column(node: Factor, bars: Bars, names: Names) -> pl.Expr:
-    return _clean(_over(node, _expression(node, bars, names), bars)).alias(names[node])
+    def constant(value: float) -> pl.Expr:
+        return pl.lit(pl.Series(np.full(bars.rows, value)))
 
-
-def _expression(node: Factor, bars: Bars, names: Names) -> pl.Expr:
-    if node.operator is COL:
-        return pl.col(str(node.parameters[0]))
-    if node.operator is LIT:  # as a whole column: Polars multiplies by the reciprocal of a single value
-        return pl.lit(pl.Series(np.full(bars.rows, node.parameters[0], np.float64)))
-    inputs = [pl.col(names[child]) for child in node.operands]
-    return node.operator.call("polars", inputs, node.parameters)  # type: ignore[no-any-return]
-
-
-def _over(node: Factor, expression: pl.Expr, bars: Bars) -> pl.Expr:
-    axis = node.operator.axis
-    if axis is Axis.TIME:
-        return expression.over(bars.symbol)
-    if axis is Axis.CROSS:
-        return expression.over(bars.date)
-    if axis is Axis.GROUP:
-        key = pl.col(str(node.inputs[-1].parameters[0]))
-        return pl.when(key.is_not_null()).then(expression.over(bars.date, key))
-    return expression
-
-
-def _clean(expression: pl.Expr) -> pl.Expr:
-    """Float64 with null for whatever is not finite."""
-    number = expression.cast(pl.Float64)
-    return pl.when(number.is_finite()).then(number)
+    return as_column(node, names, bars.symbol, bars.date, constant).alias(names[node])
