@@ -18,6 +18,7 @@ from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.file import check_path, write_blocks
 from factorloom.engine.executor.fit import Size, fit, needs
 from factorloom.engine.executor.protocol import Block
+from factorloom.engine.lazy import Source, lazy_frame
 from factorloom.engine.plan.explain import explain
 from factorloom.engine.plan.plan import Plan
 from factorloom.engine.plan.reach import needed_rows
@@ -246,6 +247,53 @@ class Panel(Bars):
         """
         plan = make_request(self, factors, more, named, dtype, streamed=True)
         return self._run(plan, select(start, end, symbols, dates), engine, memory, observer)
+
+    def lazy(
+        self,
+        factors: Factors = None,
+        /,
+        *more: OneFactor,
+        start: When | None = None,
+        end: When | None = None,
+        symbols: Symbols | None = None,
+        dates: Dates | None = None,
+        engine: Engine = "numba",
+        dtype: Dtype = "float64",
+        memory: Size | None = None,
+        **named: OneFactor,
+    ) -> pl.LazyFrame:
+        """What `compute` gives, as a lazy frame: a query computes only the columns and bars that it asks for.
+
+        Filters on dates and symbols select the bars that are computed; `sink_parquet` streams block by block.
+
+        >>> import factorloom as fl, polars as pl
+        >>> values = fl.example().lazy(gap=fl.close / fl.open_ - 1, change=fl.returns)
+        >>> values.filter(pl.col("date") == pl.date(2024, 1, 4)).select("change").collect()["change"].to_list()
+        [0.09090909090909083, 0.1578947368421053, 0.3999999999999999]
+        """
+        plan = make_request(self, factors, more, named, dtype)
+        selection = select(start, end, symbols, dates)
+        selected_rows(self, selection)  # what is not there is refused at once
+
+        def compute(names: Sequence[str], part: Selection) -> Iterator[pl.DataFrame]:
+            if not names:
+                return iter((self.frame.select(self.symbol, self.date).filter(pl.Series(selected_rows(self, part))),))
+            wanted = {name: plan.wanted[name] for name in names}
+            return self._run(make_request(self, wanted, (), {}, dtype, streamed=True), part, engine, memory, None)
+
+        def chosen() -> pl.LazyFrame:
+            keys = self.frame.lazy().select(self.symbol, self.date)
+            return keys.filter(pl.Series(selected_rows(self, selection)))
+
+        def own_dates() -> pl.Series:
+            return chosen().select(pl.col(self.date).unique().sort()).collect().to_series()
+
+        def own_symbols() -> pl.DataFrame:
+            return chosen().group_by(self.symbol).agg(rows=pl.len()).sort(self.symbol).collect()
+
+        values = dict.fromkeys(plan.wanted, pl.Float32() if dtype == "float32" else pl.Float64())
+        schema = {self.symbol: pl.String(), self.date: self.table.schema[self.date], **values}
+        return lazy_frame(Source(schema, selection, own_dates, own_symbols, compute))
 
     def write(
         self,

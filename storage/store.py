@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Unpack
 
@@ -15,6 +16,7 @@ from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.plan.request import Factors, OneFactor, named_factors
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError
+from factorloom.expressions.factor import Factor
 from factorloom.storage import catalog, stored_score
 from factorloom.storage.cache import check_names
 from factorloom.storage.calculator import Calculator
@@ -22,6 +24,7 @@ from factorloom.storage.database import Database, open_database
 from factorloom.storage.dataset import Source, load, read_panel
 from factorloom.storage.journal import Counters, Journal, Run
 from factorloom.storage.query import Parameters, query
+from factorloom.storage.scan import scan
 
 __all__ = ["Store", "open_store"]
 
@@ -176,6 +179,42 @@ class Store:
         entry, values = self._calculator.compute(run, dataset, wanted, selection, engine)
         self._journal.defer(run, entry, values.height)
         return values
+
+    def scan(
+        self,
+        dataset: str,
+        factors: Factors = None,
+        /,
+        *more: OneFactor,
+        start: When | None = None,
+        end: When | None = None,
+        symbols: Symbols | None = None,
+        dates: Dates | None = None,
+        **named: OneFactor,
+    ) -> pl.LazyFrame:
+        """What `compute` gives, as a lazy frame: a query reads or computes only the columns and bars that it asks for.
+
+        Raises
+        ------
+        StoreError
+            Where the dataset was changed between the scan and the query, when the query runs.
+
+        Examples
+        --------
+        >>> import factorloom as fl, polars as pl
+        >>> with fl.open_store(":memory:") as store:
+        ...     report = store.load("tiny", fl.example().frame.drop("sector"))
+        ...     values = store.scan("tiny", change=fl.returns, gap=fl.close / fl.open_)
+        ...     values.filter(pl.col("date") == pl.date(2024, 1, 4)).select("symbol", "change").collect().height
+        3
+        """
+        wanted = named_factors(factors, more, named)
+        check_names(wanted)
+
+        def compute(needed: Mapping[str, Factor], part: Selection) -> pl.DataFrame:
+            return self.compute(dataset, needed, **part._asdict())
+
+        return scan(self._database, dataset, wanted, select(start, end, symbols, dates), compute)
 
     def score(self, dataset: str, model: ScoreModel, *, date: When | None = None) -> pl.DataFrame:
         """Score the symbols of one date, and store the scores in `scores.<dataset>`.
