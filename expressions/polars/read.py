@@ -7,12 +7,10 @@ says, and becomes a stage of its own. What is not known is left to Polars, if th
 
 from __future__ import annotations
 
-import difflib
 import functools
 import operator
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import polars as pl
@@ -35,12 +33,14 @@ from factorloom.expressions.operators import (
 from factorloom.expressions.operators.polars import TRUSTED
 from factorloom.expressions.polars import cell
 from factorloom.expressions.polars.call import Call
+from factorloom.expressions.polars.hint import AHEAD, HINTS, nearest
 from factorloom.expressions.polars.marker import MARK, restored
 from factorloom.expressions.polars.option import CALLS
-from factorloom.expressions.polars.section import SECTION, Section, filtered, without_fill
+from factorloom.expressions.polars.scope import BARE, Scope, scope_of
+from factorloom.expressions.polars.section import SECTION, filtered, without_fill
 from factorloom.expressions.polars.time import TIME
 from factorloom.expressions.polars.tree import SPACES, Tree, Unread, locate, name_of, tree_of, values_of
-from factorloom.expressions.registry import OPERATORS, READERS
+from factorloom.expressions.registry import READERS
 
 __all__ = ["from_polars", "named_from_polars"]
 
@@ -115,27 +115,6 @@ def named_from_polars(
     except RecursionError:
         raise locate(Unread("the expression is nested too deep to be read", tree, None), expression) from None
 
-
-@dataclass(eq=False)
-class Scope:
-    """The `.over()` around a part of an expression.
-
-    Attributes
-    ----------
-    section
-        Which symbols functions across symbols see; None along time, and where there is no `.over()`.
-    over
-        What stands in the `.over()`, for errors.
-    used
-        Whether a function across symbols was found.
-    """
-
-    section: Section | None = None
-    over: str | None = None
-    used: bool = field(default=False)
-
-
-BARE = Scope()
 
 VERSION = "use a version of Polars that pyproject.toml names, or write this part with operators of Factorloom"
 
@@ -236,7 +215,7 @@ class _Reader:
         order = content["order_by"]
         if order is not None and (order[0] != {"Column": self._date} or order[1]["descending"]):
             raise Unread(f"bars are in the order of {self._date!r} already: leave out order_by", tree)
-        inner = self._scope(by, tree)
+        inner = scope_of(by, self._symbol, self._date, tree)
         factor = self.read(content["function"], inner)
         if inner.section is not None and not inner.used:
             raise Unread(
@@ -245,32 +224,6 @@ class _Reader:
                 f"functions along time need no .over(), or .over({self._symbol!r})",
             )
         return factor
-
-    def _scope(self, by: list[str], tree: Tree) -> Scope:
-        """What a `.over()` of these columns says."""
-        names, words = set(by), ", ".join(map(repr, by))
-        if names == {self._symbol}:
-            return Scope(None, words)
-        if names == {self._date}:
-            return Scope(Section(None), words)
-        rest = [name for name in by if name != self._date]
-        if self._date in names and self._symbol not in names and len(rest) == 1:
-            return Scope(Section(rest[0]), words)
-        if self._symbol in names:
-            raise Unread(
-                f".over({words}) leaves one bar in each group",
-                tree,
-                f"write .over({self._symbol!r}) or .over({self._date!r})",
-            )
-        if self._date in names:
-            raise Unread(
-                f".over({words}) groups by several categories", tree, "join them to one column of the panel first"
-            )
-        raise Unread(
-            f".over({words}) takes all dates together, and so looks ahead",
-            tree,
-            f"write .over([{self._date!r}, {words}]) for the symbols of a date" if len(by) == 1 else None,
-        )
 
     def _function(self, content: Any, tree: Tree, scope: Scope) -> Factor:
         kind, trees = content["function"], content["input"]
@@ -318,7 +271,7 @@ class _Reader:
             inner, options = inner
         elif isinstance(inner, dict) and "input" in inner and inner.keys() != {"input", "function"}:
             inner, options = inner["input"], inner.get("include_nulls")
-        name = name_of(kind)
+        name = "len" if kind == "Count" and options else name_of(kind)
         if name not in SECTION:
             return self._unknown({"input": [inner]}, tree, scope)
         return self._across(name, tree, options, [inner], scope)
@@ -326,10 +279,11 @@ class _Reader:
     def _across(self, name: str, tree: Tree, options: Any, trees: list[Tree], scope: Scope) -> Factor:
         """A function across symbols."""
         if scope.section is None:
-            where_ = f".over({scope.over})" if scope.over else "no .over()"
-            whole_ = f"{name} with {where_} takes the whole history of a symbol together, and so looks ahead"
+            place = f"within .over({scope.over})" if scope.over else "without .over()"
             raise Unread(
-                whole_, tree, f"write .over({self._date!r}) to go across symbols, rolling_… or cum_… to go along time"
+                f"{name} {place} takes all bars of a symbol together, and so looks ahead",
+                tree,
+                f"write .over({self._date!r}) to go across symbols, rolling_… or cum_… to go along time",
             )
         scope.used = True
         inputs = [self._reduced(each, name, scope) for each in trees]
@@ -366,7 +320,7 @@ class _Reader:
             raise Unread("a struct has several columns", tree, HINTS["Selector"])
         if self._axis is None:
             hint = "say what it sees, and Polars runs it: fl.from_polars(expression, axis='time', lookback=20)"
-            near = _nearest(name)
+            near = nearest(name)
             looks = "takes all bars of a symbol together, and so looks ahead" if name in AHEAD else "is not known here"
             raise Unread(f"{name} {looks}", tree, f"{near}; or {hint}" if near else hint)
         trees = [each for each in content["input"] if not (isinstance(each, dict) and "Literal" in each)]
@@ -385,23 +339,6 @@ class _Reader:
 
 
 READERS[pl.Expr] = from_polars
-
-
-AHEAD = {"interpolate", "reverse", "sort", "shuffle", "arg_sort", "mode"}
-"""Functions that read later bars of a symbol."""
-
-HINTS = {
-    "Filter": "filter inside a reduction: x.filter(...).mean().over('date')",
-    "Selector": "an expression has one column: write one for each",
-    "Rolling": "windows are counted in bars: rolling_mean(20) and its kin",
-    "Element": "write the expression for the column itself",
-    "Sort": "order is what ranks are for: .rank().over('date')",
-    "SortBy": "order is what ranks are for: .rank().over('date')",
-    "Slice": "a selection of dates or symbols belongs to compute(start=, end=, symbols=)",
-    "Gather": "a value of an older bar is shift(n)",
-    "Explode": "a factor has one value on each bar",
-}
-"""What to write instead of a kind that is no factor."""
 
 
 def _options(kind: Any) -> Any:
@@ -424,12 +361,3 @@ def _constants(tree: Tree) -> list[Factor]:
     if values is None or not all(value is None or isinstance(value, float | int) for value in values):
         raise Unread("only lists of numbers that are written out can be compared with", tree)
     return [missing if value is None else lit(float(value)) for value in values]
-
-
-def _nearest(name: str) -> str | None:
-    """A hint to the operators that are called alike."""
-    bare: dict[str, list[str]] = {}
-    for known in OPERATORS:
-        bare.setdefault(known.removeprefix("ts_").removeprefix("cs_").removeprefix("group_"), []).append(known)
-    near = difflib.get_close_matches(name.rpartition(".")[2].removeprefix("rolling_"), bare, n=1, cutoff=0.7)
-    return f"the nearest operators here: {', '.join(bare[near[0]])}" if near else None

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -224,6 +225,44 @@ def test_windows_in_windows_are_staged(
     staged = staged.with_columns(ranked=clean(function(pl.col("inner")).over("date")))
     expected = staged.select(value=pl.col("ranked").rolling_mean(3, min_samples=1).over("symbol"))["value"]
     compare(frame, function(inner.written).over("date").rolling_mean(3, min_samples=1), expected)
+
+
+MOMENTS: list[Callable[[pl.Expr, pl.Expr, int, int], pl.Expr]] = [
+    lambda x, y, n, k: x.rolling_std(n, min_samples=k),
+    lambda x, y, n, k: x.rolling_std(n, min_samples=k, ddof=0),
+    lambda x, y, n, k: x.rolling_skew(n, min_samples=max(k, 3)),
+    lambda x, y, n, k: x.rolling_kurtosis(n, min_samples=max(k, 4)),
+    lambda x, y, n, k: x.rolling_kurtosis(n, fisher=False, min_samples=max(k, 4)),
+    lambda x, y, n, k: pl.rolling_cov(x, y, window_size=n, min_samples=k),
+    lambda x, y, n, k: pl.rolling_cov(x, y, window_size=n, min_samples=k, ddof=0),
+    lambda x, y, n, k: pl.rolling_corr(x, y, window_size=n, min_samples=max(k, 2)),
+]
+
+
+@given(seed=st.integers(0, 10**6), n=st.integers(4, 8), data=st.data(), function=st.sampled_from(MOMENTS))
+def test_rolling_moments(seed: int, n: int, data: st.DataObject, function: Callable[..., pl.Expr]) -> None:
+    """Of values that all differ: of equal ones Polars gives what rounding leaves, and here there is none."""
+    rng = np.random.default_rng(seed)
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 20), eager=True)
+    frame = pl.DataFrame({"symbol": ["A"] * 20, "date": days, "x": rng.normal(5, 2, 20), "y": rng.normal(3, 1, 20)})
+    k = data.draw(st.integers(1, n))
+    expression = function(pl.col("x"), pl.col("y"), n, k)
+    compare(frame, expression, frame.select(value=clean(expression.over("symbol")))["value"])
+
+
+@given(seed=st.integers(0, 10**6))
+def test_pairs_with_missing_values_are_those_of_pandas(seed: int) -> None:
+    """Polars takes the means of each input over other bars than their products."""
+    rng = np.random.default_rng(seed)
+    values = {name: np.where(rng.random(20) < 0.2, np.nan, rng.normal(5, 2, 20)) for name in "xy"}
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 20), eager=True)
+    frame = pl.DataFrame({"symbol": ["A"] * 20, "date": days, **values}, nan_to_null=True)
+    both = pd.DataFrame(values)
+    both = both.where(both.notna().all(axis=1))
+    for ddof in (0, 1):
+        expected = both["x"].rolling(5, min_periods=2).cov(both["y"], ddof=ddof)
+        expression = pl.rolling_cov("x", "y", window_size=5, min_samples=2, ddof=ddof)
+        compare(frame, expression, pl.Series(expected.to_numpy(), nan_to_null=True))
 
 
 def test_a_constant_of_text_is_no_number() -> None:
