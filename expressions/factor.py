@@ -283,19 +283,28 @@ def _node(
     digest: str,
 ) -> Factor:
     before, after = definition.span(values)
-    names = {str(values["name"])} if definition.name == "col" else set().union(*(child.columns for child in inputs))
+    axis, unbounded = definition.axis, definition.unbounded
+    columns: tuple[str, ...] = ()
+    lookback = lookahead = depth = 0
+    size = 1
+    for child in inputs:
+        axis = child.axis if child.axis is not axis and axis < child.axis else axis
+        unbounded = unbounded or child.unbounded
+        lookback, lookahead = max(lookback, child.lookback), max(lookahead, child.lookahead)
+        depth, size = max(depth, child.depth), size + child.size
+        columns = columns if columns == child.columns else tuple(sorted({*columns, *child.columns}))
     fields = {
         "operator": definition,
         "inputs": inputs,
         "parameters": parameters,
         "digest": digest,
-        "axis": max([definition.axis, *(child.axis for child in inputs)]),
-        "lookback": before + max((child.lookback for child in inputs), default=0),
-        "lookahead": max(0, after + max((child.lookahead for child in inputs), default=0)),
-        "unbounded": definition.unbounded or any(child.unbounded for child in inputs),
-        "columns": tuple(sorted(names)),
-        "depth": 1 + max((child.depth for child in inputs), default=0),
-        "size": 1 + sum(child.size for child in inputs),
+        "axis": axis,
+        "lookback": before + lookback,
+        "lookahead": max(0, after + lookahead),
+        "unbounded": unbounded,
+        "columns": (str(values["name"]),) if definition.name == "col" else columns,
+        "depth": 1 + depth,
+        "size": size,
     }
     node = object.__new__(Factor)
     for name, value in fields.items():

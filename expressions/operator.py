@@ -33,6 +33,8 @@ class Operator(Definition, Generic[P]):
     """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Factor:
+        if not kwargs and self._takes(args):
+            return intern(self, args, {})  # type: ignore[arg-type]
         try:
             return self.build(args, kwargs)
         except FactorloomError as error:
@@ -59,6 +61,11 @@ class Operator(Definition, Generic[P]):
     def _attach(self, name: str, function: Function, statistics: tuple[Statistic, ...] = ()) -> Function:
         self.forms[name] = Form(function, statistics)
         return function
+
+    def _takes(self, args: tuple[object, ...]) -> bool:
+        """Whether these are all that it takes: factors, for an operator without parameters that is no shorthand."""
+        is_plain = not self.kinds and self.variadic is None and self.axis is not Axis.GROUP and bool(self.forms)
+        return is_plain and len(args) == len(self.inputs) and all(type(each) is Factor for each in args)
 
     def build(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Factor:
         """The node for these arguments; an error carries the name of the argument at fault."""

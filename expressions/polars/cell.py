@@ -112,6 +112,9 @@ CARRIED = {"where": 1, "fill": 0, "ts_delay": 0, "ts_lead": 0, "ts_fill_forward"
 """Operators whose values are those of their inputs, and the first such input."""
 
 
+ZERO = lit(0)
+
+
 def is_boolean(factor: Factor) -> bool:
     """Whether the values are only 1, 0 and missing, as far as the operators tell."""
     stack = [factor]
@@ -135,7 +138,7 @@ def choose(condition: Factor, x: Factor, y: Factor) -> Factor:
     is_never_missing = condition.operator.name in ("is_missing", "lit") or (
         condition.operator.name == "logical_not" and condition.inputs[0].operator.name == "is_missing"
     )
-    return where(condition if is_never_missing else fill(condition, 0), x, y)
+    return where(condition if is_never_missing else fill(condition, ZERO), x, y)
 
 
 def clipped(x: Factor, lower: Factor | None, upper: Factor | None) -> Factor:

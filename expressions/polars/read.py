@@ -122,6 +122,7 @@ VERSION = "use a version of Polars that pyproject.toml names, or write this part
 class _Reader:
     def __init__(self, symbol: str, date: str, axis: OpaqueAxis | None, lookback: int | None) -> None:
         self._symbol, self._date, self._axis, self._lookback = symbol, date, axis, lookback
+        self._has_sections = False
         self._kinds: dict[str, Callable[[Any, Tree, Scope], Factor]] = {
             "Column": self._column,
             "Literal": self._literal,
@@ -160,7 +161,7 @@ class _Reader:
             raise Unread(f"{name!r} is a key, not a number", tree, "keys stand in .over(...) only")
         if name.startswith(MARK):
             raise Unread(f"{name} stands without its inputs", tree)
-        return col(name)
+        return _column(name)
 
     def _literal(self, content: Any, tree: Tree, scope: Scope) -> Factor:
         ((kind, value),) = content.items()
@@ -173,7 +174,7 @@ class _Reader:
                 "a constant that is infinite or NaN is not a number", tree, "the missing value is pl.lit(None)"
             )
         if kind.startswith(("Float", "Int", "UInt", "Boolean")):
-            return lit(float(value))
+            return _constant(float(value))
         raise Unread(
             f"a constant of type {kind} is not a number",
             tree,
@@ -184,12 +185,15 @@ class _Reader:
         op = content["op"]
         left, right = self.read(content["left"], scope), self.read(content["right"], scope)
         if op in cell.BINARY:
-            return without_fill(cell.BINARY[op](left, right))
+            return self._lean(cell.BINARY[op](left, right))
         if op not in cell.LOGICAL:
             raise Unread(f"the operator {op} is not known", tree)
         if not (cell.is_boolean(left) and cell.is_boolean(right)):
             raise Unread("& | ^ of numbers work on bits", tree, "compare first: (x != 0) & (y != 0)")
         return cell.LOGICAL[op](left, right)
+
+    def _lean(self, factor: Factor) -> Factor:
+        return without_fill(factor) if self._has_sections else factor
 
     def _ternary(self, content: Any, tree: Tree, scope: Scope) -> Factor:
         parts = (self.read(content[name], scope) for name in ("predicate", "truthy", "falsy"))
@@ -249,7 +253,7 @@ class _Reader:
             return special(call)
         if name in TIME:
             return TIME[name](call)
-        return without_fill(cell.PLAIN[name](*call.inputs))
+        return self._lean(cell.PLAIN[name](*call.inputs))
 
     def _place(self, name: str, inner: Tree, tree: Tree, scope: Scope) -> Factor:
         """`pl.concat_list(...).list.arg_max()`: which of several values is the largest, counted from 0."""
@@ -285,7 +289,7 @@ class _Reader:
                 tree,
                 f"write .over({self._date!r}) to go across symbols, rolling_… or cum_… to go along time",
             )
-        scope.used = True
+        scope.used = self._has_sections = True
         inputs = [self._reduced(each, name, scope) for each in trees]
         return SECTION[name](Call(name, tree, options, inputs, trees), scope.section)
 
@@ -339,6 +343,8 @@ class _Reader:
 
 
 READERS[pl.Expr] = from_polars
+_column = functools.lru_cache(1024)(col)
+_constant = functools.lru_cache(1024)(lit)
 
 
 def _options(kind: Any) -> Any:
