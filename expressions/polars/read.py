@@ -170,9 +170,7 @@ class _Reader:
         if kind == "Null":
             return missing
         if kind == "Float" and value is None:
-            raise Unread(
-                "a constant that is infinite or NaN is not a number", tree, "the missing value is pl.lit(None)"
-            )
+            raise Unread("an infinite constant, or NaN, is not a number", tree, "the missing value is pl.lit(None)")
         if kind.startswith(("Float", "Int", "UInt", "Boolean")):
             return _constant(float(value))
         raise Unread(

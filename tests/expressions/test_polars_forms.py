@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -266,3 +268,29 @@ def test_operators_without_a_plain_form_are_named() -> None:
     assert 'col("close")' in fl.example().explain(fl.close * 2, form="polars")
     with pytest.raises(fl.errors.ParameterError, match="form must be"):
         fl.example().explain(fl.close, form="sql")  # type: ignore[arg-type]
+
+
+# --- the page -------------------------------------------------------------------------------------------------
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "from-polars.md"
+REFUSALS = PAGE.read_text().partition("## What is refused")[2]
+ROWS = re.findall(r"^\| `(pl\..*?)` \| (.*) \|$", REFUSALS, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("code", "message"), ROWS, ids=[code for code, _ in ROWS])
+def test_the_page_shows_the_errors(code: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        fl.from_polars(eval(code, {"pl": pl, "abs": abs, "float": float}))
+    error = caught.value
+    assert "; ".join(filter(None, [error.message, error.hint])) == message.replace("\\|", "|")
+
+
+def test_the_idioms_of_the_page_are_factors() -> None:
+    text = PAGE.read_text()
+    table = text[text.index("## Idioms") : text.index("## What is known")]
+    codes = re.findall(r"^\| [^|`]+ \| `(.*?)` \|", table, re.MULTILINE)
+    assert len(codes) == 19
+    for code in codes:
+        factor = fl.from_polars(eval(code, {"pl": pl, "c": pl.col("close"), "v": pl.col("volume")}))
+        fl.example().compute(factor)
