@@ -1,6 +1,6 @@
 """What functions of Polars along the bars of a symbol mean in our operators.
 
-Rolling moments lose digits in Polars; ours do not. What no operator of ours equals is left to Polars, with the bars
+Rolling moments keep more digits here than in Polars. What no operator of ours equals is left to Polars, with the bars
 that it needs known from its options.
 """
 

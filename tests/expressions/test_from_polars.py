@@ -252,7 +252,7 @@ def test_rolling_moments(seed: int, n: int, data: st.DataObject, function: Calla
 
 @given(seed=st.integers(0, 10**6))
 def test_pairs_with_missing_values_are_those_of_pandas(seed: int) -> None:
-    """Polars takes the means of each input over other bars than their products."""
+    """The bars that have both values count."""
     rng = np.random.default_rng(seed)
     values = {name: np.where(rng.random(20) < 0.2, np.nan, rng.normal(5, 2, 20)) for name in "xy"}
     days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 20), eager=True)
