@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Literal, TypeAlias, Unpack
 
 import polars as pl
@@ -26,11 +25,12 @@ from factorloom.engine.plan.request import Factors, OneFactor, make_request
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import check_process
+from factorloom.engine.table import as_table
 from factorloom.expressions.errors import ArgumentError, ParameterError, UnknownColumnError, plural, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.polars.write import to_polars
 
-__all__ = ["Engine", "Panel", "example"]
+__all__ = ["Engine", "Panel"]
 
 Dtype: TypeAlias = Literal["float64", "float32"]
 Path: TypeAlias = str | os.PathLike[str]
@@ -398,15 +398,7 @@ class Panel(Bars):
 
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
-        values = self.compute(value=factor)
-        table = values.pivot(self.symbol, index=self.date, values="value", sort_columns=True).sort(self.date)
-        columns = [[name, *map(_cell, table[name])] for name in table.columns]
-        widths = [max(map(len, column)) for column in columns]
-        lines = []
-        for key, *cells in zip(*columns, strict=True):
-            padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-            lines.append("  ".join([key.ljust(widths[0] + 1), *padded]))
-        return "\n".join(lines)
+        return as_table(self.compute(value=factor), self.symbol, self.date)
 
     def _run(
         self,
@@ -447,36 +439,3 @@ def _all_notes(notes: Sequence[str], infinite: Mapping[str, int], dropped: int) 
     counts = [f"{plural(count, 'infinite value')} of {name!r} taken as missing" for name, count in infinite.items()]
     repeated = [f"{plural(dropped, 'bar')} left out: a key repeated"] if dropped else []
     return (*notes, *counts, *repeated)
-
-
-def example() -> Panel:
-    """Three symbols on three dates: the panel of the documentation's examples.
-
-    >>> import factorloom as fl
-    >>> print(fl.example().show(fl.close))
-    date            A     B    C
-    2024-01-02   10.0  20.0    -
-    2024-01-03   11.0  19.0  5.0
-    2024-01-04   12.0  22.0  7.0
-    """
-    days = [date(2024, 1, day) for day in (2, 3, 4)]
-    return Panel.from_frame(
-        pl.DataFrame(
-            {
-                "symbol": list("AAABBBCC"),
-                "date": [*days, *days, *days[1:]],
-                "open": [10.0, 10.5, 11.5, 20.5, 19.5, 20.0, 5.0, 6.0],
-                "high": [10.5, 11.5, 12.5, 21.5, 20.5, 22.5, 5.5, 7.5],
-                "low": [9.5, 10.0, 11.5, 19.5, 18.0, 19.0, 5.0, 5.5],
-                "close": [10.0, 11.0, 12.0, 20.0, 19.0, 22.0, 5.0, 7.0],
-                "volume": [100, 120, 90, 200, 210, 220, 50, 60],
-                "sector": ["tech"] * 3 + ["energy"] * 3 + ["tech"] * 2,
-            }
-        )
-    )
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return str(round(value, 3) + 0.0) if isinstance(value, float) else str(value)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, UnknownOperatorError
 from factorloom.expressions.parameter import Value
-from factorloom.expressions.registry import OPERATORS, Definition, Node
+from factorloom.expressions.registry import CONVERSIONS, OPERATORS, Definition, Node
 from factorloom.expressions.render import MAX_SIZE, render
 
 if TYPE_CHECKING:
-    from factorloom.expressions.polars.write import PolarsStages
+    from factorloom.expressions.polars.stages import PolarsStages
 
 __all__ = ["Factor", "Input", "Key", "intern"]
 
@@ -140,9 +140,8 @@ class Factor(Node):
         >>> stages.apply(fl.example().frame)["mean"].to_list()[:3]
         [None, 10.5, 11.5]
         """
-        from factorloom.expressions.polars.write import to_polars  # it makes expressions of factors
-
-        return to_polars({name: self}, symbol=symbol, date=date)
+        stages: PolarsStages = CONVERSIONS["polars"]({name: self}, symbol=symbol, date=date)
+        return stages
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Factor is immutable: {name} cannot be set")

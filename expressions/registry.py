@@ -16,7 +16,7 @@ from factorloom.expressions.axis import Axis
 from factorloom.expressions.form import Form, Statistic
 from factorloom.expressions.parameter import Kind, Value
 
-__all__ = ["OPERATORS", "READERS", "BarCount", "Definition", "Node", "register"]
+__all__ = ["CONVERSIONS", "OPERATORS", "READERS", "BarCount", "Definition", "Node", "register"]
 
 BarCount: TypeAlias = Callable[..., int]
 
@@ -150,6 +150,9 @@ class Definition:
 
 READERS: dict[type, Callable[[Any], Any]] = {}
 """What makes a factor of an object of another library, by the type of the object: expressions of Polars."""
+
+CONVERSIONS: dict[str, Callable[..., Any]] = {}
+"""What a factor can be written as, by name: `"polars"`."""
 
 OPERATORS: dict[str, Definition] = {}
 """Every operator by its name in text, in the order of definition."""

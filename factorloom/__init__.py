@@ -35,10 +35,12 @@ from factorloom.expressions.operators import *
 from factorloom.expressions.parameter import MinSamples as MinSamples, Periods as Periods, Window as Window
 from factorloom.expressions.parse import operators as operators, parse as parse
 from factorloom.expressions.polars.read import from_polars as from_polars
+from factorloom.expressions.polars.write import to_polars as to_polars
 from factorloom.expressions.trial import check_indicator as check_indicator
 
 if TYPE_CHECKING:
-    from factorloom.engine.panel import Panel as Panel, example as example
+    from factorloom.engine.example import example as example
+    from factorloom.engine.panel import Panel as Panel
     from factorloom.engine.prepare import prepare as prepare
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
@@ -60,7 +62,7 @@ _LATER = {
     "Store": "factorloom.storage.store",
     "Winsorize": "factorloom.engine.research.model",
     "configure": "factorloom.engine.runtime.setting",
-    "example": "factorloom.engine.panel",
+    "example": "factorloom.engine.example",
     "open_store": "factorloom.storage.store",
     "prepare": "factorloom.engine.prepare",
     "score": "factorloom.engine.research.score",
@@ -105,6 +107,7 @@ if not TYPE_CHECKING:
         "prepare",
         "returns",
         "score",
+        "to_polars",
         "volume",
         "vwap",
     ]

@@ -14,7 +14,7 @@ from factorloom.engine.frame import FrameFactors as FrameFactors
 from factorloom.engine.frame import with_factors as with_factors
 from factorloom.expressions.polars.namespace import ExprOperators as ExprOperators
 from factorloom.expressions.polars.read import from_polars as from_polars
-from factorloom.expressions.polars.write import PolarsStages as PolarsStages
+from factorloom.expressions.polars.stages import PolarsStages as PolarsStages
 from factorloom.expressions.polars.write import to_polars as to_polars
 
 __all__ = ["ExprOperators", "FrameFactors", "PolarsStages", "from_polars", "to_polars", "with_factors"]

@@ -27,6 +27,7 @@ LAYERS = {
         {"parameter", "form"},
         {"registry"},
         {"render"},
+        {"polars.stages"},
         {"factor"},
         {"operator"},
         {"frozen"},
@@ -39,6 +40,7 @@ LAYERS = {
         {"operators"},
         {"column"},
         {"parse"},
+        {"polars"},
         {"reference", "library"},
     ),
     "engine": (
@@ -49,7 +51,9 @@ LAYERS = {
         {"executor.column"},
         {"executor.native", "executor.polars", "executor.file"},
         {"executor.choose", "executor.fit"},
+        {"lazy", "table"},
         {"panel", "prepare"},
+        {"frame", "example"},
         {"research"},
         {"testing"},
     ),
@@ -163,7 +167,7 @@ def test_the_front_door_leads_to_every_room() -> None:
         assert link.is_symlink()
         assert not link.readlink().is_absolute()
         assert link.resolve() == ROOT / room
-    assert {path.name for path in FRONT_DOOR} == {"__init__.py", "__main__.py", "testing.py"}
+    assert {path.name for path in FRONT_DOOR} == {"__init__.py", "__main__.py", "polars.py", "testing.py"}
 
 
 def test_importing_is_light() -> None:

@@ -6,75 +6,18 @@ reads finished columns: the nodes form stages, each one `with_columns` that read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ArgumentError, ExpressionError
+from factorloom.expressions.errors import ExpressionError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
+from factorloom.expressions.polars.stages import PolarsStages
+from factorloom.expressions.registry import CONVERSIONS
 
-__all__ = ["PolarsStages", "as_column", "layers_of", "to_polars"]
-
-Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
-
-ROW = "_row"
-
-
-class PolarsStages:
-    """The stages of some factors as expressions of Polars; iterate over it for the expressions of each stage.
-
-    Attributes
-    ----------
-    symbol, date
-        The key columns that the expressions name.
-    names
-        The columns that `apply` adds.
-    """
-
-    def __init__(self, stages: Sequence[tuple[pl.Expr, ...]], names: tuple[str, ...], symbol: str, date: str) -> None:
-        self._stages, self.names, self.symbol, self.date = tuple(stages), names, symbol, date
-
-    def __iter__(self) -> Iterator[tuple[pl.Expr, ...]]:
-        return iter(self._stages)
-
-    def __len__(self) -> int:
-        return len(self._stages)
-
-    def __str__(self) -> str:
-        lines = [f"bars.sort({self.symbol!r}, {self.date!r})"]
-        for stage in self._stages:
-            lines.append("  .with_columns")
-            lines += [f"    {each.meta.output_name()} = {_shown(each.meta.undo_aliases())}" for each in stage]
-        return "\n".join(lines)
-
-    def apply(self, frame: Frame) -> Frame:
-        """The frame with a column for each factor; the order of its rows and its other columns stay as they are.
-
-        Raises
-        ------
-        ArgumentError
-            Where the frame has a column whose name is used for a step.
-
-        Examples
-        --------
-        >>> import factorloom as fl
-        >>> stages = (fl.cs_rank(fl.close) - 0.5).to_polars(name="rank")
-        >>> stages.apply(fl.example().frame)["rank"].to_list()[:2]
-        [0.0, 0.16666666666666663]
-        """
-        columns = frame.collect_schema().names()
-        made: list[str] = [each.meta.output_name() for stage in self._stages for each in stage]
-        taken = sorted({ROW, *made}.difference(self.names).intersection(columns))
-        if taken:
-            raise ArgumentError(f"the frame has columns that steps are called: {', '.join(taken)}", hint="rename them")
-        result = frame.lazy().with_row_index(ROW).sort(self.symbol, self.date, maintain_order=True)
-        for stage in self._stages:
-            result = result.with_columns(stage)
-        result = result.sort(ROW).select(*(name for name in columns if name not in self.names), *self.names)
-        return result.collect(engine="in-memory") if isinstance(frame, pl.DataFrame) else result
+__all__ = ["as_column", "layers_of", "to_polars"]
 
 
 def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: str = "date") -> PolarsStages:
@@ -116,17 +59,6 @@ def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: st
     stages = [tuple(made[node] for node in layer) for layer in layers_of(nodes)]
     last = tuple(pl.col(names[factor]).alias(name) for name, factor in factors.items())
     return PolarsStages([*stages, last], tuple(factors), symbol, date)
-
-
-FINITE = ".is_finite()).then("
-
-
-def _shown(expression: pl.Expr) -> str:
-    """An expression as text, without making null what is not finite: every step ends so."""
-    text = str(expression)
-    inner = text.removeprefix(".when(").removesuffix(").otherwise(null)")
-    half = inner[: (len(inner) - len(FINITE)) // 2]
-    return half if inner == half + FINITE + half else text
 
 
 def _repeated(value: float) -> pl.Expr:
@@ -193,3 +125,6 @@ def _is_plain(expression: pl.Expr) -> bool:
         return '"AnonymousFunction"' not in expression.meta.serialize(format="json")
     except pl.exceptions.ComputeError:  # a Python function that cannot be written down
         return False
+
+
+CONVERSIONS["polars"] = to_polars
