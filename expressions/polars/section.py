@@ -89,6 +89,9 @@ def _reduced(name: str) -> Callable[[Call, Section], Factor]:
 
 def _quantile(call: Call, section: Section) -> Factor:
     ((_, options),) = call.tree["Function"]["function"].items()
+    share = call.inputs[1].parameters[0] if call.inputs[1].operator.name == "lit" else -1.0
+    if not 0 <= float(share) <= 1:
+        raise Unread("quantile must be a number between 0 and 1 that is written out", call.tree)
     return section.everywhere("median", call.x) if _is_median(call, options) else section.run(call)
 
 

@@ -155,6 +155,8 @@ def _kurtosis(call: Call, window: int, least: int, params: dict[str, dict[str, b
 
 def _quantile(call: Call, window: int, least: int, params: dict[str, dict[str, float | str]]) -> Factor:
     given = params["Quantile"]
+    if not 0 <= float(given["prob"]) <= 1:
+        raise Unread(f"quantile of {call.name} must be between 0 and 1, got {given['prob']}", call.tree)
     if given["method"] == "Linear":
         return ts_quantile(call.x, window, q=given["prob"], min_samples=least)  # type: ignore[arg-type]
     return polars_time(call.x, expression=call.as_text(), lookback=window - 1)

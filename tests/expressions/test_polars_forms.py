@@ -38,6 +38,8 @@ REFUSED: list[tuple[pl.Expr, str]] = [
     (x.rolling_mean(0), "at least 1"),
     (x.rolling_mean(5, min_samples=6), "at most 5"),
     (x.rolling_skew(2), "at least 3"),
+    (x.rolling_quantile(1.5, window_size=3), "between 0 and 1"),
+    (x.quantile(1.5).over("date"), "between 0 and 1"),
     (x.mean().rolling("date", period="3d"), "counted in bars"),
     (x.rolling_mean_by("date", "3d"), "rolling_mean_by is not known"),
     (x.shift(pl.col("open").cast(pl.Int64)), "written out"),
