@@ -23,7 +23,6 @@ from factorloom.expressions.operators import (
     fill,
     is_missing,
     polars_cell,
-    polars_cross,
     polars_history,
     polars_time,
     ts_argmax,
@@ -37,7 +36,7 @@ from factorloom.expressions.polars.hint import AHEAD, HINTS, nearest
 from factorloom.expressions.polars.marker import MARK, restored
 from factorloom.expressions.polars.option import CALLS
 from factorloom.expressions.polars.scope import BARE, Scope, scope_of
-from factorloom.expressions.polars.section import SECTION, filtered, without_fill
+from factorloom.expressions.polars.section import SECTION, Section, filtered, without_fill
 from factorloom.expressions.polars.time import TIME
 from factorloom.expressions.polars.tree import SPACES, Tree, Unread, locate, name_of, tree_of, values_of
 from factorloom.expressions.registry import READERS
@@ -334,7 +333,7 @@ class _Reader:
             return polars_cell(*call.inputs, expression=text)
         if self._axis == "cross":
             scope.used = True
-            return polars_cross(*call.inputs, expression=text) if scope.section is None else scope.section.run(call)
+            return (scope.section or Section(None)).run(call.inputs, text)
         if self._lookback is None:
             return polars_history(*call.inputs, expression=text)
         return polars_time(*call.inputs, expression=text, lookback=self._lookback)

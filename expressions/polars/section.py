@@ -7,7 +7,7 @@ missing there, so their value is filled in, unless what is computed from it is m
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,11 @@ class Section:
         """How many values there are, on every bar."""
         return self.apply("sum", logical_not(is_missing(x)))
 
-    def run(self, call: Call) -> Factor:
-        """The function as Polars computes it."""
+    def run(self, inputs: Sequence[Factor], expression: str) -> Factor:
+        """The expression over these inputs as Polars computes it."""
         if self.by is None:
-            return polars_cross(*call.given, expression=call.as_text())
-        return polars_group(*call.given, by=self.by, expression=call.as_text())
+            return polars_cross(*inputs, expression=expression)
+        return polars_group(*inputs, by=self.by, expression=expression)
 
 
 def _rank(call: Call, section: Section) -> Factor:
@@ -92,7 +92,9 @@ def _quantile(call: Call, section: Section) -> Factor:
     share = call.inputs[1].parameters[0] if call.inputs[1].operator.name == "lit" else -1.0
     if not 0 <= float(share) <= 1:
         raise Unread("quantile must be a number between 0 and 1 that is written out", call.tree)
-    return section.everywhere("median", call.x) if _is_median(call, options) else section.run(call)
+    return (
+        section.everywhere("median", call.x) if _is_median(call, options) else section.run(call.given, call.as_text())
+    )
 
 
 def _is_median(call: Call, options: Any) -> bool:
@@ -114,6 +116,10 @@ def _ignoring(decided_by: float) -> Callable[[Call, Section], Factor]:
     return read
 
 
+def _left_to_polars(call: Call, section: Section) -> Factor:
+    return section.run(call.given, call.as_text())
+
+
 SECTION: dict[str, Callable[[Call, Section], Factor]] = {
     "rank": _rank,
     "mean": _reduced("mean"),
@@ -129,7 +135,7 @@ SECTION: dict[str, Callable[[Call, Section], Factor]] = {
     "any": _ignoring(1),
     "all": _ignoring(0),
     "quantile": _quantile,
-    **{name: lambda call, section: section.run(call) for name in ("skew", "kurtosis", "n_unique", "correlation")},
+    **dict.fromkeys(("skew", "kurtosis", "n_unique", "correlation"), _left_to_polars),
 }
 """Functions that go across symbols, by name."""
 
