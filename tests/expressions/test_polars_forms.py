@@ -124,7 +124,7 @@ def above(value: float) -> float:
 
 @pytest.mark.parametrize("engine", ["numba", "polars"])
 def test_polars_runs_what_the_caller_declares(engine: fl.engine.panel.Engine) -> None:
-    panel = fl.example()
+    panel, best = fl.example(), x.map_batches(pl.Series.max, return_dtype=pl.Float64, returns_scalar=True)
     factors = {
         "python": fl.from_polars(x.map_batches(largest, return_dtype=pl.Float64), axis="time", lookback=1),
         "far": fl.from_polars(x.map_batches(largest, return_dtype=pl.Float64), axis="time"),
