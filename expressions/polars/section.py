@@ -92,9 +92,7 @@ def _quantile(call: Call, section: Section) -> Factor:
     share = call.inputs[1].parameters[0] if call.inputs[1].operator.name == "lit" else -1.0
     if not 0 <= float(share) <= 1:
         raise Unread("quantile must be a number between 0 and 1 that is written out", call.tree)
-    return (
-        section.everywhere("median", call.x) if _is_median(call, options) else section.run(call.given, call.as_text())
-    )
+    return section.everywhere("median", call.x) if _is_median(call, options) else _left_to_polars(call, section)
 
 
 def _is_median(call: Call, options: Any) -> bool:

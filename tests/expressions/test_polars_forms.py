@@ -131,10 +131,7 @@ def test_polars_runs_what_the_caller_declares(engine: fl.engine.panel.Engine) ->
         "elements": fl.from_polars(x.map_elements(above, return_dtype=pl.Float64), axis="cell"),
         "sum": fl.from_polars(x.entropy(base=2).over("date"), axis="cross"),
         "grouped": fl.from_polars(x.entropy(base=2).over("date", "sector"), axis="cross"),
-        "best": fl.from_polars(
-            x.map_batches(pl.Series.max, return_dtype=pl.Float64, returns_scalar=True).over("date", "sector"),
-            axis="cross",
-        ),
+        "best": fl.from_polars(best.over("date", "sector"), axis="cross"),
         "inner": fl.from_polars(pl.arctan2(x.shift(1), pl.col("open").rank().over("date")), axis="cell"),
     }
     assert (factors["python"].lookback, factors["far"].unbounded) == (1, True)
