@@ -20,7 +20,7 @@ from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
-from factorloom.expressions.polars.write import as_column, layers_of
+from factorloom.expressions.polars.write import as_column, as_step, layers_of
 
 __all__ = ["PolarsExecutor"]
 
@@ -79,4 +79,4 @@ def _column(node: Factor, bars: Bars, names: Names) -> pl.Expr:
     def constant(value: float) -> pl.Expr:
         return pl.lit(pl.Series(np.full(bars.rows, value)))
 
-    return as_column(node, names, bars.symbol, bars.date, constant).alias(names[node])
+    return as_column(node, as_step(node, names, bars.symbol, bars.date, constant)).alias(names[node])

@@ -6,18 +6,22 @@ reads finished columns: the nodes form stages, each one `with_columns` that read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 
 import polars as pl
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ExpressionError
+from factorloom.expressions.errors import ArgumentError, ExpressionError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
+from factorloom.expressions.operators.loop.window import once
 from factorloom.expressions.polars.stages import PolarsStages
+from factorloom.expressions.polars.tree import Tree, tree_of
 from factorloom.expressions.registry import CONVERSIONS
+from factorloom.expressions.render import MAX_SIZE, render
 
-__all__ = ["as_column", "layers_of", "to_polars"]
+__all__ = ["as_column", "as_step", "layers_of", "to_polars"]
 
 
 def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: str = "date") -> PolarsStages:
@@ -32,6 +36,8 @@ def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: st
 
     Raises
     ------
+    ArgumentError
+        Where one is not a factor, or is named as a key column.
     ExpressionError
         Where an operator has no form in plain expressions; the message names it.
 
@@ -39,30 +45,59 @@ def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: st
     --------
     >>> import factorloom as fl
     >>> from factorloom.polars import to_polars
-    >>> print(to_polars({"gap": fl.close / fl.open_}))
-    bars.sort('symbol', 'date')
-      .with_columns
-        _1 = col("close").strict_cast(Float64)
-        _2 = col("open").strict_cast(Float64)
-      .with_columns
-        _3 = [(col("_1")) / (col("_2"))].strict_cast(Float64)
-      .with_columns
-        gap = col("_3")
+    >>> print(to_polars({"gap": fl.ts_delay(fl.close / fl.open_, 1)}))
+    bars.sort('symbol', 'date')  # every step is Float64, and null where it is not finite
+    .with_columns(
+        _1 = col("close"),
+        _2 = col("open"),
+    )
+    .with_columns(
+        _3 = [(col("_1")) / (col("_2"))],  # _1 / _2
+    )
+    .with_columns(
+        _4 = col("_3").shift([dyn int: 1]).over([col("symbol")]),  # ts_delay(_3, 1)
+    )
+    .with_columns(
+        gap = col("_4"),
+    )
     """
+    _check_request(factors, (symbol, date))
     nodes = list(dict.fromkeys(node for factor in factors.values() for node in factor.walk()))
     keys = {node.inputs[-1] for node in nodes if node.operator.axis is Axis.GROUP}
     read = {child for node in nodes for child in node.operands} | set(factors.values())
+    taken = {symbol, date, *factors, *(name for factor in factors.values() for name in factor.columns)}
     nodes = [node for node in nodes if node not in keys or node in read]
-    names = {node: f"_{number}" for number, node in enumerate(nodes, 1)}
-    made = {node: as_column(node, names, symbol, date, _repeated).alias(names[node]) for node in nodes}
-    _check(made)
-    stages = [tuple(made[node] for node in layer) for layer in layers_of(nodes)]
+    names = dict(zip(nodes, _free_names(taken), strict=False))
+    steps = {node: as_step(node, names, symbol, date, _repeated) for node in nodes}
+    _check_forms(factors, steps)
+    stages = [tuple(as_column(node, steps[node]).alias(names[node]) for node in layer) for layer in layers_of(nodes)]
     last = tuple(pl.col(names[factor]).alias(name) for name, factor in factors.items())
-    return PolarsStages([*stages, last], tuple(factors), symbol, date)
+    shown = {names[node]: (step, _meaning(node, names)) for node, step in steps.items()}
+    return PolarsStages((*stages, last), tuple(factors), symbol, date, shown)
+
+
+def _check_request(factors: Mapping[str, Factor], keys: tuple[str, str]) -> None:
+    if not factors:
+        raise ArgumentError("no factor to write", hint='to_polars({"gap": fl.close / fl.open_})')
+    for name, factor in factors.items():
+        if not isinstance(factor, Factor):
+            raise ArgumentError(f"{name!r} is not a factor: {factor!r}", hint="make one: fl.parse, fl.from_polars")
+        if name in keys:
+            raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
+
+
+def _free_names(taken: Set[str]) -> Iterator[str]:
+    """Names of steps: `_1`, `_2` and so on, without those that mean something else."""
+    return (name for name in map("_{}".format, itertools.count(1)) if name not in taken)
+
+
+def _meaning(node: Factor, names: Mapping[Factor, str]) -> str:
+    """What a step computes, as the text of a factor of the steps that it reads; a column says so itself."""
+    return "" if node.operator is COL else render(node, {child: names[child] for child in node.operands})
 
 
 def _repeated(value: float) -> pl.Expr:
-    """A constant on every row, in a form that Polars does not take for a single value."""
+    """A constant on every row, in a form that Polars does not take for a single value, as it does `pl.repeat`."""
     return pl.int_range(pl.len()) * 0.0 + value
 
 
@@ -78,14 +113,23 @@ def layers_of(nodes: Sequence[Factor]) -> list[list[Factor]]:
     return layers
 
 
-def as_column(
+def as_step(
     node: Factor, names: Mapping[Factor, str], symbol: str, date: str, constant: Callable[[float], pl.Expr]
 ) -> pl.Expr:
-    """A node as an expression over the finished columns of its inputs: Float64, null for whatever is not finite.
+    """A node as an expression over the finished columns of its inputs.
 
     `constant` gives a whole column: Polars multiplies by the reciprocal of a single value.
     """
-    number = _over(node, _expression(node, names, constant), symbol, date).cast(pl.Float64)
+    return _over(node, _expression(node, names, constant), symbol, date)
+
+
+def as_column(node: Factor, step: pl.Expr) -> pl.Expr:
+    """The finished column of a step: Float64, null for whatever is not finite."""
+    number = step.cast(pl.Float64)
+    return _finite(number) if node.operator.axis is Axis.CELL else once(_finite, number)
+
+
+def _finite(number: pl.Expr) -> pl.Expr:
     return pl.when(number.is_finite()).then(number)
 
 
@@ -110,21 +154,40 @@ def _over(node: Factor, expression: pl.Expr, symbol: str, date: str) -> pl.Expr:
     return expression
 
 
-def _check(made: Mapping[Factor, pl.Expr]) -> None:
-    """Refuse operators whose form calls Python."""
-    unable = dict.fromkeys(node.operator.name for node, each in made.items() if not _is_plain(each))
-    if unable:
-        raise ExpressionError(
-            f"no form in plain expressions of Polars: {', '.join(unable)}",
-            hint="compute these with a panel: panel.compute, or frame.fl.with_factors",
-        )
+def _check_forms(factors: Mapping[str, Factor], steps: Mapping[Factor, pl.Expr]) -> None:
+    """Refuse operators whose form calls Python; the place is that in the first factor with such an operator."""
+    unable = {node: node.operator.name for node, step in steps.items() if not _is_plain(step)}
+    if not unable:
+        return
+    error = ExpressionError(
+        f"no form in plain expressions of Polars: {', '.join(dict.fromkeys(unable.values()))}",
+        hint="compute these with a panel: panel.compute, or frame.fl.with_factors",
+    )
+    first = next(factor for factor in factors.values() if any(node in unable for node in factor.walk()))
+    if first.size <= MAX_SIZE:
+        text = str(first)
+        error.at(text, min(place for name in unable.values() if (place := text.find(f"{name}(")) >= 0))
+    raise error
+
+
+PICKLED = bytes([128, 5, 149])
+"""How a Python function begins where Polars writes it down."""
 
 
 def _is_plain(expression: pl.Expr) -> bool:
     try:
-        return '"AnonymousFunction"' not in expression.meta.serialize(format="json")
-    except pl.exceptions.ComputeError:  # a Python function that cannot be written down
+        return not _holds_python(tree_of(expression))
+    except ExpressionError:  # a Python function that cannot be written down
         return False
+
+
+def _holds_python(tree: Tree) -> bool:
+    if isinstance(tree, dict):
+        return any(key != "Literal" and _holds_python(value) for key, value in tree.items())
+    if not isinstance(tree, list):
+        return False
+    is_bytes = all(isinstance(value, int) and 0 <= value < 256 for value in tree)
+    return PICKLED in bytes(tree) if is_bytes else any(map(_holds_python, tree))
 
 
 CONVERSIONS["polars"] = to_polars

@@ -34,6 +34,7 @@ __all__ = [
     "average",
     "centred",
     "count_of",
+    "multiplied",
     "of_joint",
     "once",
     "paired",
@@ -51,7 +52,7 @@ PairSamples: TypeAlias = Annotated[int | None, Samples(2)]
 
 
 DEPTH = 32
-"""So many terms of a sum are nested: Polars takes long for deeper expressions."""
+"""So many terms of a sum or product are nested: Polars takes long for deeper expressions."""
 
 
 def window_bars(window: int, **_: object) -> int:
@@ -115,6 +116,12 @@ def added(terms: Sequence[pl.Expr], *, side_by_side: int = 1) -> pl.Expr:
     return _chain([_chain(steps[k : k + DEPTH]) for k in range(0, len(steps), DEPTH)])
 
 
+def multiplied(factors: Sequence[pl.Expr]) -> pl.Expr:
+    """The product of factors."""
+    parts = [functools.reduce(operator.mul, factors[k : k + DEPTH]) for k in range(0, len(factors), DEPTH)]
+    return functools.reduce(operator.mul, parts)
+
+
 def _chain(terms: list[pl.Expr]) -> pl.Expr:
     return functools.reduce(operator.add, terms)
 
@@ -128,12 +135,9 @@ def around_base(x: pl.Expr, window: int) -> tuple[pl.Expr, list[pl.Expr]]:
 def once(result: Callable[..., pl.Expr], *parts: pl.Expr) -> pl.Expr:
     """A cell-wise result of expressions that are each computed once, though it names them more than once."""
     names = [str(place) for place in range(len(parts))]
-
-    def compute(columns: pl.Series) -> pl.Series:
-        return columns.struct.unnest().select(result(*map(pl.col, names))).to_series()
-
     columns = pl.struct([part.alias(name) for name, part in zip(names, parts, strict=True)])
-    return columns.map_batches(compute, return_dtype=pl.Float64, is_elementwise=True)
+    value = result(*map(pl.field, names)).alias("result")
+    return columns.struct.with_fields(value).struct.field("result")
 
 
 def spread_of(x: pl.Expr, window: int) -> tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr]:

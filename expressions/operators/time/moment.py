@@ -27,6 +27,7 @@ from factorloom.expressions.operators.loop.window import (
     average,
     centred,
     count_of,
+    multiplied,
     once,
     powers_of,
     present,
@@ -166,7 +167,7 @@ def _(x: Array) -> float:
 @ts_product.polars
 def _(x: pl.Expr, window: int, min_samples: int) -> pl.Expr:
     bars = [x.shift(k).fill_null(1.0) for k in range(window)]
-    return where_enough(pl.reduce(lambda left, right: left * right, bars), count_of(x, window), min_samples)
+    return where_enough(multiplied(bars), count_of(x, window), min_samples)
 
 
 @ts_product.kernel_from(counts, products)
