@@ -21,7 +21,7 @@ from factorloom.expressions.polars.tree import Tree, tree_of
 from factorloom.expressions.registry import CONVERSIONS
 from factorloom.expressions.render import MAX_SIZE, render
 
-__all__ = ["as_column", "as_step", "layers_of", "to_polars"]
+__all__ = ["as_column", "as_step", "is_plain", "layers_of", "to_polars"]
 
 
 def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: str = "date") -> PolarsStages:
@@ -156,7 +156,7 @@ def _over(node: Factor, expression: pl.Expr, symbol: str, date: str) -> pl.Expr:
 
 def _check_forms(factors: Mapping[str, Factor], steps: Mapping[Factor, pl.Expr]) -> None:
     """Refuse operators whose form calls Python; the place is that in the first factor with such an operator."""
-    unable = {node: node.operator.name for node, step in steps.items() if not _is_plain(step)}
+    unable = {node: node.operator.name for node, step in steps.items() if not is_plain(step)}
     if not unable:
         return
     error = ExpressionError(
@@ -174,7 +174,8 @@ PICKLED = bytes([128, 5, 149])
 """How a Python function begins where Polars writes it down."""
 
 
-def _is_plain(expression: pl.Expr) -> bool:
+def is_plain(expression: pl.Expr) -> bool:
+    """Whether an expression holds no Python function, wherever Polars takes one."""
     try:
         return not _holds_python(tree_of(expression))
     except ExpressionError:  # a Python function that cannot be written down
