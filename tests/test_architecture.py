@@ -49,6 +49,7 @@ LAYERS = {
         {"executor.column"},
         {"executor.native", "executor.polars", "executor.file"},
         {"executor.choose", "executor.fit"},
+        {"lazy", "result"},
         {"panel", "prepare"},
         {"research"},
         {"testing"},
