@@ -22,6 +22,7 @@ from factorloom.storage.database import Database, open_database
 from factorloom.storage.dataset import Source, load, read_panel
 from factorloom.storage.journal import Counters, Journal, Run
 from factorloom.storage.query import Parameters, query
+from factorloom.storage.scan import scan
 
 __all__ = ["Store", "open_store"]
 
@@ -176,6 +177,49 @@ class Store:
         entry, values = self._calculator.compute(run, dataset, wanted, selection, engine)
         self._journal.defer(run, entry, values.height)
         return values
+
+    def scan(
+        self,
+        dataset: str,
+        factors: Factors = None,
+        /,
+        *more: OneFactor,
+        start: When | None = None,
+        end: When | None = None,
+        symbols: Symbols | None = None,
+        dates: Dates | None = None,
+        engine: Engine = "numba",
+        **named: OneFactor,
+    ) -> pl.LazyFrame:
+        """What `compute` gives, as a lazy frame: a query computes or reads only the factors and bars that it needs.
+
+        Every run of a query sees the dataset as it then is. Conditions on the date or on the symbol that a filter joins
+        by `&` choose the bars that are read. Much is read block by block, so that `sink_parquet` takes little memory.
+
+        Parameters
+        ----------
+        factors, more, named, start, end, symbols, dates, engine
+            As for `compute`.
+
+        Raises
+        ------
+        DatasetError, UnknownColumnError, ParameterError, ArgumentError
+            At once: there is no such dataset, it lacks a column that a factor reads, a symbol or a date has no bars, or
+            an argument is wrong.
+
+        Examples
+        --------
+        >>> import factorloom as fl, polars as pl
+        >>> with fl.open_store(":memory:") as store:
+        ...     report = store.load("tiny", fl.example())
+        ...     lazy = store.scan("tiny", change=fl.returns, rank=fl.cs_rank(fl.close))
+        ...     print(lazy.filter(pl.col("date") == pl.date(2024, 1, 4)).select("symbol", "change").collect().rows())
+        [('A', 0.09090909090909083), ('B', 0.1578947368421053), ('C', 0.3999999999999999)]
+        """
+        selection = select(start, end, symbols, dates)
+        wanted = named_factors(factors, more, named)
+        check_names(wanted)
+        return scan(self._database, self._journal, self._calculator, dataset, wanted, selection, engine)
 
     def score(self, dataset: str, model: ScoreModel, *, date: When | None = None) -> pl.DataFrame:
         """Score the symbols of one date, and store the scores in `scores.<dataset>`.
