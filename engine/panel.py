@@ -12,21 +12,19 @@ from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.category import text_of
 from factorloom.engine.bars.number import check_dtype
 from factorloom.engine.bars.read import ReadOptions, append_bars, read_bars
-from factorloom.engine.bars.selection import Dates, Mask, Selection, Symbols, When, select, selected_rows
+from factorloom.engine.bars.selection import Dates, Symbols, When, chosen_rows, select
 from factorloom.engine.executor.choose import Engine, choose
 from factorloom.engine.executor.file import check_path, write_blocks
 from factorloom.engine.executor.fit import Size, fit, needs
-from factorloom.engine.executor.protocol import Block
-from factorloom.engine.lazy import Source, lazy_frame
+from factorloom.engine.lazy import Blocks, Query, lazy_frame, narrowed, schema_of
 from factorloom.engine.plan.explain import explain
+from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.plan.plan import Plan
-from factorloom.engine.plan.reach import needed_rows
 from factorloom.engine.plan.request import Factors, OneFactor, make_request
+from factorloom.engine.result import check_options, key_blocks, value_blocks
 from factorloom.engine.runtime.observer import Observer
-from factorloom.engine.runtime.progress import default_observer
-from factorloom.engine.runtime.thread import check_process
 from factorloom.engine.table import as_table
-from factorloom.expressions.errors import ArgumentError, ParameterError, UnknownColumnError, plural, suggest
+from factorloom.expressions.errors import ParameterError, UnknownColumnError, plural, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.polars.write import to_polars
 
@@ -219,7 +217,8 @@ class Panel(Bars):
         [0.04347826086956519, 0.10000000000000009]
         """
         plan = make_request(self, factors, more, named, dtype)
-        (whole,) = self._run(plan, select(start, end, symbols, dates), engine, memory, observer)
+        chosen = chosen_rows(self, select(start, end, symbols, dates))
+        (whole,) = value_blocks(plan, self, chosen, engine, memory, observer)
         return whole
 
     def blocks(
@@ -246,7 +245,8 @@ class Panel(Bars):
         [8]
         """
         plan = make_request(self, factors, more, named, dtype, streamed=True)
-        return self._run(plan, select(start, end, symbols, dates), engine, memory, observer)
+        chosen = chosen_rows(self, select(start, end, symbols, dates))
+        return value_blocks(plan, self, chosen, engine, memory, observer)
 
     def lazy(
         self,
@@ -260,40 +260,40 @@ class Panel(Bars):
         engine: Engine = "numba",
         dtype: Dtype = "float64",
         memory: Size | None = None,
+        observer: Observer | None = None,
         **named: OneFactor,
     ) -> pl.LazyFrame:
-        """What `compute` gives, as a lazy frame: a query computes only the columns and bars that it asks for.
+        """What `compute` gives, as a lazy frame: a query computes only the factors and bars that it needs.
 
-        Filters on dates and symbols select the bars that are computed; `sink_parquet` streams block by block.
+        Conditions on the date or on the symbol that a filter joins by `&` choose the bars. Results come some symbols at
+        a time, so that `sink_parquet` writes what does not fit into memory.
 
-        >>> import factorloom as fl, polars as pl
-        >>> values = fl.example().lazy(gap=fl.close / fl.open_ - 1, change=fl.returns)
-        >>> values.filter(pl.col("date") == pl.date(2024, 1, 4)).select("change").collect()["change"].to_list()
-        [0.09090909090909083, 0.1578947368421053, 0.3999999999999999]
+        Parameters
+        ----------
+        factors, more, named, start, end, symbols, dates, engine, dtype, memory, observer
+            As for `compute`, and refused at once as there. `memory` holds for each run of a query.
+
+        Examples
+        --------
+        >>> import polars as pl, factorloom as fl
+        >>> lazy = fl.example().lazy(gap=fl.close / fl.open_ - 1, rank=fl.cs_rank(fl.close))
+        >>> lazy.filter(pl.col("date") == pl.date(2024, 1, 4)).select("symbol", "rank").collect().rows()
+        [('A', 0.6666666666666666), ('B', 1.0), ('C', 0.3333333333333333)]
         """
-        plan = make_request(self, factors, more, named, dtype)
+        plan = make_request(self, factors, more, named, dtype, streamed=True)
         selection = select(start, end, symbols, dates)
-        selected_rows(self, selection)  # what is not there is refused at once
+        chosen_rows(self, selection)
+        check_options(plan, engine, memory, observer)
 
-        def compute(names: Sequence[str], part: Selection) -> Iterator[pl.DataFrame]:
-            if not names:
-                return iter((self.frame.select(self.symbol, self.date).filter(pl.Series(selected_rows(self, part))),))
-            wanted = {name: plan.wanted[name] for name in names}
-            return self._run(make_request(self, wanted, (), {}, dtype, streamed=True), part, engine, memory, None)
+        def read(query: Query) -> Blocks:
+            chosen = narrowed(query, self, chosen_rows(self, selection))
+            if not query.factors:
+                return key_blocks(self, chosen)
+            wanted = {name: plan.wanted[name] for name in query.factors}
+            return value_blocks(make_plan(wanted, dtype=dtype, streamed=True), self, chosen, engine, memory, observer)
 
-        def chosen() -> pl.LazyFrame:
-            keys = self.frame.lazy().select(self.symbol, self.date)
-            return keys.filter(pl.Series(selected_rows(self, selection)))
-
-        def own_dates() -> pl.Series:
-            return chosen().select(pl.col(self.date).unique().sort()).collect().to_series()
-
-        def own_symbols() -> pl.DataFrame:
-            return chosen().group_by(self.symbol).agg(rows=pl.len()).sort(self.symbol).collect()
-
-        values = dict.fromkeys(plan.wanted, pl.Float32() if dtype == "float32" else pl.Float64())
-        schema = {self.symbol: pl.String(), self.date: self.table.schema[self.date], **values}
-        return lazy_frame(Source(schema, selection, own_dates, own_symbols, compute))
+        schema = schema_of(self.table.schema[self.date], tuple(plan.wanted), dtype)
+        return lazy_frame(schema, read, detail=f"{plural(len(plan.wanted), 'factor')} on {plural(self.rows, 'bar')}")
 
     def write(
         self,
@@ -399,39 +399,6 @@ class Panel(Bars):
     def show(self, factor: Factor) -> str:
         """A factor as a small table of dates by symbols, `-` for missing: for notebooks and examples."""
         return as_table(self.compute(value=factor), self.symbol, self.date)
-
-    def _run(
-        self,
-        plan: Plan,
-        selection: Selection,
-        engine: Engine,
-        memory: Size | None,
-        observer: Observer | None,
-    ) -> Iterator[pl.DataFrame]:
-        """Keys and outputs of a plan on the selected bars, block by block; what is wrong is refused at once."""
-        check_process()
-        if observer is not None and not isinstance(observer, Observer):
-            raise ArgumentError(f"observer must be an Observer, got {type(observer).__name__}")
-        executor = choose(engine, plan)
-        chosen = None if selection.unrestricted else selected_rows(self, selection)
-        part: Bars = self
-        if chosen is not None:
-            rows = needed_rows(plan, self, chosen)
-            part, chosen = self.part(rows), chosen[rows]
-        plan = fit(plan, executor, part, memory)
-        return _selected(executor.run(plan, part, observer or default_observer()), part, chosen)
-
-
-def _selected(blocks: Iterator[Block], bars: Bars, chosen: Mask | None) -> Iterator[pl.DataFrame]:
-    """The blocks with their keys, symbols as text, and without the bars that only the computation needed."""
-    keys = bars.table.select(bars.symbol, bars.date)
-    is_first = True
-    for rows, values in blocks:
-        frame = keys[rows].hstack(values)
-        frame = frame if chosen is None else frame.filter(pl.Series(chosen[rows]))
-        if is_first or frame.height:
-            yield frame.with_columns(text_of(frame[bars.symbol]))
-        is_first = False
 
 
 def _all_notes(notes: Sequence[str], infinite: Mapping[str, int], dropped: int) -> tuple[str, ...]:

@@ -151,19 +151,24 @@ def label_columns(
 
 def read(
     cursor: Cursor,
+    entry: Dataset,
     names: Mapping[str, Factor],
     locations: Mapping[str, Location],
     selection: Selection,
+    rows: slice | None = None,
 ) -> pl.DataFrame:
-    """Symbol, date and the named factors of the selected bars, by symbol and date."""
+    """Symbol, date and the named factors of the selected bars, by symbol and date.
+
+    With `rows`, only those of a stretch of rows of the tables, which must be stored ones.
+    """
     columns = list(dict.fromkeys(factor.digest for factor in names.values()))
-    tables = _aliases(locations[digest].source for digest in columns)
-    selected = ", ".join(
-        f"{tables[locations[digest].source]}.{locations[digest].column} AS column_{number}"
+    tables = _aliases([locations[digest].source for digest in columns] or [table("bars", entry.name)])
+    selected = "".join(
+        f", {tables[locations[digest].source]}.{locations[digest].column} AS column_{number}"
         for number, digest in enumerate(columns)
     )
     chosen, terms = condition(selection, "t0")
-    query = f"SELECT t0.symbol, t0.date, {selected} FROM {_positional_join(tables)} WHERE {chosen}"
+    query = f"SELECT t0.symbol, t0.date{selected} FROM {_positional_join(tables, rows)} WHERE {chosen}"
     values = by_key(fetch(cursor, query, terms))
     return values.select(
         "symbol",
@@ -204,8 +209,14 @@ def _aliases(sources: Iterable[str]) -> dict[str, str]:
     return {source: f"t{number}" for number, source in enumerate(dict.fromkeys(sources))}
 
 
-def _positional_join(tables: Mapping[str, str]) -> str:
-    return " POSITIONAL JOIN ".join(f"{name} AS {alias}" for name, alias in tables.items())
+def _positional_join(tables: Mapping[str, str], rows: slice | None = None) -> str:
+    """The tables side by side. DuckDB reads of a stretch of row numbers only the parts of a table that hold it."""
+    stretch = "" if rows is None else f" WHERE rowid >= {rows.start} AND rowid < {rows.stop}"
+    named = (
+        f"{name} AS {alias}" if rows is None else f"(SELECT * FROM {name}{stretch}) AS {alias}"
+        for name, alias in tables.items()
+    )
+    return " POSITIONAL JOIN ".join(named)
 
 
 def _column(digest: str) -> str:

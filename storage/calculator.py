@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 
 import polars as pl
@@ -54,7 +55,15 @@ class Calculator:
     def compute(
         self, run: Run, dataset: str, factors: Mapping[str, Factor], selection: Selection, engine: Engine
     ) -> tuple[Dataset, pl.DataFrame]:
-        """Values of the selected bars, and the entry of the dataset version that they belong to.
+        """Values of the selected bars, and the entry of the dataset version that they belong to."""
+        with self.located(run, dataset, factors, selection, engine) as (cursor, entry, locations):
+            return entry, cache.read(cursor, entry, factors, locations, selection)
+
+    @contextmanager
+    def located(
+        self, run: Run, dataset: str, factors: Mapping[str, Factor], selection: Selection, engine: Engine
+    ) -> Iterator[tuple[Cursor, Dataset, Mapping[str, Location]]]:
+        """A cursor on one snapshot, the entry of the dataset version in it, and where its factor values are.
 
         Reading never waits for a writer. Missing factors are computed and cached in a separate transaction; then the
         read is repeated, since a load may have been committed in between.
@@ -66,13 +75,13 @@ class Calculator:
                 catalog.refuse_unknown(cursor, entry, selection)
                 known = cache.labels(cursor, entry) if engine == KEPT else []
                 locations = cache.find(known, factors.values())
-                if engine != KEPT or self._database.read_only:
+                is_temporary = engine != KEPT or self._database.read_only
+                if is_temporary:
                     locations |= self._compute_temporary(cursor, entry, factors, locations, engine, run)
-                elif len(locations) < distinct or not cache.is_labelled(known, factors):
-                    locations = {}
-                if locations:
+                if is_temporary or (len(locations) == distinct and cache.is_labelled(known, factors)):
                     run.hits = distinct - run.misses
-                    return entry, cache.read(cursor, factors, locations, selection)
+                    yield cursor, entry, locations
+                    return
             self._fill_cache(dataset, factors, run)
 
     def _fill_cache(self, dataset: str, factors: Mapping[str, Factor], run: Run) -> None:

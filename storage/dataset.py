@@ -20,7 +20,7 @@ from factorloom.storage.catalog import Dataset
 from factorloom.storage.sql import Cursor, by_key, condition, fetch, table
 from factorloom.storage.upsert import Upsert, upsert
 
-__all__ = ["Source", "load", "read_panel"]
+__all__ = ["Source", "load", "read_panel", "read_schema"]
 
 ALL_BARS = Selection()
 
@@ -42,6 +42,13 @@ def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = ALL_BARS) 
             hint=f"its bars are from {entry.start} to {entry.end}",
         )
     return join_attributes(by_key(bars), _stored(cursor, "attributes", entry.name))
+
+
+def read_schema(cursor: Cursor, entry: Dataset) -> pl.DataFrame:
+    """The frame of a panel of these bars and attributes, without rows."""
+    nothing = Selection(symbols=())
+    bars = _read(cursor, "bars", entry.name, nothing)
+    return join_attributes(bars, _stored(cursor, "attributes", entry.name, nothing))
 
 
 def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
@@ -134,8 +141,8 @@ def _version(cursor: Cursor, name: str) -> int:
     return entry.version if entry else 0
 
 
-def _stored(cursor: Cursor, schema: str, name: str) -> pl.DataFrame | None:
-    return _read(cursor, schema, name, ALL_BARS) if catalog.exists(cursor, schema, name) else None
+def _stored(cursor: Cursor, schema: str, name: str, selection: Selection = ALL_BARS) -> pl.DataFrame | None:
+    return _read(cursor, schema, name, selection) if catalog.exists(cursor, schema, name) else None
 
 
 def _read(cursor: Cursor, schema: str, name: str, selection: Selection) -> pl.DataFrame:

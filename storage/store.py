@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Unpack
 
@@ -16,7 +15,6 @@ from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.plan.request import Factors, OneFactor, named_factors
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError
-from factorloom.expressions.factor import Factor
 from factorloom.storage import catalog, stored_score
 from factorloom.storage.cache import check_names
 from factorloom.storage.calculator import Calculator
@@ -190,31 +188,38 @@ class Store:
         end: When | None = None,
         symbols: Symbols | None = None,
         dates: Dates | None = None,
+        engine: Engine = "numba",
         **named: OneFactor,
     ) -> pl.LazyFrame:
-        """What `compute` gives, as a lazy frame: a query reads or computes only the columns and bars that it asks for.
+        """What `compute` gives, as a lazy frame: a query computes or reads only the factors and bars that it needs.
+
+        Every run of a query sees the dataset as it then is. Conditions on the date or on the symbol that a filter joins
+        by `&` choose the bars that are read. Much is read block by block, so that `sink_parquet` takes little memory.
+
+        Parameters
+        ----------
+        factors, more, named, start, end, symbols, dates, engine
+            As for `compute`.
 
         Raises
         ------
-        StoreError
-            Where the dataset was changed between the scan and the query, when the query runs.
+        DatasetError, UnknownColumnError, ParameterError, ArgumentError
+            At once: there is no such dataset, it lacks a column that a factor reads, a symbol or a date has no bars, or
+            an argument is wrong.
 
         Examples
         --------
         >>> import factorloom as fl, polars as pl
         >>> with fl.open_store(":memory:") as store:
-        ...     report = store.load("tiny", fl.example().frame.drop("sector"))
-        ...     values = store.scan("tiny", change=fl.returns, gap=fl.close / fl.open_)
-        ...     values.filter(pl.col("date") == pl.date(2024, 1, 4)).select("symbol", "change").collect().height
-        3
+        ...     report = store.load("tiny", fl.example())
+        ...     lazy = store.scan("tiny", change=fl.returns, rank=fl.cs_rank(fl.close))
+        ...     print(lazy.filter(pl.col("date") == pl.date(2024, 1, 4)).select("symbol", "change").collect().rows())
+        [('A', 0.09090909090909083), ('B', 0.1578947368421053), ('C', 0.3999999999999999)]
         """
+        selection = select(start, end, symbols, dates)
         wanted = named_factors(factors, more, named)
         check_names(wanted)
-
-        def compute(needed: Mapping[str, Factor], part: Selection) -> pl.DataFrame:
-            return self.compute(dataset, needed, **part._asdict())
-
-        return scan(self._database, dataset, wanted, select(start, end, symbols, dates), compute)
+        return scan(self._database, self._journal, self._calculator, dataset, wanted, selection, engine)
 
     def score(self, dataset: str, model: ScoreModel, *, date: When | None = None) -> pl.DataFrame:
         """Score the symbols of one date, and store the scores in `scores.<dataset>`.

@@ -51,7 +51,7 @@ LAYERS = {
         {"executor.column"},
         {"executor.native", "executor.polars", "executor.file"},
         {"executor.choose", "executor.fit"},
-        {"lazy", "table"},
+        {"lazy", "result", "table"},
         {"panel", "prepare"},
         {"frame", "example"},
         {"research"},

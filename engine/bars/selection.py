@@ -20,6 +20,7 @@ __all__ = [
     "Selection",
     "Symbols",
     "When",
+    "chosen_rows",
     "next_day",
     "read_date",
     "refuse_absent_dates",
@@ -94,6 +95,11 @@ def read_date(name: str, given: object) -> dt.date:
             f"{name} has a time zone: {value}", hint="give the local time without a time zone, as in the bars"
         )
     return value
+
+
+def chosen_rows(bars: Bars, selection: Selection) -> Mask | None:
+    """The rows of the selected bars; None for all."""
+    return None if selection.unrestricted else selected_rows(bars, selection)
 
 
 def selected_rows(bars: Bars, selection: Selection) -> Mask:
