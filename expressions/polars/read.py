@@ -38,7 +38,7 @@ from factorloom.expressions.polars.option import CALLS
 from factorloom.expressions.polars.scope import BARE, Scope, scope_of
 from factorloom.expressions.polars.section import SECTION, Section, filtered, without_fill
 from factorloom.expressions.polars.time import TIME
-from factorloom.expressions.polars.tree import SPACES, Tree, Unread, locate, name_of, tree_of, values_of
+from factorloom.expressions.polars.tree import SPACES, Tree, Unread, holds_python, locate, name_of, tree_of, values_of
 from factorloom.expressions.registry import READERS
 
 __all__ = ["from_polars", "named_from_polars"]
@@ -315,7 +315,7 @@ class _Reader:
 
     def _unknown(self, content: Any, tree: Tree, scope: Scope) -> Factor:
         """What only Polars knows, if the caller says which bars it sees."""
-        is_python = isinstance(tree, dict) and "AnonymousFunction" in tree
+        is_python = "AnonymousFunction" in tree or holds_python(_kind(tree))
         name = "a Python function" if is_python else name_of(_kind(tree))
         if name == "as_struct":
             raise Unread("a struct has several columns", tree, HINTS["Selector"])

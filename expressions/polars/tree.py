@@ -12,7 +12,7 @@ import polars as pl
 
 from factorloom.expressions.errors import ExpressionError, FactorloomError
 
-__all__ = ["SPACES", "Tree", "Unread", "locate", "name_of", "tree_of", "values_of"]
+__all__ = ["SPACES", "Tree", "Unread", "holds_python", "locate", "name_of", "tree_of", "values_of"]
 
 Tree: TypeAlias = Any
 """A node: text for one without content, or a dictionary with the kind as its only key."""
@@ -57,6 +57,20 @@ def expression_of(tree: Tree) -> pl.Expr:
     return pl.Expr.deserialize(io.StringIO(json.dumps(tree)), format="json")
 
 
+PICKLED = bytes([128, 5, 149])
+"""How a Python function begins where Polars writes it down."""
+
+
+def holds_python(tree: Tree) -> bool:
+    """Whether a Python function is written down somewhere in a structure."""
+    if isinstance(tree, dict):
+        return any(key != "Literal" and holds_python(value) for key, value in tree.items())
+    if not isinstance(tree, list):
+        return False
+    is_bytes = all(isinstance(value, int) and 0 <= value < 256 for value in tree)
+    return PICKLED in bytes(tree) if is_bytes else any(map(holds_python, tree))
+
+
 def values_of(tree: Tree) -> pl.Series:
     """The values of a literal that is a list or a series."""
     series = pl.select(expression_of(tree)).to_series()
@@ -70,6 +84,8 @@ def name_of(kind: Any) -> str:
     ((outer, inner),) = kind.items()
     if outer == "RollingExpr":
         function = inner["function"]
+        if isinstance(function, dict) and "CorrCov" not in function:
+            return "rolling_map"
         if isinstance(function, dict):
             return "rolling_corr" if function["CorrCov"]["is_corr"] else "rolling_cov"
         return f"rolling_{name_of(function)}"

@@ -17,7 +17,7 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.operators.loop.window import once
 from factorloom.expressions.polars.stages import PolarsStages
-from factorloom.expressions.polars.tree import Tree, tree_of
+from factorloom.expressions.polars.tree import holds_python, tree_of
 from factorloom.expressions.registry import CONVERSIONS
 from factorloom.expressions.render import MAX_SIZE, render
 
@@ -170,25 +170,12 @@ def _check_forms(factors: Mapping[str, Factor], steps: Mapping[Factor, pl.Expr])
     raise error
 
 
-PICKLED = bytes([128, 5, 149])
-"""How a Python function begins where Polars writes it down."""
-
-
 def is_plain(expression: pl.Expr) -> bool:
     """Whether an expression holds no Python function, wherever Polars takes one."""
     try:
-        return not _holds_python(tree_of(expression))
+        return not holds_python(tree_of(expression))
     except ExpressionError:  # a Python function that cannot be written down
         return False
-
-
-def _holds_python(tree: Tree) -> bool:
-    if isinstance(tree, dict):
-        return any(key != "Literal" and _holds_python(value) for key, value in tree.items())
-    if not isinstance(tree, list):
-        return False
-    is_bytes = all(isinstance(value, int) and 0 <= value < 256 for value in tree)
-    return PICKLED in bytes(tree) if is_bytes else any(map(_holds_python, tree))
 
 
 CONVERSIONS["polars"] = to_polars

@@ -127,6 +127,7 @@ def test_polars_runs_what_the_caller_declares(engine: fl.engine.panel.Engine) ->
     panel, best = fl.example(), x.map_batches(pl.Series.max, return_dtype=pl.Float64, returns_scalar=True)
     factors = {
         "python": fl.from_polars(x.map_batches(largest, return_dtype=pl.Float64), axis="time", lookback=1),
+        "rolling": fl.from_polars(x.rolling_map(pl.Series.max, 2), axis="time", lookback=1),
         "far": fl.from_polars(x.map_batches(largest, return_dtype=pl.Float64), axis="time"),
         "elements": fl.from_polars(x.map_elements(above, return_dtype=pl.Float64), axis="cell"),
         "sum": fl.from_polars(x.entropy(base=2).over("date"), axis="cross"),
@@ -139,6 +140,7 @@ def test_polars_runs_what_the_caller_declares(engine: fl.engine.panel.Engine) ->
     frame = panel.frame
     expected = frame.select(
         python=x.rolling_max(2).over("symbol"),
+        rolling=x.rolling_max(2).over("symbol"),
         far=x.rolling_max(2).over("symbol"),
         elements=pl.Series(np.nextafter(frame["close"].to_numpy(), np.inf)),
         sum=x.entropy(base=2).over("date"),
