@@ -10,7 +10,7 @@ import polars as pl
 
 from factorloom.engine.panel import Panel
 from factorloom.engine.plan.request import Factors, OneFactor, named_factors
-from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
+from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, col
 
@@ -80,9 +80,6 @@ def with_factors(
     for name in (symbol, date, *columns):
         if name not in schema:
             raise UnknownColumnError(f"the frame has no column {name!r}", hint=suggest(name, schema.names()))
-    for name in wanted:
-        if name in (symbol, date):
-            raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
 
     def add(rows: pl.DataFrame) -> pl.DataFrame:
         return rows.with_columns(_computed(rows, wanted, columns, symbol, date))

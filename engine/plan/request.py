@@ -73,6 +73,8 @@ def named_factors(
         if name in wanted:
             raise ArgumentError(f"two factors are named {name!r}")
         wanted[name] = _factor(name, factor, keys)
+        if name in keys:
+            raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
     if not wanted:
         raise ArgumentError("no factor to compute", hint="panel.compute(momentum=fl.ts_pct_change(fl.close, 20))")
     return wanted
@@ -96,9 +98,6 @@ def _factor(name: str, value: object, keys: tuple[str, str]) -> Factor:
 
 def _check(wanted: Mapping[str, Factor], bars: Bars) -> None:
     """Refuse factors that these bars cannot give."""
-    for name in wanted:
-        if name in (bars.symbol, bars.date):
-            raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
     _check_columns(wanted, bars)
     numbers = {name for name, kind in bars.table.schema.items() if kind.is_float()}
     for factor in wanted.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -26,13 +27,14 @@ TRUSTED: set[str] = set()
 """Expressions that were read from objects of this process, and so may hold anything, even functions of Python."""
 
 KNOWN = {
-    "Literal", "Dyn", "Int", "Float", "Scalar", "Column", "BinaryExpr", "left", "op", "right", "Function", "input",
-    "function", "Agg", "RollingExpr", "options", "window_size", "min_periods", "weights", "center", "fn_params",
-    "Quantile", "prob", "method", "Rank", "seed", "EwmMean", "EwmStd", "EwmVar", "alpha", "adjust", "bias",
-    "ignore_nulls", "Skew", "Kurtosis", "fisher", "descending", "NUnique", "Correlation", "Covariance", "ListExpr",
-    "Float64", "Float32", "Int64", "Int32", "Cast", "expr", "dtype",
+    "Literal", "Dyn", "Int", "Float", "Scalar", "Column", "Function", "input", "function", "Agg", "RollingExpr",
+    "options", "window_size", "min_periods", "weights", "center", "fn_params", "Quantile", "prob", "method", "Rank",
+    "seed", "EwmMean", "EwmStd", "EwmVar", "alpha", "adjust", "bias", "ignore_nulls", "Skew", "Kurtosis", "fisher",
+    "descending", "NUnique", "Correlation", "Covariance", "ListExpr", "Cast", "expr", "dtype",
+    "RLEID", "Average", "Min", "Max", "Dense", "Ordinal", "Nearest", "Lower", "Higher", "Midpoint", "Equiprobable",
+    "Linear", "Concat", "ArgMax", "ArgMin", "Pearson", "Float32", "Strict", "NonStrict",
 }  # fmt: skip
-"""The words that an expression from text may hold as keys: all that the reader itself writes."""
+"""The words that an expression from text may hold: all that the reader itself writes."""
 
 
 class Expression(Kind):
@@ -47,7 +49,7 @@ class Expression(Kind):
             known = _is_known(json.loads(value))
         except (ValueError, RecursionError):
             raise ParameterError(f"{name} is not the JSON of a Polars expression: {value[:80]!r}") from None
-        if not known:
+        if not known or not _runs(value):
             raise ParameterError(
                 f"{name} holds more than numbers and known functions of Polars: {value[:80]!r}",
                 hint="read it from the expression itself: fl.from_polars(expression, axis=..., lookback=...)",
@@ -60,9 +62,25 @@ class Expression(Kind):
 
 
 def _is_known(tree: Any) -> bool:
+    """Whether a structure holds known words and numbers only, and no window that looks ahead."""
     if isinstance(tree, dict):
-        return all(key in KNOWN and _is_known(value) for key, value in tree.items())
-    return all(map(_is_known, tree)) if isinstance(tree, list) else True
+        return not tree.get("center") and all(key in KNOWN and _is_known(value) for key, value in tree.items())
+    if isinstance(tree, list):
+        return all(map(_is_known, tree))
+    return not isinstance(tree, str) or tree in KNOWN or tree.isdecimal()
+
+
+def _runs(expression: str) -> bool:
+    """Whether Polars can run an expression, tried on three rows."""
+    places = [int(place) for place in re.findall(r'{"Column":\s*"(\d+)"}', expression)]
+    if sorted(set(places)) != list(range(len(set(places)))):
+        return False
+    inputs = {str(place): [1.0, 2.0, 4.0] for place in places}
+    try:
+        made = pl.DataFrame(inputs).with_columns(made=_run(*map(pl.col, inputs), expression=expression))
+    except (Exception, pl.exceptions.PanicException):
+        return False
+    return made.height == 3
 
 
 Text: TypeAlias = Annotated[str, Expression()]
@@ -104,7 +122,10 @@ def _filled(tree: Any, inputs: Sequence[Any]) -> Any:
     """The expression with its inputs in place of columns."""
     if isinstance(tree, dict):
         if len(tree) == 1 and "Column" in tree:
-            return inputs[int(tree["Column"])]
+            place = int(tree["Column"])
+            if place >= len(inputs):
+                raise ParameterError(f"expression reads input {place}, and there are {len(inputs)}")
+            return inputs[place]
         return {key: _filled(value, inputs) for key, value in tree.items()}
     return [_filled(value, inputs) for value in tree] if isinstance(tree, list) else tree
 

@@ -111,7 +111,6 @@ BOOLEAN = {
 CARRIED = {"where": 1, "fill": 0, "ts_delay": 0, "ts_lead": 0, "ts_fill_forward": 0, "min_of": 0, "max_of": 0}
 """Operators whose values are those of their inputs, and the first such input."""
 
-
 ZERO = lit(0)
 
 
@@ -123,7 +122,7 @@ def is_boolean(factor: Factor) -> bool:
         name = node.operator.name
         if name in CARRIED:
             stack += node.inputs[CARRIED[name] :]
-        elif name not in BOOLEAN and not (name == "lit" and node.parameters[0] in (0, 1, None)) and node is not missing:
+        elif name not in BOOLEAN and number_of(node) not in (0, 1) and node is not missing:
             return False
     return True
 
@@ -180,10 +179,8 @@ def cast(x: Factor, dtype: str) -> Factor | None:
     whole = where(x < 0, ceil(x), floor(x))
     if SIZES[dtype] >= 64:
         return where(x < 0, missing, whole) if dtype[0] == "U" else whole
-    unsigned = dtype[0] == "U"
-    lowest, highest = (
-        (0, 2 ** SIZES[dtype] - 1) if unsigned else (-(2 ** (SIZES[dtype] - 1)), 2 ** (SIZES[dtype] - 1) - 1)
-    )
+    lowest = 0 if dtype[0] == "U" else -(2 ** (SIZES[dtype] - 1))
+    highest = lowest + 2 ** SIZES[dtype] - 1
     return where((whole < lowest) | (whole > highest), missing, whole)
 
 

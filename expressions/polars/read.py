@@ -327,8 +327,9 @@ class _Reader:
         trees = [each for each in content["input"] if not (isinstance(each, dict) and "Literal" in each)]
         call = Call(name, tree, None, [self.read(each, scope) for each in trees], trees)
         text = call.as_text()
-        text = f'{{"process":"{PROCESS}","run":{text}}}' if is_python else text
-        TRUSTED.add(text)
+        if is_python:
+            text = f'{{"process":"{PROCESS}","run":{text}}}'
+            TRUSTED.add(text)
         if self._axis == "cell":
             return polars_cell(*call.inputs, expression=text)
         if self._axis == "cross":

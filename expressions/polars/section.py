@@ -99,10 +99,6 @@ def _is_median(call: Call, options: Any) -> bool:
     return options["method"] == "Linear" and call.inputs[1] is lit(0.5)
 
 
-def _count(call: Call, section: Section) -> Factor:
-    return section.apply("sum", lit(1) if call.options else logical_not(is_missing(call.x)))
-
-
 def _ignoring(decided_by: float) -> Callable[[Call, Section], Factor]:
     """Whether any (1) or all (0) of the conditions hold, missing ones left out."""
 
@@ -127,7 +123,7 @@ SECTION: dict[str, Callable[[Call, Section], Factor]] = {
     "sum": lambda call, section: section.apply("sum", fill(call.x, 0)),
     "std": _spread,
     "var": _spread,
-    "count": _count,
+    "count": lambda call, section: section.count(call.x),
     "len": lambda call, section: section.apply("sum", lit(1)),
     "null_count": lambda call, section: section.apply("sum", is_missing(call.x)),
     "any": _ignoring(1),
@@ -160,15 +156,15 @@ def without_fill(factor: Factor) -> Factor:
 
 @functools.lru_cache(1024)
 def _lean(factor: Factor) -> Factor:
+    """The factor without such fills among what its strict operators read."""
     needed = _needed(factor)
 
-    def change(node: Factor) -> Factor | None:
-        name = node.operator.name
-        if name in ("cs_fill", "group_fill") and _source(node) in needed:
-            return node.inputs[0]
-        return None
+    def lean(node: Factor) -> Factor:
+        if node.operator.name in STRICT:
+            return node.on(tuple(map(lean, node.inputs)))
+        return node.inputs[0] if _filled(node) in needed else node
 
-    return _replaced(factor, change)
+    return lean(factor)
 
 
 def _idiom(factor: Factor) -> Factor:
@@ -189,14 +185,6 @@ def _idiom(factor: Factor) -> Factor:
     return factor
 
 
-def _replaced(factor: Factor, change: Callable[[Factor], Factor | None]) -> Factor:
-    """The factor with the nodes changed that strict operators read directly."""
-    if factor.operator.name not in STRICT:
-        new = change(factor)
-        return factor if new is None else new
-    return factor.on(tuple(_replaced(child, change) for child in factor.inputs))
-
-
 def _needed(factor: Factor) -> set[Factor]:
     """The factors that are missing nowhere that this one is not: it is missing where they are."""
     if factor.operator.name not in STRICT:
@@ -211,9 +199,14 @@ REDUCTIONS = "mean", "std", "min", "max", "median"
 KEPT = {f"{axis}_{name}" for axis in ("cs", "group") for name in (*REDUCTIONS, "rank", "demean")}
 
 
-def _source(node: Factor) -> Factor | None:
-    """What a filled reduction reduces."""
+def _filled(node: Factor) -> Factor | None:
+    """What is reduced, where a node is a reduction with its value on every bar."""
+    if node.operator.name not in ("cs_fill", "group_fill"):
+        return None
     inner = node.inputs[0]
-    while inner.operator.name in STRICT:
-        inner = inner.inputs[0]
-    return inner.inputs[0] if inner.operator.name in KEPT else None
+    return inner.inputs[0] if inner.operator.name in KEPT and _keys(inner) == _keys(node) else None
+
+
+def _keys(node: Factor) -> list[str]:
+    """The category within which an operator computes."""
+    return [key.digest for key in node.inputs[1:]]

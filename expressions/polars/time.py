@@ -49,7 +49,7 @@ from factorloom.expressions.polars.tree import Unread
 
 __all__ = ["TIME"]
 
-AHEAD = "a factor may only know the past; labels are made with ts_lead or a negative shift"
+ONLY_PAST = "a factor may only know the past; labels are made with ts_lead or a negative shift"
 
 
 def _shift(call: Call) -> Factor:
@@ -84,7 +84,7 @@ def _rolling(call: Call) -> Factor:
     function, options = call.options["function"], call.options["options"]
     window, least = options["window_size"], options["min_periods"]
     if options["center"]:
-        raise Unread(f"{call.name}(center=True) looks ahead", call.tree, AHEAD)
+        raise Unread(f"{call.name}(center=True) looks ahead", call.tree, ONLY_PAST)
     if window < 1:
         raise Unread(f"window_size of {call.name} must be at least 1, got {window}", call.tree)
     if least > window:
@@ -215,7 +215,7 @@ def _ewm(call: Call) -> Factor:
 def _cumulated(made: Callable[[Factor], Factor]) -> Callable[[Call], Factor]:
     def read(call: Call) -> Factor:
         if call.options["reverse"]:
-            raise Unread(f"{call.name}(reverse=True) looks ahead", call.tree, AHEAD)
+            raise Unread(f"{call.name}(reverse=True) looks ahead", call.tree, ONLY_PAST)
         return made(call.x)
 
     return read
@@ -228,7 +228,7 @@ def _fill(call: Call) -> Factor:
     if kind in ("Zero", "One"):
         return fill(call.x, float(kind == "One"))
     if kind == "Backward":
-        raise Unread("backward_fill looks ahead", call.tree, AHEAD)
+        raise Unread("backward_fill looks ahead", call.tree, ONLY_PAST)
     raise Unread(
         f"fill_null(strategy={kind.lower()!r}) fills from the whole history of a symbol, which looks ahead",
         call.tree,

@@ -171,6 +171,51 @@ def test_text_and_pickles_of_what_polars_runs() -> None:
         fl.parse("polars_cell(close, expression='{')")
 
 
+RUN = '{"Function":{"input":[{"Column":"0"}],"function":%s}}'
+ROLLING = (
+    '{"RollingExpr":{"function":"Quantile","options":{"window_size":2,"min_periods":%d,"weights":null,'
+    '"center":%s,"fn_params":{"Quantile":{"prob":0.3,"method":"Nearest"}}}}}'
+)
+
+
+AHEAD, TOO_MANY = RUN % (ROLLING % (1, "true")), RUN % (ROLLING % (9, "false"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "1",
+        '"Len"',
+        '{"Function":{}}',
+        '{"Column":"1"}',
+        RUN % '"Reverse"',
+        RUN % (ROLLING % (1, "true")),
+        RUN % (ROLLING % (9, "false")),
+    ],
+)
+def test_foreign_text_that_polars_cannot_run_or_that_looks_ahead(text: str) -> None:
+    with pytest.raises(fl.FactorloomError, match="more than numbers"):
+        fl.parse(f"polars_history(close, expression='{text}')")
+
+
+def test_foreign_text_of_known_functions() -> None:
+    factor = fl.parse(f"polars_history(close, expression='{RUN % (ROLLING % (1, 'false'))}')")
+    assert fl.example().compute(x=factor)["x"].to_list()[:3] == [10.0, 10.0, 11.0]
+    pair = '{"Function":{"input":[{"Column":"0"},{"Column":"1"}],"function":{"Correlation":{"method":"Pearson"}}}}'
+    with pytest.raises(fl.FactorloomError, match="reads input 1"):
+        fl.example().compute(x=fl.parse(f"polars_cross(close, expression='{pair}')"))
+
+
+def test_what_a_user_fills_stays_filled() -> None:
+    """Only the fills of reductions over the same symbols are left out where the rest is missing anyway."""
+    filled = (x.mean().over("date") + pl.col("open").shift(1)).fl.cs_fill()
+    expected = fl.close - fl.cs_fill(fl.cs_fill(fl.cs_mean(fl.close)) + fl.ts_delay(fl.open_, 1))
+    assert fl.from_polars(x - filled) is expected
+    across = x.fl.group_mean("sector").fl.group_fill("industry") + 0 * x.rank().over("date")
+    assert "group_fill(group_mean(close, sector), industry)" in str(fl.from_polars(x - across))
+
+
 # --- wherever a factor is taken -------------------------------------------------------------------------------
 
 

@@ -46,13 +46,7 @@ def correlate_short(x: Array, y: Array, window: int, out: Array) -> None:
     sums = np.empty((5, AHEAD))
     for start in range(window - 1, x.size, AHEAD):
         size = min(AHEAD, x.size - start)
-        sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
-            sums[0, :size],
-            sums[1, :size],
-            sums[2, :size],
-            sums[3, :size],
-            sums[4, :size],
-        )
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = _rows_of(sums, size)
         sums[:] = 0.0
         _add_all(x, y, window, start, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
         for k in range(size):
@@ -70,13 +64,7 @@ def covary_short(x: Array, y: Array, window: int, out: Array) -> None:
     sums, pairs = np.empty((5, AHEAD)), float(window * (window - 1))
     for start in range(window - 1, x.size, AHEAD):
         size = min(AHEAD, x.size - start)
-        sum_x, sum_y, sum_xx, sum_yy, sum_xy = (
-            sums[0, :size],
-            sums[1, :size],
-            sums[2, :size],
-            sums[3, :size],
-            sums[4, :size],
-        )
+        sum_x, sum_y, sum_xx, sum_yy, sum_xy = _rows_of(sums, size)
         sums[:] = 0.0
         _add_all(x, y, window, start, sum_x, sum_y, sum_xx, sum_yy, sum_xy)
         for k in range(size):
@@ -85,6 +73,11 @@ def covary_short(x: Array, y: Array, window: int, out: Array) -> None:
             scatter_y = denoised_scatter(window * sum_yy[j] - sum_y[j] * sum_y[j], window * y[i])
             products = window * sum_xy[j] - sum_x[j] * sum_y[j]
             out[i] = denoised_products(products, scatter_x, scatter_y) / pairs if products == products else np.nan
+
+
+def _rows_of(sums: Array, size: int) -> tuple[Array, Array, Array, Array, Array]:
+    """The five rows of sums, each as long as there are windows: sums in rows of their own are added faster."""
+    return sums[0, :size], sums[1, :size], sums[2, :size], sums[3, :size], sums[4, :size]
 
 
 def _add_all(
