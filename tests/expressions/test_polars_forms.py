@@ -190,8 +190,8 @@ AHEAD, TOO_MANY = RUN % (ROLLING % (1, "true")), RUN % (ROLLING % (9, "false"))
         '{"Function":{}}',
         '{"Column":"1"}',
         RUN % '"Reverse"',
-        RUN % (ROLLING % (1, "true")),
-        RUN % (ROLLING % (9, "false")),
+        AHEAD,
+        TOO_MANY,
     ],
 )
 def test_foreign_text_that_polars_cannot_run_or_that_looks_ahead(text: str) -> None:
