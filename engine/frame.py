@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.panel import Panel
-from factorloom.engine.plan.request import Factors, OneFactor, named_factors
+from factorloom.engine.plan.request import Factors, OneFactor, named_factors, refuse_keys
 from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, col
@@ -75,6 +75,7 @@ def with_factors(
     [0.10000000000000009, None]
     """
     wanted = named_factors(factors, more, named, keys=(symbol, date))
+    refuse_keys(wanted, (symbol, date))
     schema = frame.collect_schema()
     columns: list[str] = sorted({name for factor in wanted.values() for name in factor.columns})
     for name in (symbol, date, *columns):

@@ -18,7 +18,7 @@ from factorloom.expressions.operator import COL
 from factorloom.expressions.parse import parse
 from factorloom.expressions.polars.read import from_polars, named_from_polars
 
-__all__ = ["Factors", "OneFactor", "make_request", "named_factors"]
+__all__ = ["Factors", "OneFactor", "make_request", "named_factors", "refuse_keys"]
 
 OneFactor: TypeAlias = Factor | str | pl.Expr
 """A factor, its text, or an expression of Polars."""
@@ -73,11 +73,16 @@ def named_factors(
         if name in wanted:
             raise ArgumentError(f"two factors are named {name!r}")
         wanted[name] = _factor(name, factor, keys)
-        if name in keys:
-            raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
     if not wanted:
         raise ArgumentError("no factor to compute", hint="panel.compute(momentum=fl.ts_pct_change(fl.close, 20))")
     return wanted
+
+
+def refuse_keys(names: Iterable[str], keys: tuple[str, str]) -> None:
+    """Refuse factors that are named as a key column."""
+    for name in names:
+        if name in keys:
+            raise ArgumentError(f"a factor cannot be named {name!r}: that is a key column", hint="give it another name")
 
 
 def _named(expression: pl.Expr, keys: tuple[str, str]) -> tuple[str | None, Factor]:
@@ -98,6 +103,7 @@ def _factor(name: str, value: object, keys: tuple[str, str]) -> Factor:
 
 def _check(wanted: Mapping[str, Factor], bars: Bars) -> None:
     """Refuse factors that these bars cannot give."""
+    refuse_keys(wanted, (bars.symbol, bars.date))
     _check_columns(wanted, bars)
     numbers = {name for name, kind in bars.table.schema.items() if kind.is_float()}
     for factor in wanted.values():
