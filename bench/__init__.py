@@ -13,6 +13,8 @@
 - `sets` defines the factors, `workload` simulates bars, `agreement` compares values, and `machine` describes the
   hardware and the versions.
 
+`factorloom bench store` times a store on the same bars (`store`).
+
 `factorloom bench differences` writes a page on factors for which engines give different values (`difference`).
 
 Compare ratios within one run: absolute times differ between machines, and over time on one machine.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -70,6 +71,68 @@ def engine(
     check_target(output)
     report = run(options, Console(stderr=True, highlight=False, style="dim").print)
     show(report)
+    if output is not None:
+        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
+
+
+@app.command
+def store(
+    *,
+    symbols: int = 4000,
+    bars: int = 2520,
+    ragged: Annotated[bool, Parameter(negative="--dense")] = True,
+    factors: int | None = None,
+    repeats: int = 3,
+    days: int = 2520,
+    minutes: float = 5.0,
+    part: str = "all",
+    folder: Path | None = None,
+    output: OutputPath = None,
+) -> None:
+    """Time what a store costs and saves: storing, reading, appending, restating, versions, and many readers.
+
+    Parameters
+    ----------
+    symbols, bars
+        The size of the simulated workload.
+    ragged
+        Whether symbols list late, are delisted early and miss dates.
+    factors
+        How many of the 158 factors of Alpha158, by default all.
+    repeats
+        How often what can be repeated is measured; the median is reported.
+    days
+        How many daily appends precede a full read.
+    minutes
+        How long four processes read beside one that writes.
+    part
+        all, or some of storing,append,daily,restate,as-of,day,readers.
+    folder
+        Where the stores lie meanwhile, by default the folder of the system for temporary files.
+    output
+        A JSON file, or - for stdout, for all figures.
+    """
+    import msgspec
+    from rich.console import Console
+
+    from factorloom.api.cli.output import check_target, write_bytes
+    from factorloom.bench.store.options import Options
+    from factorloom.bench.store.run import run
+    from factorloom.bench.store.show import show
+    from factorloom.bench.workload import Workload
+
+    options = Options(
+        workload=Workload(symbols, bars, ragged),
+        factors=factors,
+        repeats=repeats,
+        days=days,
+        minutes=minutes,
+        part=part,
+        folder=None if folder is None else str(folder),
+    )
+    check_target(output)
+    report = run(options, Console(stderr=True, highlight=False, style="dim").print, show)
+    print(report.machine)
     if output is not None:
         write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
 

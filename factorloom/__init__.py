@@ -50,7 +50,10 @@ if TYPE_CHECKING:
     from factorloom.engine.research.score import score as score
     from factorloom.engine.runtime.observer import Observer as Observer
     from factorloom.engine.runtime.setting import configure as configure
+    from factorloom.storage.backup import restore_store as restore_store
+    from factorloom.storage.checkup import check_store as check_store
     from factorloom.storage.store import Store as Store, open_store as open_store
+    from factorloom.storage.tier import CacheLimits as CacheLimits
 
     __version__: str
 
@@ -59,12 +62,15 @@ _LATER = {
     "Panel": "factorloom.engine.panel",
     "ScoreFactor": "factorloom.engine.research.model",
     "ScoreModel": "factorloom.engine.research.model",
+    "CacheLimits": "factorloom.storage.tier",
     "Store": "factorloom.storage.store",
+    "check_store": "factorloom.storage.checkup",
     "Winsorize": "factorloom.engine.research.model",
     "configure": "factorloom.engine.runtime.setting",
     "example": "factorloom.engine.example",
     "open_store": "factorloom.storage.store",
     "prepare": "factorloom.engine.prepare",
+    "restore_store": "factorloom.storage.backup",
     "score": "factorloom.engine.research.score",
 }
 
@@ -74,6 +80,7 @@ if not TYPE_CHECKING:
 
     __all__ = [
         "Axis",
+        "CacheLimits",
         "Factor",
         "FactorloomError",
         "MinSamples",
@@ -88,6 +95,7 @@ if not TYPE_CHECKING:
         "Winsorize",
         "amount",
         "check_indicator",
+        "check_store",
         "close",
         "col",
         "configure",
@@ -105,6 +113,7 @@ if not TYPE_CHECKING:
         "operators",
         "parse",
         "prepare",
+        "restore_store",
         "returns",
         "score",
         "to_polars",

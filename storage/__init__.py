@@ -1,25 +1,32 @@
-"""Store bars, cached factor columns and scores in one DuckDB file.
+"""Keep bars, values of factors and scores in a folder that many processes share.
 
-    open_store(path)             store         the public interface
-        |                        database      transactions for reading and writing
-        |                        connection    one shared connection per file and process
-        |                        duckdb_file   open, create and inspect the file
-        |                        lock          keeps other processes out while the store is open
-        |                        catalog       format, datasets and table definitions
-        |                        journal       log of runs, cache counters
-        |                        sql           quoted names, query results
+    open_store(path)            store         the public interface, with dated, saving, insight and upkeep
+        |                       backing       what all parts share: folder, catalogues, open files, views of datasets
         |
-        +- load                  (engine.bars  reads, checks and selects)
-        |                        attribute     text per symbol, such as its sector
-        |                        upsert        merge new rows into stored ones
-        |                        dataset       load a dataset, and read its panel
+        +- folder, lock         files that are written whole; the lock of whoever publishes
+        +- catalog, publish     tables of the catalogue; the next catalogue is a changed copy of the newest
+        +- segment              immutable Parquet files, compared with their digests
+        +- view, digest         a dataset in one version; what its days hold, as digests
         |
-        +- panel, compute        calculator    read cached factors, compute and cache the others
-        |                        cache         factor columns by digest and dataset version
+        +- load                 dataset       checks and merges bars, makes a version
+        |                       pieces        cuts bars into segments of whole days
+        |                       upsert        merges rows
+        |                       tables, table, attribute     attributes and universes, valid from one day to another
         |
-        +- score                 stored_score  the tables of scores
-        +- sql                   query         one read-only statement
+        +- compute, scan        calculator    finds what is at hand, computes the rest
+        |                       entry         values at hand, and what they depend on
+        |                       refresh, change     computes again what a restatement reaches
+        |                       gather        selects bars and collects their values
+        |                       write, merge  keeps values, and merges small files
+        |                       tier          values in memory within limits
+        |                       universe      cross-sections of members alone
+        |
+        +- score                scores        the files of scores
+        +- sql                  relation      the views, as text
+        |                       published     the views of a published catalogue
+        |                       query         one read-only statement, without files
+        |                       runs          the log
+        +- upkeep               drop, compact, backup, checkup
 
-Every change is one transaction: if a load fails or the process dies, the store is unchanged. A load that changes a
-dataset raises its version. Cached factor columns belong to a version and are deleted with it.
+A version never changes. What dies on the way leaves the catalogue before.
 """

@@ -14,11 +14,15 @@ from factorloom.engine.bars.shown import cells
 from factorloom.engine.bars.source import FILE_NAME, SourceTable
 from factorloom.expressions.errors import BarsError, UnknownColumnError
 
-__all__ = ["join_attributes", "read_attributes", "refuse_shared_columns", "split_columns"]
+__all__ = ["read_attributes", "refuse_shared_columns", "split_columns"]
 
 
-def read_attributes(table: SourceTable, *, symbol: str, columns: Mapping[str, str]) -> pl.DataFrame:
-    """One row per symbol: `symbol`, the mapped columns, and every other text column under its name in snake case.
+def read_attributes(
+    table: SourceTable, *, symbol: str, columns: Mapping[str, str], unique: bool = True
+) -> pl.DataFrame:
+    """`symbol`, the mapped columns, and every other text column under its name in snake case.
+
+    There is one row per symbol; without `unique` there may be many.
 
     Raises
     ------
@@ -46,7 +50,7 @@ def read_attributes(table: SourceTable, *, symbol: str, columns: Mapping[str, st
     frame = pl.DataFrame(kept)
     if frame.width == 1:
         raise BarsError(f"{table.name} has no text column other than {key!r}", hint="map a column with columns=")
-    return _unique(frame).sort("symbol")
+    return _unique(frame).sort("symbol") if unique else frame
 
 
 def split_columns(
@@ -69,20 +73,6 @@ def split_columns(
         except UnknownColumnError:
             of_attributes[name] = find_column(attributes.frame, source, "neither table")
     return of_bars, of_attributes
-
-
-def join_attributes(bars: pl.DataFrame, attributes: pl.DataFrame | None) -> pl.DataFrame:
-    """Join attributes to bars by symbol, in the order of the bars.
-
-    Raises
-    ------
-    BarsError
-        A column is in both tables.
-    """
-    if attributes is None:
-        return bars
-    refuse_shared_columns(bars.columns, attributes.columns)
-    return bars.join(attributes, on="symbol", how="left", maintain_order="left")
 
 
 def refuse_shared_columns(bars: Sequence[str], attributes: Sequence[str]) -> None:

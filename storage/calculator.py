@@ -1,51 +1,96 @@
-"""Compute factors of a dataset: read the cached ones, compute the others together and cache them."""
+"""Values of factors of a dataset: what is at hand is read, what is missing is computed, day by day, and kept."""
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from threading import Lock
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 
+import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.read import encode_bars
+from factorloom.engine.bars.category import text_of
+from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.bars.selection import Selection
 from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.plan.reach import needed_rows
+from factorloom.engine.plan.request import make_request
+from factorloom.engine.result import value_blocks
+from factorloom.engine.runtime.limit import room
 from factorloom.engine.runtime.progress import default_observer
+from factorloom.expressions.errors import StoreError
 from factorloom.expressions.factor import Factor
-from factorloom.storage import cache, catalog
-from factorloom.storage.cache import Location
-from factorloom.storage.catalog import Dataset
-from factorloom.storage.database import Database
-from factorloom.storage.dataset import read_panel
-from factorloom.storage.journal import Journal, Run
-from factorloom.storage.sql import Cursor
+from factorloom.storage.backing import Backing
+from factorloom.storage.catalog import Catalog
+from factorloom.storage.digest import days_of
+from factorloom.storage.drop import drop_files
+from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry, MemoryEntry
+from factorloom.storage.gather import Rows, assembled, selected, series, wanted_days
+from factorloom.storage.panel import between, empty_panel, needed_bars, panel_of
+from factorloom.storage.refresh import refresh
+from factorloom.storage.runs import Run
+from factorloom.storage.segment import DamagedError
+from factorloom.storage.tier import Tiers
+from factorloom.storage.view import View
+from factorloom.storage.write import Made, keep, rounded
 
-__all__ = ["Calculator"]
+__all__ = ["Calculator", "StoreWarning"]
 
 KEPT: Engine = "numba"
-"""The engine whose values are cached: engines agree to 1e-9, and what is cached never depends on who asked first."""
+"""The engine whose values are kept: engines agree to 1e-9, and what is kept never depends on who asked first."""
+
+BLOCK, BLOCK_ROWS = 32, 1 << 14
+"""Values are computed and kept for all days of a block, so that the next day asked for is there: of so many calendar
+days, or twice, four times ... as many, until a block holds so many bars."""
+
+GAP = 90
+"""Stretches of days that are no further apart, in calendar days, are computed as one."""
+
+SHARE = 4
+"""A result may take this part of the memory that is left; a larger one is computed in several stretches of days."""
+
+BUSY: set[tuple[str, str, str]] = set()
+DONE = threading.Condition()
+"""The factors that threads of this process are computing, by store and dataset."""
+
+MAX_CHECKED = 100_000
+MAX_ROWS, KEPT_ROWS = 1 << 18, 32
+"""The keys of selections of at most so many bars are kept, the last ones."""
 
 MAX_PANELS = 2
-"""Panels of all bars of a dataset that are kept in memory."""
+MAX_MEMORY = 1 << 28
+"""Values that could not be written are kept up to so many bytes."""
+
+
+class StoreWarning(UserWarning):
+    """Values were computed, but could not be kept."""
 
 
 class Calculator:
     """Computes factors for one store object."""
 
-    def __init__(self, database: Database, journal: Journal) -> None:
-        self._database = database
-        self._journal = journal
-        self._panels: OrderedDict[tuple[str, int], Panel] = OrderedDict()
-        self._lock = Lock()
+    def __init__(self, backing: Backing, tiers: Tiers) -> None:
+        self._backing = backing
+        self._tiers = tiers
+        self._panels: OrderedDict[int, Panel] = OrderedDict()
+        self._rows: OrderedDict[tuple[int, Selection], Rows] = OrderedDict()
+        self._checked: set[tuple[int, str]] = set()
+        self._damaged: set[str] = set()
+        self._memory: OrderedDict[int, tuple[str, MemoryEntry]] = OrderedDict()
+        self._entries: OrderedDict[tuple[int, str, int], Entries] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def panel(self, cursor: Cursor, entry: Dataset) -> Panel:
-        """The panel of all bars of a dataset, cached by version."""
-        key = entry.name, entry.version
+    def panel(self, view: View) -> Panel:
+        """The panel of all bars of a view; the last ones are kept."""
+        key = view.stamp
         with self._lock:
             panel = self._panels.pop(key, None)
-        panel = Panel(encode_bars(read_panel(cursor, entry))) if panel is None else panel
+        panel = panel_of(view.bars()) if panel is None else panel
         with self._lock:
             self._panels[key] = panel
             while len(self._panels) > MAX_PANELS:
@@ -53,76 +98,319 @@ class Calculator:
         return panel
 
     def compute(
-        self, run: Run, dataset: str, factors: Mapping[str, Factor], selection: Selection, engine: Engine
-    ) -> tuple[Dataset, pl.DataFrame]:
-        """Values of the selected bars, and the entry of the dataset version that they belong to."""
-        with self.located(run, dataset, factors, selection, engine) as (cursor, entry, locations):
-            return entry, cache.read(cursor, entry, factors, locations, selection)
+        self,
+        run: Run,
+        catalog: Catalog,
+        view: View,
+        factors: Mapping[str, Factor],
+        selection: Selection,
+        engine: Engine = KEPT,
+    ) -> pl.DataFrame:
+        """The values of the selected bars, by symbol and date; kept ones that are damaged are computed again."""
+        while True:
+            try:
+                return self._compute(run, catalog, view, factors, selection, engine)
+            except DamagedError as error:
+                if not self._ignored(error.file):
+                    raise
+
+    def _ignored(self, file: str) -> bool:
+        """Do without a damaged file of values, and take it out of the store; False for any other file."""
+        if file in self._damaged or file not in {row.file for row in self._backing.catalog().cache}:
+            return False
+        sys.stderr.write(f"factorloom: values in {file} are damaged, and are computed again\n")
+        with self._lock:
+            self._damaged.add(file)
+            self._entries.clear()
+        if not self._backing.read_only:
+            with suppress(StoreError):
+                drop_files(self._backing, [file])
+        return True
+
+    def _compute(
+        self,
+        run: Run,
+        catalog: Catalog,
+        view: View,
+        factors: Mapping[str, Factor],
+        selection: Selection,
+        engine: Engine,
+    ) -> pl.DataFrame:
+        wanted = wanted_days(view, selection)
+        by_digest = {factor.digest: factor for factor in factors.values()}
+        self._check(view, factors)
+        if engine != KEPT:
+            entries = Entries(view, ())
+            for made in self._made(run, view, by_digest, wanted, engine):
+                entries.add(made.entry(view))
+            rows = selected(view, selection, wanted)
+            values = assembled(view, rows, entries, list(by_digest), wanted)
+        else:
+            rows = self._selected(view, selection, wanted)
+            values = self._hot(view, selection, by_digest)
+            run.hits += len(values)
+            if cold := {digest: factor for digest, factor in by_digest.items() if digest not in values}:
+                found = self._filled(run, catalog, view, cold, wanted)
+                values |= self._kept_hot(view, selection, assembled(view, rows, found, list(cold), wanted))
+        symbols = text_of(rows.keys["symbol"])
+        named = [series(values[factor.digest]).alias(name) for name, factor in factors.items()]
+        return pl.DataFrame([symbols, rows.keys["date"], *named])
+
+    def _check(self, view: View, factors: Mapping[str, Factor]) -> None:
+        """Refuse factors that the columns of a view cannot give; what was once right is not checked again."""
+        keys = {(view.stamp, factor.digest) for factor in factors.values()}
+        if factors and not keys <= self._checked:
+            check(view, factors)
+            if len(self._checked) > MAX_CHECKED:
+                self._checked.clear()
+            self._checked |= keys
+
+    def _selected(self, view: View, selection: Selection, wanted: Days) -> Rows:
+        key = view.stamp, selection
+        with self._lock:
+            if key in self._rows:
+                self._rows.move_to_end(key)
+                return self._rows[key]
+        rows = selected(view, selection, wanted)
+        if rows.days.size <= MAX_ROWS:
+            with self._lock:
+                self._rows[key] = rows
+                while len(self._rows) > KEPT_ROWS:
+                    self._rows.popitem(last=False)
+        return rows
+
+    def _hot(self, view: View, selection: Selection, factors: Mapping[str, Factor]) -> dict[str, Array]:
+        """The values that are in memory."""
+        found = {}
+        for digest in factors:
+            values = self._tiers.get((view.stamp, selection, digest))
+            if values is not None:
+                found[digest] = values
+                self._tiers.save(digest, values.size)
+        return found
+
+    def _kept_hot(self, view: View, selection: Selection, values: dict[str, Array]) -> dict[str, Array]:
+        """Keep values in memory, unless they would drive out most of what is there."""
+        if sum(array.nbytes for array in values.values()) * SHARE <= self._tiers.hot.limit:
+            for digest, array in values.items():
+                self._tiers.put((view.stamp, selection, digest), array)
+        return values
+
+    def fill(self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor]) -> None:
+        """Compute what is missing on all days, and keep it, in stretches of days that fit into memory."""
+        self._check(view, factors)
+        by_digest = {factor.digest: factor for factor in factors.values()}
+        for first, last in self._portions(view, int(view.days[0]), int(view.days[-1]), len(by_digest)):
+            days = (view.days >= first) & (view.days <= last)
+            while True:
+                try:
+                    self._filled(run, self._backing.catalog(), view, by_digest, days)
+                    break
+                except DamagedError as error:
+                    if not self._ignored(error.file):
+                        raise
+
+    def forget(self) -> None:
+        """Let go of everything in memory."""
+        self._tiers.clear()
+        with self._lock:
+            for kept in (self._panels, self._rows, self._memory, self._entries):
+                kept.clear()
+
+    def entries(self, catalog: Catalog, view: View) -> Entries:
+        """What is at hand for a view."""
+        key = catalog.number, view.dataset, view.version
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+            memory = [entry for name, entry in self._memory.values() if name == view.dataset]
+        rows = [
+            row
+            for row in catalog.cache
+            if (row.dataset, row.dtype) == (view.dataset, self._tiers.dtype) and row.file not in self._damaged
+        ]
+        found: list[Entry] = [*(FileEntry(self._backing.files, row) for row in rows), *memory]
+        entries = Entries(view, found)
+        with self._lock:
+            self._entries[key] = entries
+            while len(self._entries) > MAX_PANELS:
+                self._entries.popitem(last=False)
+        return entries
+
+    def _filled(self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor], wanted: Days) -> Entries:
+        """Entries that hold the wanted days of all factors; what is missing is computed, each factor by one caller."""
+        while True:
+            entries = self.entries(catalog, view)
+            if not (missing := _missing(entries, factors, wanted)):
+                run.hits += max(0, len(factors) - run.misses)
+                return entries
+            with self._claimed(view.dataset, missing) as alone:
+                catalog = self._backing.catalog()
+                if not alone:  # another thread has just computed some of it
+                    continue
+                entries = self.entries(catalog, view)
+                made = self._refreshed(run, catalog, view, factors, wanted, entries)
+                if missing := _missing(entries, factors, wanted):
+                    made += self._made(run, view, {each: factors[each] for each in missing}, wanted, KEPT, entries)
+                if made:
+                    self._keep(view, made)
+
+    def _refreshed(
+        self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor], wanted: Days, entries: Entries
+    ) -> list[Made]:
+        """What becomes of values of other versions, where only a part of them is reached by what has changed."""
+        versions = {each.version for each in catalog.versions if each.dataset == view.dataset}
+        found: dict[int, list[tuple[Entry, list[str]]]] = {}
+        taken: dict[str, Days] = {digest: ~wanted | entries.covered(digest) for digest in factors}
+        stale = {id(each): each for digest in factors for each in entries.stale.get(digest, ())}
+        for entry in sorted(stale.values(), key=lambda each: abs(each.version - view.version)):
+            if entry.version not in versions:
+                continue
+            span = (view.days >= entry.days[0]) & (view.days <= entry.days[1])
+            some = [d for d in entry.factors if d in factors and (span & ~taken[d]).any()]
+            if some and entry.basis.fits(self._backing.view(view.dataset, entry.version, catalog)):
+                found.setdefault(entry.version, []).append((entry, some))
+                for digest in some:
+                    taken[digest] = taken[digest] | span
+        made = []
+        computed: set[str] = set()
+        for version, some_entries in found.items():
+            old = self._backing.view(view.dataset, version, catalog)
+            compute = partial(self._computed, run, engine=KEPT)
+            for each in refresh(old, view, some_entries, factors, compute):
+                made.append(each.made)
+                entries.add(each.made.entry(view))
+                run.cells += each.cells
+                if each.cells:
+                    computed |= set(each.made.factors)
+        run.misses += len(computed)
+        return made
 
     @contextmanager
-    def located(
-        self, run: Run, dataset: str, factors: Mapping[str, Factor], selection: Selection, engine: Engine
-    ) -> Iterator[tuple[Cursor, Dataset, Mapping[str, Location]]]:
-        """A cursor on one snapshot, the entry of the dataset version in it, and where its factor values are.
+    def _claimed(self, dataset: str, digests: Sequence[str]) -> Iterator[bool]:
+        """Claim factors; False after waiting for another caller that had claimed one of them."""
+        claims = {(self._backing.folder.name, dataset, digest) for digest in digests}
+        with DONE:
+            alone = not BUSY & claims
+            if alone:
+                BUSY.update(claims)
+            else:
+                DONE.wait_for(lambda: not BUSY & claims)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with DONE:
+                    BUSY.difference_update(claims)
+                    DONE.notify_all()
 
-        Reading never waits for a writer. Missing factors are computed and cached in a separate transaction; then the
-        read is repeated, since a load may have been committed in between.
-        """
-        distinct = len({factor.digest for factor in factors.values()})
-        while True:
-            with self._database.reading() as cursor:
-                entry = catalog.dataset(cursor, dataset)
-                catalog.refuse_unknown(cursor, entry, selection)
-                known = cache.labels(cursor, entry) if engine == KEPT else []
-                locations = cache.find(known, factors.values())
-                is_temporary = engine != KEPT or self._database.read_only
-                if is_temporary:
-                    locations |= self._compute_temporary(cursor, entry, factors, locations, engine, run)
-                if is_temporary or (len(locations) == distinct and cache.is_labelled(known, factors)):
-                    run.hits = distinct - run.misses
-                    yield cursor, entry, locations
-                    return
-            self._fill_cache(dataset, factors, run)
-
-    def _fill_cache(self, dataset: str, factors: Mapping[str, Factor], run: Run) -> None:
-        """Compute and cache the missing factors, and label all of them."""
-        with self._journal.writing() as cursor:
-            entry = catalog.dataset(cursor, dataset)
-            locations = cache.find(cache.labels(cursor, entry), factors.values())
-            values = self._compute_missing(cursor, entry, factors, locations, KEPT, run)
-            if values is not None:
-                locations |= cache.write(cursor, entry, values)
-            cache.label_columns(cursor, entry, factors, locations)
-
-    def _compute_temporary(
+    def _made(
         self,
-        cursor: Cursor,
-        entry: Dataset,
-        factors: Mapping[str, Factor],
-        locations: Mapping[str, Location],
-        engine: Engine,
         run: Run,
-    ) -> dict[str, Location]:
-        """Compute the missing factors for this call only."""
-        values = self._compute_missing(cursor, entry, factors, locations, engine, run)
-        return {} if values is None else cache.register(cursor, values)
+        view: View,
+        factors: Mapping[str, Factor],
+        wanted: Days,
+        engine: Engine,
+        entries: Entries | None = None,
+    ) -> list[Made]:
+        """Compute what is missing, factors that lack the same days together."""
+        run.misses += len(factors)
+        made: list[Made] = []
+        groups: dict[tuple[bytes, bool, bool], list[str]] = {}
+        for digest, factor in factors.items():
+            need = wanted if entries is None else missing_blocks(view, wanted, entries.covered(digest))
+            groups.setdefault((need.tobytes(), factor.unbounded, factor.lookahead > 0), []).append(digest)
+        for (chosen, _, _), digests in groups.items():
+            some = {digest: factors[digest] for digest in digests}
+            for first, last in stretches(view.days, np.frombuffer(chosen, np.bool_)):
+                made += self._computed(run, view, some, first, last, engine)
+        if entries is not None:
+            for each in made:
+                entries.add(each.entry(view))
+        return made
 
-    def _compute_missing(
-        self,
-        cursor: Cursor,
-        entry: Dataset,
-        factors: Mapping[str, Factor],
-        locations: Mapping[str, Location],
-        engine: Engine,
-        run: Run,
-    ) -> pl.DataFrame | None:
-        """Compute the factors that have no location, over all bars; columns are named by digest."""
-        names = {factor.digest: name for name, factor in factors.items() if factor.digest not in locations}
-        if not names:
-            return None
-        observer = default_observer()
-        missing = {name: factors[name] for name in names.values()}
-        values = self.panel(cursor, entry).compute(missing, engine=engine, observer=observer)
-        run.misses += len(missing)
-        run.kernel_runs += observer.kernels
-        return values.rename({name: digest for digest, name in names.items()})
+    def _computed(
+        self, run: Run, view: View, factors: Mapping[str, Factor], first_day: int, last_day: int, engine: Engine = KEPT
+    ) -> Iterator[Made]:
+        """Compute factors on all bars from one day to another, in stretches of days that fit into memory."""
+        whole = self.panel(view) if self._is_most(view, first_day, last_day) else None
+        for first, last in self._portions(view, first_day, last_day, len(factors)):
+            bars = needed_bars(view, factors, first, last) if whole is None else whole
+            chosen = between(bars, first, last)
+            plan = make_request(bars, dict(factors), (), {})
+            rows = needed_rows(plan, bars, chosen)
+            reach_days = days_of(bars.table["date"].filter(pl.Series(rows)))
+            observer, begin = default_observer(), time.perf_counter()
+            (frame,) = value_blocks(plan, bars, chosen, engine, None, observer)
+            seconds = time.perf_counter() - begin
+            self._tiers.cost.update(dict.fromkeys(factors, seconds / max(1, frame.height * len(factors))))
+            run.kernel_runs += observer.kernels
+            run.cells += frame.height * len(factors)
+            if engine == KEPT and self._tiers.dtype == "float32":
+                frame = rounded(frame, list(factors))
+            columns = sorted({column for factor in factors.values() for column in factor.columns})
+            ahead = any(factor.lookahead for factor in factors.values())
+            until = FOREVER if ahead else int(reach_days.max())  # a bar that comes after the last one is read too
+            basis = Basis.of(view, columns, int(reach_days.min()), until)
+            yield Made(first, last, basis, frame, list(factors))
+
+    def _is_most(self, view: View, first_day: int, last_day: int) -> bool:
+        """Whether so much of the bars is needed that the panel of all is as good, and worth keeping."""
+        first, last = np.searchsorted(view.days, [first_day, last_day + 1])
+        return bool((last - first) * 2 >= view.days.size)
+
+    def _portions(self, view: View, first_day: int, last_day: int, factors: int) -> Iterator[tuple[int, int]]:
+        """Stretches of days whose values fit into a share of the memory."""
+        days = view.days[(view.days >= first_day) & (view.days <= last_day)]
+        rows = sum(each.rows for each in view.segments if each.last_day >= first_day and each.first_day <= last_day)
+        count = max(1, min(days.size, -(-rows * factors * 8 * SHARE // max(1, room()))))
+        for part in np.array_split(days, count):
+            yield int(part[0]), int(part[-1])
+
+    def _keep(self, view: View, made: Sequence[Made]) -> None:
+        """Write values to the store; where that cannot be, they stay in memory for a while."""
+        if not self._backing.read_only:
+            try:
+                keep(self._backing, view, made, limit=self._tiers.persistent, dtype=self._tiers.dtype)
+            except StoreError as error:
+                warnings.warn(f"values were computed but not kept: {error}", StoreWarning, stacklevel=2)
+            else:
+                return
+        with self._lock:
+            for each in made:
+                entry = each.entry(view)
+                self._memory[id(entry)] = view.dataset, entry
+            while sum(entry.bytes for _, entry in self._memory.values()) > MAX_MEMORY and len(self._memory) > 1:
+                self._memory.popitem(last=False)
+
+
+def _missing(entries: Entries, factors: Mapping[str, Factor], wanted: Days) -> list[str]:
+    """The factors whose values are not all at hand."""
+    return [digest for digest in factors if (wanted & ~entries.covered(digest)).any()]
+
+
+def check(view: View, factors: Mapping[str, Factor]) -> None:
+    """Refuse factors that the columns of a view cannot give."""
+    make_request(empty_panel(view), dict(factors), (), {})
+
+
+def missing_blocks(view: View, wanted: Days, covered: Days) -> Days:
+    """The days to compute: those that are wanted and not at hand, and what their blocks lack besides."""
+    size = BLOCK
+    span = int(view.days[-1] - view.days[0]) + 1
+    while size < span and view.rows * size < BLOCK_ROWS * span:
+        size *= 2
+    blocks = view.days // size if size < span else np.zeros_like(view.days)
+    needed = np.isin(blocks, np.unique(blocks[wanted & ~covered]))
+    need: Days = needed & ~covered
+    return need
+
+
+def stretches(days: Index, need: Days) -> Iterator[tuple[int, int]]:
+    """The first and last day of each stretch of needed days; small gaps between them are computed too."""
+    numbers = days[need]
+    if numbers.size:
+        breaks = np.flatnonzero(np.diff(numbers) > GAP)
+        for start, stop in zip([0, *(breaks + 1)], [*breaks, numbers.size - 1], strict=True):
+            yield int(numbers[start]), int(numbers[stop])

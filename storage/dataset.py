@@ -1,31 +1,40 @@
-"""Load bars and attributes into a dataset, and read them back as the frame of a panel."""
+"""Load bars into a dataset, and delete bars from it: each makes a version."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 
 from factorloom.engine.bars.layout import KEYS
-from factorloom.engine.bars.quality import QualityReport, check
-from factorloom.engine.bars.read import BarTable, ReadOptions, Stored, convert
-from factorloom.engine.bars.selection import Selection
+from factorloom.engine.bars.number import Kind
+from factorloom.engine.bars.quality import QualityReport, calendar_of, check
+from factorloom.engine.bars.read import ReadOptions, Stored, convert
 from factorloom.engine.bars.source import SourceTable
-from factorloom.expressions.errors import BarsError, StoreError
-from factorloom.storage import cache, catalog, stored_score
-from factorloom.storage.attribute import join_attributes, read_attributes, refuse_shared_columns, split_columns
-from factorloom.storage.catalog import Dataset
-from factorloom.storage.sql import Cursor, by_key, condition, fetch, table
-from factorloom.storage.upsert import Upsert, upsert
+from factorloom.expressions.errors import BarsError
+from factorloom.storage import catalog
+from factorloom.storage.attribute import read_attributes, refuse_shared_columns, split_columns
+from factorloom.storage.backing import Backing
+from factorloom.storage.catalog import BarSegment, Dataset, VersionEntry, replace_row
+from factorloom.storage.pieces import Piece, Pieces
+from factorloom.storage.publish import Draft
+from factorloom.storage.segment import write_bars
+from factorloom.storage.sql import Cursor, fetch
+from factorloom.storage.table import DatedTable, static_table
+from factorloom.storage.tables import merge_table, write_table
+from factorloom.storage.upsert import check_same_case
+from factorloom.storage.view import BAR, SINCE, View, day_of, digests_of
 
-__all__ = ["Source", "load", "read_panel", "read_schema"]
+__all__ = ["Source", "load", "next_version", "record_version", "seen", "symbols_of", "write_pieces"]
 
-ALL_BARS = Selection()
+CONTEXT = 15
+"""Days before the loaded bars that are read to compare their closes with."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class Source(NamedTuple):
     """The tables and options of a load."""
 
     bars: SourceTable
@@ -33,126 +42,227 @@ class Source(msgspec.Struct, frozen=True):
     options: ReadOptions
 
 
-def read_panel(cursor: Cursor, entry: Dataset, selection: Selection = ALL_BARS) -> pl.DataFrame:
-    """The selected bars with their attributes, by symbol and date."""
-    bars = _read(cursor, "bars", entry.name, selection)
-    if not bars.height:
-        raise StoreError(
-            f"dataset {entry.name!r} has no bars in {selection}",
-            hint=f"its bars are from {entry.start} to {entry.end}",
+def load(backing: Backing, name: str, source: Source) -> QualityReport:
+    """Merge a source into a dataset, and publish the next version unless nothing changed."""
+    bar_columns, attribute_columns = split_columns(source.options.get("columns") or {}, source.bars, source.attributes)
+    options: ReadOptions = {**source.options, "columns": bar_columns}
+    new_attributes = None
+    if source.attributes is not None:
+        new_attributes = read_attributes(
+            source.attributes, symbol=source.options.get("symbol", "symbol"), columns=attribute_columns
         )
-    return join_attributes(by_key(bars), _stored(cursor, "attributes", entry.name))
+    known, bars = None, None
+    while True:
+        found = backing.catalog()
+        view = backing.view(name, None, found) if name in found.datasets else None
+        if bars is None or known != _kinds(view):
+            known = _kinds(view)
+            bars = convert(source.bars, options, dtype="float64", stored=known and Stored(*known))
+            if not bars.frame.height:
+                raise BarsError("no bars to load", hint="the source has no rows")
+        with backing.publishing() as draft:
+            now = backing.view(name, None, draft.before) if name in draft.before.datasets else None
+            if _kinds(now) != known:  # another process has loaded other columns in the meantime
+                continue
+            frame = bars.frame.with_columns(cs.enum().exclude("symbol").cast(pl.String))
+            return _merge(backing, draft, name, now, frame, new_attributes, bars)
 
 
-def read_schema(cursor: Cursor, entry: Dataset) -> pl.DataFrame:
-    """The frame of a panel of these bars and attributes, without rows."""
-    nothing = Selection(symbols=())
-    bars = _read(cursor, "bars", entry.name, nothing)
-    return join_attributes(bars, _stored(cursor, "attributes", entry.name, nothing))
-
-
-def load(cursor: Cursor, name: str, source: Source) -> QualityReport:
-    """Merge a source into a dataset and report; writes nothing if nothing changed."""
-    columns = source.options.get("columns") or {}
-    bar_columns, attribute_columns = split_columns(columns, source.bars, source.attributes)
-    old = _stored(cursor, "bars", name)
-    bars = convert(
-        source.bars,
-        {**source.options, "columns": bar_columns},
-        dtype="float64",
-        stored=None if old is None else Stored.of(old),
-    )
-    if not bars.frame.height:
-        raise BarsError("no bars to load", hint="the source has no rows")
-    merged = upsert(*_of_one_type(old, bars), KEYS)
-    attributes = _attributes(cursor, name, source, attribute_columns)
-    all_attributes = attributes.frame if attributes else _stored(cursor, "attributes", name)
-    refuse_shared_columns(merged.frame.columns, all_attributes.columns if all_attributes is not None else [])
-    changed = merged.changed or (attributes is not None and attributes.changed)
-    report = QualityReport(
-        dataset=name,
-        version=_version(cursor, name) + changed,
-        changed=changed,
-        inserted=merged.inserted,
-        updated=merged.updated,
-        unchanged=merged.unchanged,
-        dropped=bars.dropped,
-        infinite=bars.infinite,
-        notes=bars.notes,
-        **check(merged.frame, all_attributes),
-    )
+def _merge(
+    backing: Backing,
+    draft: Draft,
+    name: str,
+    view: View | None,
+    frame: pl.DataFrame,
+    new_attributes: pl.DataFrame | None,
+    read: Any,
+) -> QualityReport:
+    version = next_version(draft, name)
+    if view is not None:
+        check_same_case(list(view.types), frame.columns)
+    if clash := [each for each in frame.columns if each in (BAR, SINCE)]:
+        raise BarsError(f"a column cannot be named {clash[0]!r}", hint="rename it with columns=")
+    pieces = Pieces(view, symbols_of(draft.cursor, name), version)
+    pieces.merge(_as_stored(frame, view))
+    attributes = None
+    tables = [] if view is None else list(view.tables)
+    if new_attributes is not None:
+        attributes = merge_table(tables, "attributes", "", static_table(new_attributes))
+        tables = [each for each in tables if each.kind != "attributes"] + [attributes.table]
+    for table in tables:
+        refuse_shared_columns([*frame.columns, *(view.types if view else ())], table.columns)
+    changed = pieces.changed or (attributes is not None and attributes.changed)
+    new_view = view
     if changed:
-        _write(cursor, report, merged, attributes, all_attributes)
-    return report
+        if pieces.changed:
+            write_pieces(backing, draft, name, pieces.finish(), version)
+        if attributes is not None and attributes.changed:
+            write_table(backing, draft, name, attributes.table, version)
+        new_view = seen(backing, draft, name, version, tables)
+        record_version(draft, name, new_view, "load", pieces)
+    assert new_view is not None
+    return _report(draft.cursor, new_view, frame, pieces, tables, read, changed=changed)
 
 
-def _of_one_type(old: pl.DataFrame | None, bars: BarTable) -> tuple[pl.DataFrame | None, pl.DataFrame]:
-    """Stored and new bars with text as String; a column without values takes the type of the other."""
-    new = bars.frame.with_columns(cs.enum().cast(pl.String))
-    if old is None:
-        return None, new
-    for name in set(old.columns) & set(new.columns) - set(KEYS):
-        if old.schema[name] != new.schema[name]:
-            if new[name].null_count() == new.height:
-                new = new.cast({name: old.schema[name]})
-            else:
-                assert old[name].null_count() == old.height, "values of another kind are refused before"
-                old = old.cast({name: new.schema[name]})
-    return old, new
+def next_version(draft: Draft, name: str) -> int:
+    """The number of the version that comes next."""
+    return draft.before.datasets[name].version + 1 if name in draft.before.datasets else 1
 
 
-def _attributes(cursor: Cursor, name: str, source: Source, columns: Mapping[str, str]) -> Upsert | None:
-    if source.attributes is None:
-        return None
-    new = read_attributes(source.attributes, symbol=source.options.get("symbol", "symbol"), columns=columns)
-    return upsert(_stored(cursor, "attributes", name), new, ["symbol"])
+def write_pieces(backing: Backing, draft: Draft, name: str, pieces: Sequence[Piece], version: int) -> None:
+    """Write the new segments, and end those that they replace."""
+    stays = {piece.segment.file for piece in pieces if piece.segment is not None}
+    new = [piece for piece in pieces if piece.segment is None]
+    for old in draft.before.segments:
+        if old.dataset != name or old.to_version is not None or old.file in stays:
+            continue
+        heirs = [each for each in new if each.first_day <= old.last_day and each.last_day >= old.first_day]
+        if heirs and all(each.since <= old.from_version for each in heirs):  # only joined with others: nothing to keep
+            draft.cursor.execute("DELETE FROM catalog.segments WHERE file = ?", [old.file])
+            draft.unuse(old.file)
+        else:
+            draft.cursor.execute("UPDATE catalog.segments SET to_version = ? WHERE file = ?", [version, old.file])
+    for piece in new:
+        assert piece.frame is not None
+        replace_row(draft.cursor, "segments", write_segment(backing, name, piece, version))
+    backing.folder.settle(backing.folder.segment(name))
 
 
-def _write(
-    cursor: Cursor,
-    report: QualityReport,
-    merged: Upsert,
-    attributes: Upsert | None,
-    all_attributes: pl.DataFrame | None,
-) -> None:
-    name = report.dataset
-    if merged.changed:
-        _replace(cursor, "bars", name, merged.frame)
-    if attributes is not None and attributes.changed:
-        _replace(cursor, "attributes", name, attributes.frame)
-    columns = [*merged.frame.columns, *(all_attributes.columns if all_attributes is not None else [])]
-    entry = Dataset(
-        name=name,
-        version=report.version,
-        symbols=report.symbols,
-        rows=report.rows,
-        start=report.start,
-        end=report.end,
-        columns=[column for column in columns if column not in KEYS],
-        loaded_at=catalog.now(),
+def write_segment(backing: Backing, name: str, piece: Piece, version: int) -> BarSegment:
+    """Write the bars of a piece to a file."""
+    frame = piece.frame
+    assert frame is not None
+    columns = [each for each in frame.columns if each not in (*KEYS, BAR, SINCE)]
+    days, digests = digests_of(frame)
+    text = frame.with_columns(pl.col("symbol").cast(pl.String)).select(*KEYS, BAR, SINCE, *columns)
+    table = text.to_arrow(compat_level=pl.CompatLevel.oldest())
+    written = write_bars(backing.folder, backing.folder.new_segment(name, "bars"), table)
+    return BarSegment(
+        *(written.file, name, int(days[0]), int(days[-1]), frame.height, written.bytes, written.check),
+        from_version=piece.since,
+        to_version=None,
+        newest=int(frame[SINCE].max()),  # type: ignore[arg-type]
+        pure=piece.pure,
+        daily=frame.schema["date"] == pl.Date,
+        columns=columns,
+        types=[kind_of_column(frame[each]) for each in columns],
+        days=days.tobytes(),
+        hashes=np.concatenate([digests[each] for each in ("", *columns)]).tobytes(),
     )
-    catalog.record(cursor, entry)
-    stored_score.create(cursor, name, daily=merged.frame.schema["date"] == pl.Date)
-    cache.clear(cursor, entry)
 
 
-def _version(cursor: Cursor, name: str) -> int:
-    entry = catalog.find(cursor, name)
-    return entry.version if entry else 0
+def record_version(draft: Draft, name: str, view: View, kind: str, pieces: Pieces | None, source: str = "") -> None:
+    """Record the version that a view shows as the newest one."""
+    if pieces is not None and pieces.changed:
+        _record_symbols(draft.cursor, name, view, pieces)
+    ((symbols, rows),) = draft.cursor.execute(
+        "SELECT count(*), coalesce(sum(bars), 0)::BIGINT FROM catalog.symbols WHERE dataset = ?", [name]
+    ).fetchall()
+    start, end = (day_of(view.days[0]), day_of(view.days[-1]))
+    known_at = catalog.now()
+    last = max((each.known_at for each in draft.before.versions if each.dataset == name), default=known_at)
+    counts = (pieces.inserted, pieces.updated, pieces.deleted) if pieces is not None else (0, 0, 0)
+    entry = VersionEntry(name, view.version, kind, max(known_at, last), source, *counts, rows, symbols)
+    replace_row(draft.cursor, "versions", entry)
+    dataset = Dataset(name, view.version, symbols, rows, start, end, view.columns, entry.known_at)
+    replace_row(draft.cursor, "datasets", dataset, name=name)
 
 
-def _stored(cursor: Cursor, schema: str, name: str, selection: Selection = ALL_BARS) -> pl.DataFrame | None:
-    return _read(cursor, schema, name, selection) if catalog.exists(cursor, schema, name) else None
+def symbols_of(cursor: Cursor, name: str) -> pl.DataFrame:
+    """The symbols of the newest version with their first and last dates and how many bars they have."""
+    query = "SELECT symbol, first, last, bars FROM catalog.symbols WHERE dataset = $name"
+    return fetch(cursor, query, {"name": name})
 
 
-def _read(cursor: Cursor, schema: str, name: str, selection: Selection) -> pl.DataFrame:
-    """Rows of a stored table. They are in the stored order, by key, unless symbols are selected."""
-    chosen, terms = condition(selection, "stored")
-    query = f"SELECT * FROM {table(schema, name)} AS stored WHERE {chosen}"
-    return fetch(cursor, query, terms)
+def kind_of_column(values: pl.Series) -> str:
+    """`"number"` or `"text"`, or "" without values."""
+    return "" if values.null_count() == values.len() else "text" if values.dtype == pl.String else "number"
 
 
-def _replace(cursor: Cursor, schema: str, name: str, frame: pl.DataFrame) -> None:
-    cursor.register("incoming", frame)
-    cursor.execute(f"CREATE OR REPLACE TABLE {table(schema, name)} AS SELECT * FROM incoming")
-    cursor.unregister("incoming")
+def _record_symbols(cursor: Cursor, name: str, view: View, pieces: Pieces) -> None:
+    """Bring the table of symbols up to date: for what was appended by adding, else from all keys."""
+    if not (pieces.inserted or pieces.deleted):
+        return
+    if (added := pieces.appended) is not None:
+        old = symbols_of(cursor, name)
+        spans = pl.concat([old, _spans(added)]).group_by("symbol")
+        frame = spans.agg(pl.col("first").min(), pl.col("last").max(), pl.col("bars").sum())
+    else:
+        frame = _spans(view.stored(columns=[]))
+    cursor.execute("DELETE FROM catalog.symbols WHERE dataset = ?", [name])
+    cursor.register("spans", frame.sort("symbol"))
+    cursor.execute("INSERT INTO catalog.symbols SELECT $name, * FROM spans", {"name": name})
+    cursor.unregister("spans")
+
+
+def _spans(frame: pl.DataFrame) -> pl.DataFrame:
+    keys = frame.select(pl.col("symbol").cast(pl.String), pl.col("date").to_physical().cast(pl.Int64))
+    return keys.group_by("symbol").agg(
+        first=pl.col("date").min(), last=pl.col("date").max(), bars=pl.len().cast(pl.Int64)
+    )
+
+
+def seen(backing: Backing, draft: Draft, name: str, version: int, tables: Sequence[DatedTable]) -> View:
+    """The view of a version that is not published yet."""
+    rows = draft.cursor.execute("FROM catalog.segments WHERE dataset = ? AND to_version IS NULL", [name]).fetchall()
+    return View(name, version, [BarSegment(*row) for row in rows], tables, backing.reader)
+
+
+def _kinds(view: View | None) -> tuple[Mapping[str, Kind | None], bool] | None:
+    if view is None:
+        return None
+    kinds: dict[str, Any] = {name: kind or None for name, kind in view.types.items()}
+    return kinds, view.daily
+
+
+def _as_stored(frame: pl.DataFrame, view: View | None) -> pl.DataFrame:
+    """New bars whose columns without values have the type of the stored ones."""
+    kinds = {"text": pl.String(), "number": pl.Float64(), "": None}
+    wanted = {name: kinds[kind] for name, kind in (view.types if view else {}).items() if name in frame.columns}
+    return frame.with_columns(
+        pl.col(name).cast(kind)
+        for name, kind in wanted.items()
+        if kind is not None and frame.schema[name] != kind and frame[name].null_count() == frame.height
+    )
+
+
+def _report(
+    cursor: Cursor,
+    view: View,
+    loaded: pl.DataFrame,
+    pieces: Pieces,
+    tables: Iterable[DatedTable],
+    read: Any,
+    *,
+    changed: bool,
+) -> QualityReport:
+    """What a load did: sizes of the dataset, and findings in the loaded bars."""
+    first, last = pieces.touched
+    if view.rows == loaded.height:  # there is nothing else
+        bars = loaded.cast({"symbol": pl.String})
+    else:
+        bars = view.stored(first - CONTEXT, last).drop(BAR, SINCE).cast({"symbol": pl.String})
+    if view.daily:
+        spans = symbols_of(cursor, view.dataset).with_columns(pl.col("first", "last").cast(pl.Int32).cast(pl.Date))
+        calendar = calendar_of(spans, view.dates)
+    else:
+        whole = view.stored(columns=[])
+        spans = _spans(whole).with_columns(pl.col("first", "last").cast(whole.schema["date"]))
+        calendar = calendar_of(spans, whole["date"].unique().sort())
+    attributes = next((table.frame for table in tables if table.kind == "attributes"), None)
+    keys = pieces.changed_keys
+    return QualityReport(
+        changed_from=None if keys is None else keys["date"].sort()[0],
+        changed_to=None if keys is None else keys["date"].sort()[-1],
+        changed_symbols=0 if keys is None else keys["symbol"].n_unique(),
+        dataset=view.dataset,
+        version=view.version,
+        changed=changed,
+        inserted=pieces.inserted,
+        updated=pieces.updated,
+        unchanged=pieces.unchanged,
+        dropped=read.dropped,
+        infinite=read.infinite,
+        notes=read.notes,
+        **check(bars, loaded.select(KEYS).cast({"symbol": pl.String}), calendar, attributes),
+    )

@@ -3,121 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import Selection
 from factorloom.engine.lazy import Blocks, Query, lazy_frame, passing, schema_of
-from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.panel import Engine
 from factorloom.engine.plan.request import make_request
 from factorloom.engine.result import check_options
 from factorloom.expressions.errors import plural
 from factorloom.expressions.factor import Factor
-from factorloom.storage import cache, catalog
-from factorloom.storage.cache import Location
+from factorloom.storage.backing import AsOf, Backing, refuse_unknown
 from factorloom.storage.calculator import Calculator
-from factorloom.storage.catalog import Dataset
-from factorloom.storage.database import Database
-from factorloom.storage.dataset import read_schema
-from factorloom.storage.journal import Journal, Run
-from factorloom.storage.sql import Cursor, condition, fetch, table, value
+from factorloom.storage.catalog import Catalog
+from factorloom.storage.gather import selected, wanted_days
+from factorloom.storage.panel import empty_panel
+from factorloom.storage.runs import Journal, Run
+from factorloom.storage.universe import within
+from factorloom.storage.view import View
 
 __all__ = ["scan"]
 
 BLOCK_CELLS = 2**23
 """About so many values are read at once: 64 MiB."""
 
-BLOCK_ROWS = 131_072
-"""At least so many rows are read at once: a little more than DuckDB keeps together."""
-
 
 def scan(
-    database: Database,
+    backing: Backing,
     journal: Journal,
     calculator: Calculator,
     dataset: str,
     factors: Mapping[str, Factor],
     selection: Selection,
     engine: Engine,
+    as_of: AsOf,
+    universe: str | None,
 ) -> pl.LazyFrame:
     """A lazy frame of the factors; what the dataset cannot give is refused at once."""
-    with database.reading() as cursor:
-        entry = catalog.dataset(cursor, dataset)
-        catalog.refuse_unknown(cursor, entry, selection)
-        empty = Panel(encode_bars(read_schema(cursor, entry)))
-    check_options(make_request(empty, factors, (), {}), engine, None, None)
+    view = backing.view(dataset, as_of)
+    refuse_unknown(view, selection)
+    empty = empty_panel(view)
+    check_options(make_request(empty, within(view, universe, factors), (), {}), engine, None, None)
+
+    def values(run: Run, view: View, wanted: Mapping[str, Factor], part: Selection, catalog: Catalog) -> pl.DataFrame:
+        return calculator.compute(run, catalog, view, wanted, part, engine)
 
     def read(query: Query) -> Blocks:
         run = Run("scan", dataset)
-        wanted = {name: factors[name] for name in query.factors}
+        view = backing.view(dataset, as_of)
+        wanted = within(view, universe, {name: factors[name] for name in query.factors})
         rows = 0
-        with calculator.located(run, dataset, wanted, selection, engine) as (cursor, entry, locations):
-            try:
-                for block in _blocks(cursor, entry, wanted, locations, selection, query):
-                    rows += block.height
-                    yield block
-            except GeneratorExit:  # the query has what it needs; a row of the log is not worth writing now
-                journal.count(run)
-                raise
-        journal.defer(run, entry, rows)
+        for part in _parts(view, narrowed(view, selection, query), query, len(wanted) + 2):
+            block = backing.on_newest(partial(values, run, view, wanted, part))
+            rows += block.height
+            yield block
+            if query.head is not None and rows >= query.head:
+                break
+        journal.record(run, view.version, rows)
 
     schema = schema_of(empty.table.schema["date"], tuple(factors), "float64")
     return lazy_frame(schema, read, detail=f"{plural(len(factors), 'factor')} of dataset {dataset!r}")
 
 
-def _blocks(
-    cursor: Cursor,
-    entry: Dataset,
-    factors: Mapping[str, Factor],
-    locations: Mapping[str, Location],
-    selection: Selection,
-    query: Query,
-) -> Iterator[pl.DataFrame]:
-    """The selected values: at once where they are few, else by stretches of rows of the stored tables."""
-    selection = _narrowed(cursor, entry, selection, query)
-    most = max(BLOCK_ROWS, BLOCK_CELLS // (len(factors) + 2))
-    is_stored = all(location.schema == "cache" for location in locations.values())
-    size = most if query.head is None else min(most, max(BLOCK_ROWS, query.head))
-    if not is_stored or entry.rows <= size or (query.head is None and _count(cursor, entry, selection) <= size):
-        yield cache.read(cursor, entry, factors, locations, selection)
+def _parts(view: View, selection: Selection, query: Query, width: int) -> Iterator[Selection]:
+    """The selection at once where it is small, else some symbols after the others."""
+    days = int(wanted_days(view, selection).sum())
+    symbols = view.symbols.to_list() if selection.symbols is None else sorted(set(selection.symbols))
+    most = max(1, BLOCK_CELLS // width // max(1, days))
+    if query.head is not None:
+        most = max(1, min(most, -(-4 * query.head // max(1, days))))
+    if most >= len(symbols) or not days:
+        yield selection
         return
-    left = query.head
-    for start in range(0, entry.rows, size):
-        block = cache.read(cursor, entry, factors, locations, selection, slice(start, start + size))
-        yield block
-        left = None if left is None else left - block.height
-        if left is not None and left <= 0:
-            return
+    for start in range(0, len(symbols), most):
+        yield selection._replace(symbols=tuple(symbols[start : start + most]))
 
 
-def _count(cursor: Cursor, entry: Dataset, selection: Selection) -> int:
-    if selection.unrestricted:
-        return entry.rows
-    chosen, terms = condition(selection, "t0")
-    count: int = value(cursor, f"SELECT count(*) FROM {table('bars', entry.name)} AS t0 WHERE {chosen}", terms)
-    return count
-
-
-def _narrowed(cursor: Cursor, entry: Dataset, selection: Selection, query: Query) -> Selection:
+def narrowed(view: View, selection: Selection, query: Query) -> Selection:
     """The selection without the dates and symbols that fail the conditions of a query."""
     if query.on_date:
-        dates = _distinct(cursor, entry, "date", selection._replace(symbols=None))
-        chosen = np.flatnonzero(passing(dates, query.on_date)).tolist()
-        kept = dates.gather(chosen).to_list()
-        if kept and len(kept) == chosen[-1] - chosen[0] + 1:  # a range is faster than a list
-            selection = selection._replace(start=kept[0], end=kept[-1])
+        chosen = selected(view, selection._replace(symbols=None), wanted_days(view, selection))
+        dates = chosen.keys["date"].unique().sort()
+        passed = np.flatnonzero(passing(dates, query.on_date)).tolist()
+        kept = dates.gather(passed).to_list()
+        if kept and len(kept) == passed[-1] - passed[0] + 1:  # a range is faster than a list
+            selection = selection._replace(start=kept[0], end=kept[-1], dates=None)
         else:
-            selection = selection._replace(dates=tuple(kept))
+            selection = selection._replace(start=None, end=None, dates=tuple(kept))
     if query.on_symbol:
-        symbols = _distinct(cursor, entry, "symbol", Selection(symbols=selection.symbols))
+        symbols = view.symbols if selection.symbols is None else pl.Series(sorted(set(selection.symbols)))
         selection = selection._replace(symbols=tuple(symbols.filter(pl.Series(passing(symbols, query.on_symbol)))))
     return selection
-
-
-def _distinct(cursor: Cursor, entry: Dataset, key: str, selection: Selection) -> pl.Series:
-    """The dates, or symbols, of the selected bars, sorted."""
-    chosen, terms = condition(selection, "t0")
-    query = f"SELECT DISTINCT {key} FROM {table('bars', entry.name)} AS t0 WHERE {chosen}"
-    return fetch(cursor, query, terms).to_series().sort()

@@ -4,44 +4,54 @@ from __future__ import annotations
 
 import os
 from types import TracebackType
-from typing import Unpack
+from typing import Any, Unpack
 
+import msgspec
 import polars as pl
 
 from factorloom.engine.bars.quality import QualityReport
-from factorloom.engine.bars.read import ReadOptions, encode_bars, read_table
-from factorloom.engine.bars.selection import Dates, Selection, Symbols, When, select
+from factorloom.engine.bars.read import ReadOptions, read_table
+from factorloom.engine.bars.selection import Dates, Symbols, When, select
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.plan.request import Factors, OneFactor, named_factors
 from factorloom.engine.research.model import ScoreModel
-from factorloom.expressions.errors import ArgumentError
-from factorloom.storage import catalog, stored_score
-from factorloom.storage.cache import check_names
-from factorloom.storage.calculator import Calculator
-from factorloom.storage.database import Database, open_database
-from factorloom.storage.dataset import Source, load, read_panel
-from factorloom.storage.journal import Counters, Journal, Run
-from factorloom.storage.query import Parameters, query
+from factorloom.expressions.errors import ArgumentError, StoreError
+from factorloom.storage import scores as stored_scores
+from factorloom.storage.backing import AsOf, Backing, refuse_unknown
+from factorloom.storage.catalog import Catalog, check_name
+from factorloom.storage.dataset import Source, load
+from factorloom.storage.dated import Dated
+from factorloom.storage.folder import find_folder
+from factorloom.storage.gather import selected_bars
+from factorloom.storage.insight import Insight
+from factorloom.storage.panel import panel_of
+from factorloom.storage.query import Parameters
+from factorloom.storage.runs import Counters, Run
+from factorloom.storage.saved import check_names
+from factorloom.storage.saving import Saving
 from factorloom.storage.scan import scan
+from factorloom.storage.tier import CacheLimits, Tiers
+from factorloom.storage.universe import members, within
+from factorloom.storage.upkeep import Upkeep
+from factorloom.storage.view import View
 
 __all__ = ["Store", "open_store"]
 
+WAIT = 60.0
+"""Seconds for which a writer waits for another."""
 
-class Store:
-    """Bars, factors and scores in one DuckDB file; created by `open_store`.
 
-    A store can be used from many threads. Readers see a consistent snapshot and never wait; writers run one at a time.
+class Store(Dated, Saving, Insight, Upkeep):
+    """Bars, factors and scores in one folder; created by `open_store`.
+
+    Any number of processes and threads read while one writes, and wait for nobody: each call sees the version that was
+    the newest when it began.
 
     Attributes
     ----------
     path : str
     read_only : bool
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._journal = Journal(database)
-        self._calculator = Calculator(database, self._journal)
 
     def load(
         self,
@@ -85,19 +95,15 @@ class Store:
         DatasetError
             The name is invalid.
         """
-        self._database.check_open()
-        run = Run("load", catalog.check_name(dataset))
+        self._backing.check_open()
+        run = Run("load", check_name(dataset))
         tables = Source(
             bars=read_table(source, options),
             attributes=None if attributes is None else read_table(attributes, {}),
             options=options,
         )
-        with self._journal.writing() as cursor:
-            report = load(cursor, dataset, tables)
-            rows = report.inserted + report.updated + report.unchanged
-            self._journal.record(cursor, run, catalog.dataset(cursor, dataset), rows)
-        if report.changed:
-            self._database.checkpoint()
+        report = load(self._backing, dataset, tables)
+        self._journal.record(run, report.version, report.inserted + report.updated + report.unchanged)
         return report
 
     def panel(
@@ -108,6 +114,7 @@ class Store:
         end: When | None = None,
         symbols: Symbols | None = None,
         dates: Dates | None = None,
+        as_of: AsOf = None,
     ) -> Panel:
         """A panel of the bars of a dataset, with attributes.
 
@@ -121,21 +128,22 @@ class Store:
             The symbols, or a single one, by default all.
         dates
             Only this date, or exactly the dates of a list.
+        as_of
+            A version, or a time in UTC: what was known then. By default the newest version.
 
         Raises
         ------
         ParameterError
-            A symbol, or one of `dates`, has no bars.
+            A symbol, or one of `dates`, has no bars; or nothing was known then.
         StoreError
             No bars are selected.
         """
         selection = select(start, end, symbols, dates)
-        with self._database.reading() as cursor:
-            entry = catalog.dataset(cursor, dataset)
-            if selection.unrestricted:
-                return self._calculator.panel(cursor, entry)
-            catalog.refuse_unknown(cursor, entry, selection)
-            return Panel(encode_bars(read_panel(cursor, entry, selection)))
+        view = self._backing.view(dataset, as_of)
+        if selection.unrestricted:
+            return self._calculator.panel(view)
+        refuse_unknown(view, selection)
+        return panel_of(selected_bars(view, selection))
 
     def compute(
         self,
@@ -148,22 +156,26 @@ class Store:
         symbols: Symbols | None = None,
         dates: Dates | None = None,
         engine: Engine = "numba",
+        as_of: AsOf = None,
+        universe: str | None = None,
         **named: OneFactor,
     ) -> pl.DataFrame:
-        """Compute factors over all bars of a dataset, and return the values of the selected bars.
+        """The values of factors on the selected bars, each as on the whole history.
 
-        Factors that were computed before on this version of the dataset are read from the store. The others are
-        computed together and stored, unless the store is read-only.
+        Values that are at hand are read, also those of other versions whose bars are the same as far as a factor
+        reaches. The others are computed for the days that are asked for, and kept, unless the store is read-only.
 
         Parameters
         ----------
         factors, more, named
             A mapping of name to factor, factors by keyword, or bare factors and lists of them, which are named by their
             text. Each is a factor, or one in text, such as `"cs_rank(close)"`.
-        start, end, symbols, dates
+        start, end, symbols, dates, as_of
             As for `panel`.
         engine
-            `"numba"`, or `"polars"`, whose values are computed anew and not stored.
+            `"numba"`, or `"polars"`, whose values are computed anew and not kept.
+        universe
+            The name of a universe: values outside it are missing, also in the inputs of cross-sections.
 
         Returns
         -------
@@ -174,8 +186,15 @@ class Store:
         selection = select(start, end, symbols, dates)
         wanted = named_factors(factors, more, named)
         check_names(wanted)
-        entry, values = self._calculator.compute(run, dataset, wanted, selection, engine)
-        self._journal.defer(run, entry, values.height)
+
+        def work(catalog: Catalog) -> tuple[View, pl.DataFrame]:
+            view = self._backing.view(dataset, as_of, catalog)
+            refuse_unknown(view, selection)
+            seen = within(view, universe, wanted)
+            return view, self._calculator.compute(run, catalog, view, seen, selection, engine)
+
+        view, values = self._backing.on_newest(work)
+        self._journal.record(run, view.version, values.height)
         return values
 
     def scan(
@@ -189,6 +208,8 @@ class Store:
         symbols: Symbols | None = None,
         dates: Dates | None = None,
         engine: Engine = "numba",
+        as_of: AsOf = None,
+        universe: str | None = None,
         **named: OneFactor,
     ) -> pl.LazyFrame:
         """What `compute` gives, as a lazy frame: a query computes or reads only the factors and bars that it needs.
@@ -198,7 +219,7 @@ class Store:
 
         Parameters
         ----------
-        factors, more, named, start, end, symbols, dates, engine
+        factors, more, named, start, end, symbols, dates, engine, as_of, universe
             As for `compute`.
 
         Raises
@@ -219,9 +240,17 @@ class Store:
         selection = select(start, end, symbols, dates)
         wanted = named_factors(factors, more, named)
         check_names(wanted)
-        return scan(self._database, self._journal, self._calculator, dataset, wanted, selection, engine)
+        return scan(self._backing, self._journal, self._calculator, dataset, wanted, selection, engine, as_of, universe)
 
-    def score(self, dataset: str, model: ScoreModel, *, date: When | None = None) -> pl.DataFrame:
+    def score(
+        self,
+        dataset: str,
+        model: ScoreModel,
+        *,
+        date: When | None = None,
+        as_of: AsOf = None,
+        universe: str | None = None,
+    ) -> pl.DataFrame:
         """Score the symbols of one date, and store the scores in `scores.<dataset>`.
 
         Parameters
@@ -230,6 +259,10 @@ class Store:
             The score model.
         date
             A date with bars, by default the last.
+        as_of
+            As for `panel`; scores of another version than the newest are not stored.
+        universe
+            Only its members on the date are scored.
 
         Returns
         -------
@@ -247,25 +280,29 @@ class Store:
         if not isinstance(model, ScoreModel):
             raise ArgumentError(f"a model must be a ScoreModel, got {type(model).__name__}")
         run = Run("score", dataset)
-        with self._database.write_lock:
-            with self._database.reading() as cursor:
-                entry = catalog.dataset(cursor, dataset)
-                day = stored_score.scored_date(cursor, entry, date)
-                groups = stored_score.read_groups(cursor, entry, model.neutralize, day)
-            _, raw = self._calculator.compute(run, dataset, model.raw, Selection(day, day), "numba")
-            scores = score_frame(raw.join(groups, on="symbol", how="left", maintain_order="left"), model)
-            if not self.read_only:
-                with self._journal.writing() as cursor:
-                    stored_score.write(cursor, entry, model, scores)
-                    self._journal.record(cursor, run, entry, scores.height)
-        self._journal.count(run)
+
+        def work(catalog: Catalog) -> tuple[View, pl.DataFrame, pl.DataFrame]:
+            view = self._backing.view(dataset, as_of, catalog)
+            day = stored_scores.scored_date(view, date)
+            groups = stored_scores.read_groups(view, model.neutralize, day)
+            factors = within(view, universe, model.raw)
+            raw = self._calculator.compute(run, catalog, view, factors, select(day, day), "numba")
+            return view, raw, members(view, universe, groups, day)
+
+        view, raw, groups = self._backing.on_newest(work)
+        scores = score_frame(raw.join(groups, on="symbol", how="inner", maintain_order="left"), model)
+        if not self.read_only and as_of is None:
+            stored_scores.write_scores(self._backing, view, model, scores)
+        self._journal.record(run, view.version, scores.height)
         return scores
 
-    def sql(self, query_text: str, params: Parameters = None) -> pl.DataFrame:
+    def sql(
+        self, query_text: str, params: Parameters = None, *, as_of: AsOf = None, max_rows: int | None = None
+    ) -> pl.DataFrame:
         """Query the store with one read-only SQL statement.
 
-        Tables: `bars.<dataset>`, `attributes.<dataset>`, `factors.<dataset>`, `scores.<dataset>`,
-        `catalog.datasets`, `catalog.factors`, `catalog.runs`.
+        Tables: `bars.<dataset>`, `attributes.<dataset>`, `universes.<dataset>`, `factors.<dataset>` with the saved
+        factors, `scores.<dataset>`, and `catalog.datasets`, `versions`, `factors`, `runs` and `cache`.
 
         Parameters
         ----------
@@ -273,25 +310,26 @@ class Store:
             The statement, with `?` or `$name` for parameters.
         params
             A list for `?`, a mapping for `$name`.
+        as_of
+            A version, or a time in UTC: datasets as they were known then.
+        max_rows
+            A result with more rows is refused.
 
         Raises
         ------
         StoreError
-            The statement is invalid, or it writes.
+            The statement is invalid, it writes, or its result is too large.
         """
-        self._journal.flush(wait=False)
-        with self._database.reading() as cursor:
-            return query(cursor, query_text, params)
+        return self._queries.run(query_text, params, as_of=as_of, max_rows=max_rows)
 
     def datasets(self) -> pl.DataFrame:
         """One row per dataset: `name, version, symbols, rows, start, end, columns, loaded_at`."""
-        with self._database.reading() as cursor:
-            return catalog.datasets(cursor)
+        rows = [msgspec.structs.asdict(each) for each in self._backing.catalog().datasets.values()]
+        return pl.DataFrame(rows, schema=DATASETS)
 
     def version(self, dataset: str) -> int:
         """The version of a dataset: the number of loads that changed it."""
-        with self._database.reading() as cursor:
-            return catalog.dataset(cursor, dataset).version
+        return self._backing.dataset(dataset).version
 
     @property
     def counters(self) -> Counters:
@@ -300,21 +338,19 @@ class Store:
 
     @property
     def path(self) -> str:
-        """The absolute path of the file."""
-        return self._database.path
+        """The absolute path of the folder."""
+        return self._backing.folder.name
 
     @property
     def read_only(self) -> bool:
         """Whether the store is open for reading only."""
-        return self._database.read_only
+        return self._backing.read_only
 
     def close(self) -> None:
         """Close the store. Closing it again has no effect."""
-        try:
-            if not self._database.closed:
-                self._journal.flush(wait=True)
-        finally:
-            self._database.close()
+        if not self._backing.closed:
+            self._queries.close()
+            self._backing.close()
 
     def __enter__(self) -> Store:
         return self
@@ -325,30 +361,39 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._database.closed else "read only" if self.read_only else "open"
+        state = "closed" if self._backing.closed else "read only" if self.read_only else "open"
         return f"<Store {self.path}: {state}>"
 
 
-def open_store(path: str | os.PathLike[str], *, read_only: bool = False) -> Store:
-    """Open a store; creates it if the file does not exist.
+def open_store(
+    path: str | os.PathLike[str],
+    *,
+    read_only: bool = False,
+    wait: float = WAIT,
+    cache: CacheLimits | None = None,
+) -> Store:
+    """Open a store; creates it if the folder does not exist.
 
     Parameters
     ----------
     path
-        The store's file, in an existing folder. `":memory:"` is a temporary store in memory.
+        The store's folder, in an existing folder. `":memory:"` is a temporary store, which is gone when it is closed.
     read_only
-        Open for reading only. Many processes can read a store at once, as long as none has it open for writing.
+        Open for reading only: nothing is kept, and the folder need not be writable.
+    wait
+        Seconds for which a call that writes waits while another process writes; 0 fails at once.
+    cache
+        How much is kept of computed values, in memory and in files.
 
     Notes
     -----
-    All stores of one file in a process share one connection, also through symbolic and hard links. If the file is open
-    for writing it can also be opened with `read_only`, but not the other way round. A forked process cannot use the
-    stores of its parent.
+    Any number of processes can open a store, for reading and for writing; they write one after the other, each for a
+    short time. A forked process cannot use the stores of its parent.
 
     Raises
     ------
     StoreError
-        Another process has the file open, or the file is damaged or not a store. The file is not changed.
+        The folder is not a store, is damaged, or was written by a later release. It is not changed.
 
     Examples
     --------
@@ -359,4 +404,24 @@ def open_store(path: str | os.PathLike[str], *, read_only: bool = False) -> Stor
     ...     print(store.compute("tiny", {"change": fl.returns})["change"].to_list())
     [None, 0.5]
     """
-    return Store(open_database(path, read_only=read_only))
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or wait < 0:
+        raise ArgumentError(f"wait must be a number of seconds, got {wait!r}")
+    folder = find_folder(path, read_only=read_only)
+    if read_only and not folder.lasting:
+        raise StoreError("a store in memory cannot be read only", hint="open it without read_only")
+    if cache is not None and not isinstance(cache, CacheLimits):
+        raise ArgumentError(f"cache must be CacheLimits, got {type(cache).__name__}")
+    tiers = Tiers(cache or CacheLimits())
+    return Store(Backing(folder, read_only=read_only, wait=float(wait)), tiers)
+
+
+DATASETS: dict[str, Any] = {
+    "name": pl.String,
+    "version": pl.Int64,
+    "symbols": pl.Int64,
+    "rows": pl.Int64,
+    "start": pl.Date,
+    "end": pl.Date,
+    "columns": pl.List(pl.String),
+    "loaded_at": pl.Datetime("us"),
+}

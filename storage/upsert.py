@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import msgspec
 import polars as pl
 
 from factorloom.expressions.errors import BarsError
 
-__all__ = ["Upsert", "upsert"]
+__all__ = ["Upsert", "check_same_case", "upsert"]
 
 NEW = "\0"
 """Prefix of the new columns while both tables are joined; no stored name can contain it."""
 
 
-class Upsert(msgspec.Struct, frozen=True):
+class Upsert(NamedTuple):
     """The merged rows, sorted by key, and what changed.
 
     `inserted`, `updated` and `unchanged` add up to the number of new rows. `changed` is also true if only a column was
@@ -29,8 +29,10 @@ class Upsert(msgspec.Struct, frozen=True):
     changed: bool
 
 
-def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) -> Upsert:
-    """Merge `new` into `stored`.
+def upsert(
+    stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str], *, since: tuple[str, int] | None = None
+) -> Upsert:
+    """Merge `new` into `stored`; the column `since` gets its value in rows that are new or differ.
 
     In the rows of `new`, its columns replace the stored values, also with missing values. A stored column that `new`
     lacks keeps its values; a new column is missing in rows that `new` lacks. Keys must be unique in both.
@@ -43,7 +45,7 @@ def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) 
     """
     if stored is None:
         return Upsert(new.sort(keys), new.height, 0, 0, changed=True)
-    _check_names(stored.columns, new.columns)
+    check_same_case(stored.columns, new.columns)
     values = [name for name in new.columns if name not in keys]
     shared = [name for name in values if name in stored.columns]
     both = _join(stored, new, keys)
@@ -57,6 +59,9 @@ def upsert(stored: pl.DataFrame | None, new: pl.DataFrame, keys: Sequence[str]) 
     counts = both.select(
         inserted=(present & ~known).sum(), updated=(present & known & differs).sum(), total=present.sum()
     ).row(0, named=True)
+    if since is not None:
+        name, value = since
+        both = both.with_columns(pl.when(present & (~known | differs)).then(value).otherwise(name).alias(name))
     frame = both.select(
         *keys,
         *(
@@ -75,12 +80,13 @@ def _join(stored: pl.DataFrame, new: pl.DataFrame, keys: Sequence[str]) -> pl.Da
     """Outer join by key; new values have prefixed names, and two flags say which tables have the key."""
     right = new.rename({name: NEW + name for name in new.columns if name not in keys})
     both = stored.with_columns(pl.lit(True).alias(NEW + NEW)).join(
-        right.with_columns(pl.lit(True).alias(NEW)), on=list(keys), how="full", coalesce=True
+        right.with_columns(pl.lit(True).alias(NEW)), on=list(keys), how="full", coalesce=True, nulls_equal=True
     )
     return both.with_columns(pl.col(NEW, NEW + NEW).fill_null(False))
 
 
-def _check_names(stored: Sequence[str], new: Sequence[str]) -> None:
+def check_same_case(stored: Sequence[str], new: Sequence[str]) -> None:
+    """Refuse a column whose name differs from a stored one only in case."""
     known = {name.lower(): name for name in stored}
     for name in new:
         if known.get(name.lower(), name) != name:

@@ -28,6 +28,7 @@ app = App(
     default_parameter=Parameter(negative=()),
     help_format="plaintext",
 )
+app.command("factorloom.api.cli.upkeep:app", name="store", help="Check, copy, and tidy a store.")
 app.command("factorloom.bench.cli:app", name="bench", help="Benchmark Factorloom and other libraries.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -35,7 +36,7 @@ NAMED = re.compile(r"([A-Za-z_]\w*)=(?!=)(.*)", re.DOTALL)
 
 
 @app.command
-def demo(*, symbols: int = 500, years: int = 5, store: Path = Path("factorloom-demo.duckdb")) -> None:
+def demo(*, symbols: int = 500, years: int = 5, store: Path = Path("factorloom-demo")) -> None:
     """Simulate a market, store it, compute style factors, and score the last date.
 
     Parameters
@@ -45,7 +46,7 @@ def demo(*, symbols: int = 500, years: int = 5, store: Path = Path("factorloom-d
     years
         Number of years.
     store
-        Store file; an earlier demo store is replaced.
+        Folder of the store; an earlier demo store is replaced.
     """
     from factorloom.api.cli.demo import run
 
@@ -163,23 +164,62 @@ def score(
 
 
 @app.command
-def sql(query: str, *, store_option: StoreOption = StoreOption(), output_option: OutputOption = OutputOption()) -> None:
+def save(
+    dataset: str,
+    *factors: str,
+    set: str = "saved",
+    store_option: StoreOption = StoreOption(),
+) -> None:
+    """Compute factors and give them names, under which SQL sees them: factors.<dataset>.
+
+    Parameters
+    ----------
+    dataset
+        Name in the store.
+    factors
+        Expressions with names: 'momentum=ts_pct_change(close, 20)'.
+    set
+        The set that they belong to.
+    """
+    with store_option.open() as store:
+        store.save(dataset, map_names(factors), set=set)
+
+
+@app.command
+def sql(
+    query: str,
+    *,
+    as_of: str | None = None,
+    max_rows: int | None = None,
+    timeout: float | None = None,
+    store_option: StoreOption = StoreOption(),
+    output_option: OutputOption = OutputOption(),
+) -> None:
     """Query a store: bars.<dataset>, factors.<dataset>, scores.<dataset>, catalog.datasets.
 
     Parameters
     ----------
     query
         One read-only statement.
+    as_of
+        A version, or a time in UTC: datasets as they were known then.
+    max_rows
+        A result with more rows is refused.
+    timeout
+        Seconds after which the query, and this process, are ended.
     """
+    from factorloom.api.cli.limit import within_seconds
+
     output_option.check()
-    with store_option.open(read_only=True) as store:
-        result = store.sql(query)
+    known = int(as_of) if as_of is not None and as_of.isdigit() else as_of
+    with within_seconds(timeout), store_option.open(read_only=True) as store:
+        result = store.sql(query, as_of=known, max_rows=max_rows)
     output_option.write(result)
 
 
 @app.command
 def serve(*, host: str = "127.0.0.1", port: int = 8000, store_option: StoreOption = StoreOption()) -> None:
-    """Serve a store over HTTP; while the service runs, no other process can open the store.
+    """Serve a store over HTTP.
 
     Parameters
     ----------

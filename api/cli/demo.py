@@ -6,10 +6,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from glob import escape
 from importlib.metadata import version
 from pathlib import Path
+from shutil import rmtree
 
 import polars as pl
 from rich import box
@@ -23,21 +24,17 @@ from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
 from factorloom.engine.research.score import composite
 from factorloom.engine.runtime.progress import default_observer
+from factorloom.engine.runtime.replace import replacing as replacing_folder
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.library import styles
-from factorloom.storage import catalog
-from factorloom.storage.connection import exclusive
-from factorloom.storage.database import open_database
-from factorloom.storage.duckdb_file import inspect, logs
-from factorloom.storage.sql import fetch
 from factorloom.storage.store import open_store
 
 __all__ = ["run"]
 
 DATASET = "demo"
-MARK = "made by the demo"
-"""The key in `catalog.meta` that marks a store made by the demo."""
+MARK = "made-by-the-demo"
+"""The file that marks a store made by the demo."""
 TOP, BOTTOM, CONTRIBUTIONS = 10, 5, 2
 WIDTH = 110
 
@@ -55,7 +52,7 @@ def run(symbols: int, years: int, path: Path) -> None:
         with clock.timed("prepare", "preparing kernels: compiled in the first run, read from disk in later runs"):
             prepare([make_plan(factors_of(model))], default_observer())
         with clock.timed("compute", f"computing {len(model.factors)} style factors"):
-            store.compute(DATASET, model.raw)
+            store.save(DATASET, model.raw, set="styles")
         with clock.timed("score", "scoring the last date"):
             scores = store.score(DATASET, model)
         first = store.counters
@@ -102,17 +99,17 @@ def factors_of(model: ScoreModel) -> dict[str, Factor]:
 
 
 def check_replaceable(path: Path) -> None:
-    """Refuse a store that the demo did not make, or that has other bars since; the store must not be open."""
+    """Refuse a store that the demo did not make, or that has other bars since."""
     if not path.exists():
         return
-    with inspect(str(path)) as cursor:
-        made = fetch(cursor, f"SELECT value FROM catalog.meta WHERE key = '{MARK}'").height
-        stored = catalog.datasets(cursor).select("name", "version").rows()
+    with open_store(path, read_only=True) as store:
+        stored = store.datasets().select("name", "version").rows()
+    made = (path / MARK).exists()
     others = [name for name, version in stored if not made or (name, version) != (DATASET, 1)]
     if others or not made:
         raise StoreError(
             f"{path} was not made by the demo, or was changed: it has {', '.join(others) or 'no datasets'}",
-            hint="choose another file with --store",
+            hint="choose another folder with --store",
         )
 
 
@@ -121,45 +118,34 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path for a new store, which replaces the one at `path` on success and is removed on failure."""
     path = path.resolve()  # replace the target of a link, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with exclusive(str(path)):
-        check_replaceable(path)
+    check_replaceable(path)
     remove_leftovers(path)
     try:
         yield temporary
-        mark(temporary)
-        with exclusive(str(path)):
-            check_replaceable(path)  # it may have changed in the meantime
-            remove_logs(path)
-            temporary.replace(path)
+        (temporary / MARK).write_text(version("factorloom"))
+        check_replaceable(path)  # it may have changed in the meantime
+        with replacing_folder(path) as new:
+            temporary.rename(new)
     finally:
-        remove(temporary)
-
-
-def mark(temporary: Path) -> None:
-    """Mark a store as made by the demo."""
-    database = open_database(temporary)
-    with closing(database), database.writing() as cursor:
-        cursor.execute("INSERT INTO catalog.meta VALUES (?, ?)", [MARK, version("factorloom")])
-    if logs(str(temporary)):
-        raise StoreError("the demo could not write its store completely", hint="free disk space")
+        rmtree(temporary, ignore_errors=True)
 
 
 def remove_leftovers(path: Path) -> None:
     """Remove the temporary stores of demos that were killed."""
     for temporary in path.parent.glob(f".{escape(path.name)}.*"):
-        if temporary.suffix[1:].isdigit():
-            with suppress(StoreError), exclusive(str(temporary)):  # a running demo has it locked
-                remove(temporary)
+        if temporary.suffix[1:].isdigit() and not is_running(int(temporary.suffix[1:])):
+            rmtree(temporary, ignore_errors=True)
 
 
-def remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    remove_logs(path)
-
-
-def remove_logs(path: Path) -> None:
-    for log in logs(str(path)):
-        Path(log).unlink(missing_ok=True)
+def is_running(process: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def table_of(scores: pl.DataFrame, sectors: pl.DataFrame) -> Table:

@@ -63,10 +63,10 @@ class StoreOption:
     Parameters
     ----------
     store
-        Store file.
+        Folder of the store.
     """
 
-    store: Annotated[Path, Parameter(env_var="FACTORLOOM_STORE")] = Path("factorloom.duckdb")
+    store: Annotated[Path, Parameter(env_var="FACTORLOOM_STORE")] = Path("factorloom-store")
 
     def open(self, *, must_exist: bool = True, read_only: bool = False) -> Store:
         """Open the store; with `must_exist`, it is not created if missing."""

@@ -57,11 +57,11 @@ def check_target(output: Path | None) -> None:
     Raises
     ------
     ArgumentError
-        The path is a folder, is in a missing folder, is not writable, or is a DuckDB file or its log or lock.
+        The path is a folder, is in a missing folder, is not writable, or is in the folder of a store.
     """
     if output is None or is_stdout(output):
         return
-    from factorloom.storage.connection import find_store
+    from factorloom.storage.folder import find_store
 
     path, hint = _resolve(output), "choose another file"
     try:

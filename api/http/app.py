@@ -44,15 +44,15 @@ def create_app(store: Store | str | os.PathLike[str] | None = None) -> Litestar:
     ----------
     store
         An open store, which the application does not close, or the path of one, which is open while the application
-        runs. The default is the path in the environment variable FACTORLOOM_STORE, or `factorloom.duckdb`.
+        runs. The default is the path in the environment variable FACTORLOOM_STORE, or `factorloom-store`.
 
     Examples
     --------
     >>> from factorloom.api.http.app import create_app
-    >>> sorted(route.path for route in create_app("market.duckdb").routes if route.path.startswith("/v1"))[:2]
+    >>> sorted(route.path for route in create_app("market").routes if route.path.startswith("/v1"))[:2]
     ['/v1/datasets', '/v1/datasets/{name:str}']
     """
-    source = os.environ.get(STORE_VARIABLE, "factorloom.duckdb") if store is None else store
+    source = os.environ.get(STORE_VARIABLE, "factorloom-store") if store is None else store
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:

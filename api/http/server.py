@@ -1,4 +1,4 @@
-"""Run the application under Granian, with one worker because only one process can have a store open for writing."""
+"""Run the application under Granian, with one worker, which keeps what it has read in memory."""
 
 from __future__ import annotations
 

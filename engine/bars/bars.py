@@ -30,9 +30,9 @@ class Bars:
 
     symbol, date = KEYS
 
-    def __init__(self, table: pl.DataFrame) -> None:
+    def __init__(self, table: pl.DataFrame, first_bars: Index | None = None) -> None:
         self.table = table
-        self._first_bars: Index | None = None
+        self._first_bars = first_bars
         self._arrays: dict[str, Floats] = {}
         self._groups: dict[str, GroupRuns] = {}
 

@@ -1,6 +1,7 @@
 """Check the quality of bars, and report the findings of a load.
 
-A check counts and gives examples; it never repairs. The report describes the dataset after the load.
+A check counts and gives examples; it never repairs. Bars are checked when they are loaded, symbols and their calendar
+as they are in the dataset after the load.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-__all__ = ["EXTREME", "QualityReport", "check"]
+__all__ = ["EXTREME", "QualityReport", "calendar_of", "check"]
 
 EXTREME = 0.5
 """A relative change of the close beyond this is an extreme move."""
@@ -28,7 +29,7 @@ ROUNDING = 1e-9
 
 
 class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a load changed, and the quality of the dataset after it.
+    """What a load changed, the size of the dataset after it, and the quality of the loaded bars.
 
     Attributes
     ----------
@@ -36,12 +37,15 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
         The name of the dataset, its version after the load, and whether the load changed it.
     rows, symbols, start, end
         Size and dates of the dataset.
+    changed_from, changed_to, changed_symbols
+        The first and last date of the bars that are new or differ, None where there are none, and of how many symbols
+        they are. `Store.diff` lists these bars.
     inserted, updated, unchanged, dropped
         Rows of the source by what was done with them; `dropped` rows repeated a key.
     infinite
         Infinities in the source that became missing, by column.
     missing
-        Missing values by column, for columns with any.
+        Missing values of the loaded bars by column, for columns with any.
     high_low_violations
         Bars with high < low, or with open or close outside [low, high].
     nonpositive_prices, zero_volume, negative_volume
@@ -69,6 +73,9 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     symbols: int
     start: dt.date
     end: dt.date
+    changed_from: dt.date | None = None
+    changed_to: dt.date | None = None
+    changed_symbols: int = 0
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -137,20 +144,37 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
         return f"{count:,} {what}" + (f": {', '.join(shown)}{more}" if shown else "")
 
 
-def check(bars: pl.DataFrame, attributes: pl.DataFrame | None) -> dict[str, Any]:
-    """Run the checks on sorted bars; returns the fields of a `QualityReport`."""
-    calendar = _calendar(bars)
-    findings: dict[str, pl.DataFrame] = {**_check_bars(bars), **_check_symbols(calendar)}
+def check(
+    bars: pl.DataFrame, loaded: pl.DataFrame, calendar: pl.DataFrame, attributes: pl.DataFrame | None
+) -> dict[str, Any]:
+    """Run the checks; returns the fields of a `QualityReport`.
+
+    Parameters
+    ----------
+    bars
+        Sorted bars: those that were loaded, and some before them.
+    loaded
+        The keys of the loaded bars, of which findings are reported.
+    calendar
+        The symbols of the dataset, from `calendar_of`.
+    attributes
+        Their attributes, if there are any.
+    """
+    found = _check_bars(bars)
+    if bars.height > loaded.height:
+        found = {name: _of(frame, loaded) for name, frame in found.items()}
+        bars = _of(bars, loaded)
+    findings: dict[str, pl.DataFrame] = {**found, **_check_symbols(calendar)}
     if attributes is not None:
         findings["without_attributes"] = (
             calendar.select("symbol").join(attributes, on="symbol", how="anti").sort("symbol")
         )
     missing = bars.null_count().row(0, named=True)
     return {
-        "rows": bars.height,
+        "rows": int(calendar["bars"].sum()),
         "symbols": calendar.height,
-        "start": bars["date"].min(),
-        "end": bars["date"].max(),
+        "start": calendar["first"].min(),
+        "end": calendar["last"].max(),
         "missing": {name: count for name, count in missing.items() if count},
         "missing_bars": int(calendar["gaps"].sum()),
         "examples": {
@@ -160,6 +184,25 @@ def check(bars: pl.DataFrame, attributes: pl.DataFrame | None) -> dict[str, Any]
         },
         **{name: found.height for name, found in findings.items()},
     }
+
+
+def calendar_of(symbols: pl.DataFrame, dates: pl.Series) -> pl.DataFrame:
+    """One row per symbol: first and last date, and the number of bars, gaps and dates of the dataset.
+
+    Parameters
+    ----------
+    symbols
+        `symbol`, `first`, `last` and `bars` of each symbol.
+    dates
+        All dates of the dataset, sorted.
+    """
+    places = [dates.search_sorted(symbols[end]).cast(pl.Int64).alias(f"{end}_day") for end in ("first", "last")]
+    gaps = pl.col("last_day") - pl.col("first_day") + 1 - pl.col("bars")
+    return symbols.with_columns(places).with_columns(gaps=gaps, days=pl.lit(dates.len())).sort("symbol")
+
+
+def _of(found: pl.DataFrame, loaded: pl.DataFrame) -> pl.DataFrame:
+    return found.join(loaded, on=["symbol", "date"], how="semi", maintain_order="left")
 
 
 def _check_bars(bars: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -192,23 +235,6 @@ def _extreme(closes: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("previous") > 0)
         .with_columns(move=pl.col("close") / pl.col("previous") - 1)
         .filter(pl.col("move").abs() > EXTREME)
-    )
-
-
-def _calendar(bars: pl.DataFrame) -> pl.DataFrame:
-    """One row per symbol: first and last date, and the number of bars, gaps and dates of the dataset."""
-    days = bars.select(pl.col("date").unique().sort()).with_row_index("day")
-    spans = bars.select("symbol", "date").join(days, on="date").group_by("symbol")
-    return (
-        spans.agg(
-            first=pl.col("date").min(),
-            last=pl.col("date").max(),
-            first_day=pl.col("day").min().cast(pl.Int64),
-            last_day=pl.col("day").max().cast(pl.Int64),
-            bars=pl.len().cast(pl.Int64),
-        )
-        .with_columns(gaps=pl.col("last_day") - pl.col("first_day") + 1 - pl.col("bars"), days=pl.lit(days.height))
-        .sort("symbol")
     )
 
 

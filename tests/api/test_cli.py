@@ -173,18 +173,18 @@ def test_the_demo_prints_results_and_its_next_steps_work(
 
 
 def test_the_demo_does_not_replace_other_stores(command: Command, store_path: Path) -> None:
-    before = store_path.read_bytes()
+    before = files(store_path)
     code, _, err = command("demo", "--store", store_path)
     assert code == 2
     assert "it has us" in err
-    assert store_path.read_bytes() == before
+    assert files(store_path) == before
 
 
 SMALL = ("--symbols", 30, "--years", 1)
 
 
 def test_the_demo_replaces_only_what_a_demo_made(command: Command, tmp_path: Path) -> None:
-    own, made, link = tmp_path / "own.duckdb", tmp_path / "made.duckdb", tmp_path / "link.duckdb"
+    own, made, link = tmp_path / "own.duckdb", tmp_path / "made", tmp_path / "link.duckdb"
     bars = simulate(symbols=3, years=1).drop("sector")
     with open_store(own) as store:
         store.load("demo", bars)
@@ -198,37 +198,42 @@ def test_the_demo_replaces_only_what_a_demo_made(command: Command, tmp_path: Pat
     assert_refused(command, made)
 
 
+def files(path: Path) -> dict[str, bytes]:
+    """The content of all files of a folder."""
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
 def assert_refused(command: Command, path: Path) -> None:
-    before = path.read_bytes()
+    before = files(path)
     code, _, err = command("demo", *SMALL, "--store", path)
     assert code == 2
     assert f"{path} was not made by the demo, or was changed: it has demo" in err
     assert "--store" in err
-    assert path.read_bytes() == before
+    assert files(path) == before
 
 
 def test_a_demo_that_fails_changes_nothing(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = tmp_path / "made.duckdb"
+    made = tmp_path / "made"
     assert command("demo", *SMALL, "--store", made)[0] == 0
-    before = made.read_bytes()
+    before = files(made)
     assert command("demo", "--symbols", 0, "--store", made)[0] == 2
-    code, _, err = command("demo", "--store", tmp_path / "nowhere" / "made.duckdb")
+    code, _, err = command("demo", "--store", tmp_path / "nowhere" / "made")
     assert (code, "simulating" in err) == (2, False)
     monkeypatch.setattr(Store, "score", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         command("demo", *SMALL, "--store", made)
-    assert made.read_bytes() == before
+    assert files(made) == before
     assert list(tmp_path.iterdir()) == [made]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no signals")
 def test_a_demo_that_is_killed_changes_nothing(command: Command, tmp_path: Path) -> None:
-    made = tmp_path / "made.duckdb"
+    made = tmp_path / "made"
     assert command("demo", *SMALL, "--store", made)[0] == 0
-    before = made.read_bytes()
+    before = files(made)
     for number, code in ((signal.SIGTERM, cli.INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)):
         assert kill_demo(made, number) == code
-        assert made.read_bytes() == before
+        assert files(made) == before
         assert (list(tmp_path.iterdir()) == [made]) == (number == signal.SIGTERM)
     assert command("demo", *SMALL, "--store", made)[0] == 0
     assert list(tmp_path.iterdir()) == [made], "the next demo removes the leftovers of a killed one"

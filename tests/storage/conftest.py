@@ -15,7 +15,7 @@ from factorloom.storage.store import Store, open_store
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A path for a store."""
-    return tmp_path / "market.duckdb"
+    return tmp_path / "market"
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 PRELUDE = """
 import sys, time
 import polars as pl
-from factorloom.storage import cache, catalog
 from factorloom.storage.store import open_store
 from factorloom.engine.bars.market import simulate
 def say(word):

@@ -23,8 +23,7 @@ from factorloom.expressions.errors import (
 )
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
-from factorloom.storage import journal
-from factorloom.storage.journal import Counters
+from factorloom.storage.runs import Counters
 from factorloom.storage.store import Store, open_store
 
 FACTORS = {
@@ -50,7 +49,7 @@ def test_values_equal_those_of_the_panel_and_are_cached(loaded: Store) -> None:
     counters = loaded.counters
     second = loaded.compute("demo", FACTORS)
     assert second.equals(expected)
-    assert loaded.counters == Counters(4, 4, counters.kernel_runs)
+    assert loaded.counters == Counters(4, 4, counters.kernel_runs, counters.cells)
 
 
 def test_the_cache_outlives_the_store_object(path: Path, bars: pl.DataFrame) -> None:
@@ -106,58 +105,85 @@ def test_one_digest_under_many_names_is_computed_once(loaded: Store) -> None:
     assert values.columns == ["symbol", "date", *factors]
     assert values["a"].equals(values["c"])
     assert values["a"].equals(values["a'b\""])
-    assert loaded.counters == Counters(0, 2, loaded.counters.kernel_runs)
+    assert loaded.counters == Counters(0, 2, loaded.counters.kernel_runs, loaded.counters.cells)
     loaded.compute("demo", {"again": OTHER})
     assert loaded.counters.misses == 2
 
 
-def test_names_are_labels(loaded: Store) -> None:
+def test_computing_gives_no_names(loaded: Store) -> None:
     loaded.compute("demo", {"x": FACTORS["gap"]})
-    loaded.compute("demo", {"x": OTHER})
-    assert loaded.sql("SELECT x FROM factors.demo")["x"].equals(loaded.compute("demo", {"x": OTHER})["x"])
-    loaded.compute("demo", {"x": FACTORS["gap"]})
-    assert loaded.counters.misses == 2
-    shown = loaded.sql("SELECT x FROM factors.demo")["x"]
-    assert shown.equals(loaded.compute("demo", {"x": FACTORS["gap"]})["x"])
-
-
-def test_the_view_shows_every_name(loaded: Store) -> None:
     assert loaded.sql("SELECT * FROM factors.demo").columns == ["symbol", "date"]
-    named = {"close / open": OTHER, 'say "x"; --': FACTORS["gap"], "Mean": OTHER, "mean": FACTORS["mean"]}
+    assert loaded.sql("SELECT * FROM catalog.factors").is_empty()
+
+
+def test_a_saved_name_keeps_its_meaning(loaded: Store) -> None:
+    loaded.save("demo", {"x": FACTORS["gap"]}, notes={"x": "the gap of the night"}, directions={"x": -1})
+    loaded.save("demo", {"x": FACTORS["gap"]}, set="other")
+    for name in ("x", "X"):
+        with pytest.raises(ParameterError, match="'x' is saved as open / ts_delay"):
+            loaded.save("demo", {name: OTHER})
+    loaded.compute("demo", {"x": OTHER})
+    shown = loaded.sql("SELECT x FROM factors.demo ORDER BY symbol, date")["x"]
+    assert shown.equals(plain(loaded, {"x": FACTORS["gap"]})["x"])
+    assert loaded.sql('SELECT "set", name, note FROM catalog.factors').rows() == [("other", "x", "")]
+
+
+def test_the_views_show_every_saved_name(loaded: Store) -> None:
+    named = {"close / open": OTHER, 'say "x"; --': FACTORS["gap"], "mean": FACTORS["mean"], "{0}": FACTORS["rank"]}
     for name, factor in named.items():
-        loaded.compute("demo", {name: factor})
-    view = loaded.sql("SELECT * FROM factors.demo")
-    assert sorted(view.columns[2:]) == sorted(["close / open", 'say "x"; --', "mean"])
+        loaded.save("demo", {name: factor}, set="first" if name == "mean" else "second")
+    view = loaded.sql("SELECT * FROM factors.demo ORDER BY symbol, date")
+    assert view.columns[2:] == list(named)
     expected = plain(loaded, named)
-    assert view.equals(expected.select(view.columns))
+    assert view.equals(expected)
+    assert loaded.sql("SELECT * FROM factors.demo__first").columns == ["symbol", "date", "mean"]
+    long = loaded.sql("SELECT factor, count(value) AS n FROM factors.demo__long GROUP BY 1 ORDER BY 1")
+    assert dict(long.iter_rows()) == {name: expected[name].count() for name in named}
     one = loaded.sql("SELECT symbol, mean FROM factors.demo WHERE date = ? ORDER BY symbol", ["2025-06-02"])
     assert one.equals(expected.filter(pl.col("date") == dt.date(2025, 6, 2)).select("symbol", "mean"))
+    comments = loaded.sql(
+        """SELECT comment FROM duckdb_columns()
+        WHERE database_name = 'memory' AND table_name = 'demo' AND column_name = 'mean'"""
+    )
+    assert comments["comment"].to_list() == [str(FACTORS["mean"])]
 
 
-def test_the_catalog_lists_cached_factors(loaded: Store, bars: pl.DataFrame) -> None:
-    loaded.compute("demo", FACTORS)
+def test_the_catalog_lists_saved_factors(loaded: Store) -> None:
+    loaded.save("demo", FACTORS, set="styles")
     lines = loaded.sql("SELECT * FROM catalog.factors ORDER BY name")
     assert lines["name"].to_list() == sorted(FACTORS)
     for line in lines.iter_rows(named=True):
         factor = FACTORS[line["name"]]
         assert parse(line["text"]) is factor
         assert (line["digest"], line["lookback"]) == (factor.digest, factor.lookback)
-        assert (line["dataset"], line["version"], line["rows"]) == ("demo", 1, bars.height)
-        stored = loaded.sql(f'SELECT {line["column_name"]} AS v FROM cache."{line["table_name"]}"')["v"]
-        assert stored.equals(plain(loaded)[line["name"]])
+        assert (line["dataset"], line["set"], line["columns"]) == ("demo", "styles", list(factor.columns))
 
 
-def test_a_load_that_changes_something_empties_the_cache(loaded: Store, bars: pl.DataFrame) -> None:
-    loaded.compute("demo", FACTORS)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"set": "Styles"}, "not a valid set name"),
+        ({"set": "long"}, "cannot be named 'long'"),
+        ({"notes": {"y": "?"}}, "notes name 'y'"),
+        ({"directions": {"y": 1}}, "directions name 'y'"),
+    ],
+)
+def test_what_cannot_be_saved_is_refused(loaded: Store, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(FactorloomError, match=message):
+        loaded.save("demo", {"x": OTHER}, **options)
+    assert loaded.sql("SELECT * FROM catalog.factors").is_empty()
+
+
+def test_a_load_keeps_the_values_that_it_does_not_reach(loaded: Store, bars: pl.DataFrame) -> None:
+    loaded.save("demo", FACTORS)
     loaded.load("demo", bars)
     loaded.compute("demo", FACTORS)
-    assert loaded.counters.misses == 4
+    assert (loaded.counters.hits, loaded.counters.misses) == (4, 4)
     loaded.load("demo", bars.with_columns(pl.col("close") * 2))
-    assert loaded.sql("SELECT * FROM catalog.factors").is_empty()
-    assert loaded.sql("SELECT * FROM information_schema.tables WHERE table_schema = 'cache'").is_empty()
-    assert loaded.sql("SELECT * FROM factors.demo").columns == ["symbol", "date"]
-    assert loaded.compute("demo", FACTORS).equals(plain(loaded))
-    assert loaded.counters.misses == 8
+    values = loaded.compute("demo", FACTORS)
+    assert values.equals(plain(loaded))
+    assert loaded.counters.misses == 8 - 1  # one reads neither open nor close
+    assert loaded.sql("SELECT * FROM factors.demo ORDER BY symbol, date").equals(values)
 
 
 def test_datasets_do_not_share_columns(loaded: Store, bars: pl.DataFrame) -> None:
@@ -189,9 +215,9 @@ def test_a_reader_computes_without_writing(path: Path, bars: pl.DataFrame) -> No
         expected = plain(store)
         assert store.compute("demo", FACTORS).equals(expected)
         assert store.compute("demo", FACTORS, start=day, end=day).equals(expected.filter(pl.col("date") == day))
-        assert store.counters.hits == 4
-        assert store.counters.misses == 4
-        assert store.sql("SELECT * FROM catalog.factors").height == 2
+        assert store.counters.hits == 6
+        assert store.counters.misses == 2  # what cannot be written stays in memory for a while
+        assert store.sql("SELECT * FROM catalog.cache").height == 1
 
 
 BAD: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
@@ -218,8 +244,7 @@ def test_bad_input_writes_nothing(
 ) -> None:
     with pytest.raises(error, match=message):
         loaded.compute("demo", factors, **options)
-    assert loaded.sql("SELECT * FROM catalog.factors").is_empty()
-    assert loaded.sql("SELECT * FROM information_schema.tables WHERE table_schema = 'cache'").is_empty()
+    assert loaded.sql("SELECT * FROM catalog.cache").is_empty()
     assert loaded.counters == Counters()
 
 
@@ -232,16 +257,6 @@ def test_runs_are_recorded(loaded: Store, bars: pl.DataFrame) -> None:
     assert runs["misses"].to_list() == [0, 4, 0]
     assert runs["rows"].to_list()[:2] == [bars.height, bars.height]
     assert all(seconds > 0 for seconds in runs["seconds"])
-
-
-def test_the_record_of_many_reads_does_not_fill_the_memory(loaded: Store) -> None:
-    for _ in range(2 * journal.MAX_PENDING + 5):
-        loaded.compute("demo", FACTORS, start="2025-12-31")
-    assert len(loaded._journal._pending) < journal.MAX_PENDING
-    assert (
-        loaded.sql("SELECT count(*) AS n FROM catalog.runs WHERE verb = 'compute'")["n"][0]
-        == 2 * journal.MAX_PENDING + 5
-    )
 
 
 def test_runs_are_written_when_the_store_closes(path: Path, bars: pl.DataFrame) -> None:

@@ -22,7 +22,7 @@ from factorloom.expressions.errors import (
     StoreError,
     UnknownColumnError,
 )
-from factorloom.storage import cache
+from factorloom.storage import dataset
 from factorloom.storage.store import Store, open_store
 
 DAYS = [dt.date(2024, 1, 2), dt.date(2024, 1, 3)]
@@ -31,12 +31,9 @@ SECTORS = pl.DataFrame({"Symbol": ["A", "B"], "GICS Sector": ["Energy", "Utiliti
 
 
 def all_rows(store: Store) -> dict[str, list[Any]]:
-    """The rows of all tables of a store."""
-    names = store.sql(
-        """SELECT table_schema, table_name FROM information_schema.tables
-        WHERE table_type = 'BASE TABLE' ORDER BY ALL"""
-    )
-    return {f'{s}."{t}"': store.sql(f'SELECT * FROM {s}."{t}"').rows() for s, t in names.iter_rows()}
+    """The rows of all tables and views of a store."""
+    names = store.sql("SHOW TABLES")["name"]
+    return {name: store.sql(f"SELECT * FROM {name}").rows() for name in names}
 
 
 def test_bars_come_back_sorted(store: Store) -> None:
@@ -70,6 +67,14 @@ def test_rows_and_columns_are_merged(store: Store) -> None:
     store.load("demo", new.select("symbol", "date", "volume").with_columns(volume=pl.lit(None)))
     assert store.panel("demo").frame["close"].to_list() == [1.0, 2.5, 3.0, 4.0]
     assert store.panel("demo").frame["volume"].null_count() == 4
+
+
+def test_the_report_says_what_is_new_or_differs(store: Store) -> None:
+    report = store.load("demo", BARS)
+    assert (report.changed_from, report.changed_to, report.changed_symbols) == (*DAYS, 2)
+    report = store.load("demo", BARS.with_columns(close=pl.Series([1.0, 2.0, 9.0])))
+    assert (report.changed_from, report.changed_to, report.changed_symbols) == (DAYS[0], DAYS[0], 1)
+    assert store.load("demo", BARS.tail(1).with_columns(close=9.0)).changed_from is None
 
 
 def test_attributes_are_joined(store: Store) -> None:
@@ -183,7 +188,7 @@ def test_an_error_at_the_end_rolls_back_the_load(store: Store, monkeypatch: pyte
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cache, "clear", fail)
+    monkeypatch.setattr(dataset, "record_version", fail)
     with pytest.raises(KeyboardInterrupt):
         store.load("demo", BARS.with_columns(close=pl.lit(9.0)), attributes=SECTORS)
     assert all_rows(store) == before
@@ -331,3 +336,15 @@ def test_columns_of_bars_and_attributes_are_found_in_any_spelling(store: Store) 
     bars = BARS.rename({"close": "Adj Close"})
     store.load("demo", bars, attributes=SECTORS, columns={"close": "adj close", "branch": "gics sector"})
     assert {"close", "branch"} <= set(store.panel("demo").columns)
+
+
+def test_a_dataset_that_is_dropped_and_loaded_again_is_another(store: Store) -> None:
+    """Its versions begin anew; nothing of the dropped one is kept under their numbers."""
+    frame = pl.DataFrame({"symbol": ["A", "B"], "date": ["2024-01-02"] * 2, "close": [1.0, 2.0]})
+    store.load("demo", frame)
+    assert store.panel("demo").frame["close"].to_list() == [1.0, 2.0]
+    store.drop("demo")
+    store.load("demo", frame.with_columns(close=pl.lit(9.0)))
+    assert store.panel("demo").frame["close"].to_list() == [9.0, 9.0]
+    store.save("demo", twice="close * 2")
+    assert store.sql("SELECT twice FROM factors.demo")["twice"].to_list() == [18.0, 18.0]

@@ -1,4 +1,4 @@
-"""Results are sorted by symbol and date for every selection, also if DuckDB joins on several threads."""
+"""Results are sorted by symbol and date for every selection, whatever stretches of days the bars are stored in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.parse import parse
-from factorloom.storage.sql import by_key
 from factorloom.storage.store import Store, open_store
 
 SYMBOLS, DAYS = 1_000, 300
@@ -35,7 +34,7 @@ def shuffled() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def large_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("order") / "market.duckdb"
+    path = tmp_path_factory.mktemp("order") / "market"
     sectors = pl.DataFrame({"symbol": NAMES, "sector": ["x", "y"] * (SYMBOLS // 2)}).sample(
         fraction=1, shuffle=True, seed=2
     )
@@ -89,12 +88,3 @@ def test_scores_do_not_depend_on_the_order_of_threads(large: Store) -> None:
     once, again = large.score("us", model), large.score("us", model)
     assert once.equals(again)
     assert once["score"].is_sorted(descending=True)
-
-
-@given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9)), unique=True), st.randoms())
-def test_by_key_sorts_rows(keys: list[tuple[str, int]], random: Any) -> None:
-    frame = pl.DataFrame(sorted(keys), schema={"symbol": pl.String, "date": pl.Int64}, orient="row")
-    assert by_key(frame) is frame
-    random.shuffle(keys)
-    mixed = pl.DataFrame(keys, schema=frame.schema, orient="row")
-    assert by_key(mixed).equals(frame)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factorloom.engine.bars.quality import EXTREME, QualityReport, check
+from factorloom.engine.bars import quality
+from factorloom.engine.bars.quality import EXTREME, QualityReport, calendar_of
 from factorloom.storage.store import Store
 
 PRICES = ["open", "high", "low", "close"]
@@ -33,6 +34,13 @@ def frame(table: dict[tuple[str, int], dict[str, float | None]]) -> pl.DataFrame
     }
     records = [{"symbol": s, "date": START + dt.timedelta(d), **row} for (s, d), row in table.items()]
     return pl.DataFrame(records, schema=schema).sort("symbol", "date")
+
+
+def check(bars: pl.DataFrame, attributes: pl.DataFrame | None) -> dict[str, Any]:
+    """The findings in bars that are all of a dataset."""
+    ends = {"first": pl.col("date").min(), "last": pl.col("date").max(), "bars": pl.len().cast(pl.Int64)}
+    calendar = calendar_of(bars.group_by("symbol").agg(**ends), bars["date"].unique().sort())
+    return quality.check(bars, bars.select("symbol", "date"), calendar, attributes)
 
 
 def bad_range(row: dict[str, Any]) -> bool:

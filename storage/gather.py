@@ -1,0 +1,146 @@
+"""Which bars of a view a caller selects, and their values from what is at hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.bars.selection import Selection, next_day
+from factorloom.expressions.errors import StoreError
+from factorloom.storage.digest import days_of
+from factorloom.storage.entry import Days, Entries, Entry
+from factorloom.storage.view import View
+
+__all__ = ["Rows", "assembled", "selected", "selected_bars", "series", "wanted_days"]
+
+
+class Rows(NamedTuple):
+    """The selected bars: their keys by symbol and date, and the number of the day of each."""
+
+    keys: pl.DataFrame
+    days: Index
+
+
+def wanted_days(view: View, selection: Selection) -> Days:
+    """For each day of a view, whether it is selected."""
+    wanted = np.ones(view.days.size, np.bool_)
+    dates = view.dates
+    if selection.start is not None:
+        first = _day(selection.start)
+        wanted &= (dates >= first).to_numpy()
+        if view.daily and isinstance(selection.start, dt.datetime) and selection.start.time() > dt.time():
+            wanted &= (dates != first).to_numpy()
+    if selection.end is not None:
+        wanted &= (dates <= _day(selection.end)).to_numpy()
+    if selection.dates is not None:
+        wanted &= dates.is_in([_day(day) for day in selection.dates]).to_numpy()
+    return wanted
+
+
+def selected(view: View, selection: Selection, wanted: Days) -> Rows:
+    """The keys of the selected bars."""
+    if not wanted.any():
+        frame = view.stored(1, 0, [])
+    else:
+        days = view.days[wanted]
+        frame = view.stored(int(days[0]), int(days[-1]), [], selection.symbols)
+    keys = frame.select("symbol", "date")
+    condition = _condition(view, selection)
+    keys = keys if condition is None else keys.filter(condition)
+    return Rows(keys, days_of(keys["date"]))
+
+
+def selected_bars(view: View, selection: Selection) -> pl.DataFrame:
+    """The selected bars with the columns of dated tables."""
+    wanted = wanted_days(view, selection)
+    days = view.days[wanted]
+    frame = view.bars(int(days[0]), int(days[-1]), None, selection.symbols) if days.size else view.bars(1, 0)
+    condition = _condition(view, selection)
+    frame = frame if condition is None else frame.filter(condition)
+    if not frame.height:
+        raise StoreError(
+            f"dataset {view.dataset!r} has no bars in {selection}",
+            hint=f"its bars are from {view.dates[0]} to {view.dates[-1]}",
+        )
+    return frame
+
+
+def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], wanted: Days) -> dict[str, Array]:
+    """The values of the selected bars, by digest of factor, missing as NaN."""
+    size = rows.keys.height
+    whole: dict[str, Array] = {}
+    groups: dict[tuple[tuple[int, int, int], ...], list[str]] = {}
+    chosen: dict[str, tuple[tuple[Entry, int, int], ...]] = {}
+    for digest in digests:
+        chosen[digest] = entries.choose(digest, wanted)
+        groups.setdefault(tuple((id(entry), first, last) for entry, first, last in chosen[digest]), []).append(digest)
+    for some in groups.values():
+        parts = chosen[some[0]]
+        places = _places(rows.days, parts)
+        for (entry, *_), place in zip(parts, places, strict=True):
+            if not place.size:
+                continue
+            local = _local(view, entry, rows, place)
+            for digest, values in zip(some, entry.gather(some, local), strict=True):
+                if place.size == size:
+                    whole[digest] = values
+                else:
+                    whole.setdefault(digest, np.full(size, np.nan))[place] = values
+    return {digest: whole[digest] if digest in whole else np.full(size, np.nan) for digest in digests}
+
+
+def series(values: Array) -> pl.Series:
+    """Values as a series on the same memory, missing as null."""
+    present = ~np.isnan(values)
+    missing = values.size - int(np.count_nonzero(present))
+    bits = pa.py_buffer(np.packbits(present, bitorder="little")) if missing else None
+    return pl.Series(pa.Array.from_buffers(pa.float64(), values.size, [bits, pa.py_buffer(values)], missing))
+
+
+def _places(days: Index, parts: Sequence[tuple[Entry, int, int]]) -> list[Index]:
+    """The rows of each part, in order."""
+    if not parts:
+        return []
+    if len(parts) == 1:
+        return [np.arange(days.size)]
+    ends = np.array([last for _, _, last in parts])
+    numbers = np.searchsorted(ends, days).astype(np.uint16)
+    order = np.argsort(numbers, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(numbers, minlength=len(parts)))[:-1])
+
+
+def _local(view: View, entry: Entry, rows: Rows, place: Index) -> Index | slice:
+    """Where the selected bars stand among those of an entry."""
+    if place.size == entry.rows:
+        return slice(0, entry.rows)
+    found, size = view.rows_of(*entry.days, rows.keys if place.size == rows.keys.height else rows.keys[place])
+    if size != entry.rows:
+        raise StoreError(f"values of {entry.rows} bars do not fit the {size} of {view.dataset!r}")
+    return found
+
+
+def _day(moment: dt.date) -> dt.date:
+    return moment.date() if isinstance(moment, dt.datetime) else moment
+
+
+def _condition(view: View, selection: Selection) -> pl.Expr | None:
+    """What else selects bars within the days that are read."""
+    key, conditions = pl.col("date"), []
+    if not view.daily and selection.start is not None:
+        conditions.append(key >= selection.start)
+    if not view.daily and selection.end is not None:
+        after = next_day(selection.end)
+        conditions.append(key <= selection.end if after is None else key < after)
+    if selection.dates is not None:
+        days = [day for day in selection.dates if not isinstance(day, dt.datetime)]
+        moments = [day for day in selection.dates if isinstance(day, dt.datetime)]
+        conditions.append(key.cast(pl.Date).is_in(days) | key.cast(pl.Datetime("us")).is_in(moments))
+    if not conditions:
+        return None
+    return pl.all_horizontal(conditions)

@@ -1,0 +1,22 @@
+"""What the parts of a store's public interface share."""
+
+from __future__ import annotations
+
+from factorloom.storage.backing import Backing
+from factorloom.storage.calculator import Calculator
+from factorloom.storage.query import Queries
+from factorloom.storage.runs import Journal
+from factorloom.storage.tier import Tiers
+
+__all__ = ["Part"]
+
+
+class Part:
+    """One open store, of which each subclass offers some verbs."""
+
+    def __init__(self, backing: Backing, tiers: Tiers) -> None:
+        self._backing = backing
+        self._tiers = tiers
+        self._journal = Journal(backing.folder, read_only=backing.read_only)
+        self._calculator = Calculator(backing, tiers)
+        self._queries = Queries(backing, self._calculator.entries)

@@ -1,0 +1,295 @@
+"""Segments: immutable Parquet files that are checked before they are believed.
+
+A file of values is written without compression, one page a column and nothing optional, so that the numbers of a column
+stand side by side in the file as they do in memory: Parquet to everyone, an array to us. One date of many factors is
+gathered from it without reading the rest.
+
+Every block of 4096 bytes has a sum. The digest of the sums is in the catalogue, the sums of a large file beside it.
+What is read for the first time in a process is compared block by block; a small file as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from factorloom.engine.bars.layout import Index
+from factorloom.expressions.errors import StoreError
+from factorloom.storage.folder import Folder
+
+__all__ = ["SUMS", "DamagedError", "Segment", "SegmentFiles", "Written", "write_bars", "write_values"]
+
+BLOCK = 4096
+WORDS = BLOCK // 8
+CHUNK = 64
+"""So many blocks are summed at once: they stay in the processor's cache."""
+WHOLE = 1 << 22
+"""Files up to this size, 4 MiB, are compared as a whole, and need no sums beside them."""
+OPEN = 512
+"""So many files are kept open."""
+SUMS = ".sums"
+
+Words = npt.NDArray[np.uint64]
+Values = npt.NDArray[Any]
+
+
+class Written(NamedTuple):
+    """A new segment: its name, its size in bytes, and the digest of its sums."""
+
+    file: str
+    bytes: int
+    check: str
+
+
+class DamagedError(StoreError):
+    """A segment is not what was written; `file` is its name."""
+
+    file = ""
+
+
+def write_bars(folder: Folder, name: str, table: pa.Table) -> Written:
+    """Write bars, or a dated table: compressed, missing as null."""
+    text = [field.name for field in table.schema if pa.types.is_large_string(field.type)]
+    rows = max(1, table.num_rows)
+    return _write(folder, name, table, settle=True, compression="lz4", use_dictionary=text, row_group_size=rows)
+
+
+def write_values(folder: Folder, name: str, keys: pa.Table, values: Mapping[str, Values]) -> Written:
+    """Write values of factors beside their keys, missing as NaN.
+
+    They are not forced to the disk: what a power cut takes is noticed by its digest, and computed again.
+    """
+    columns = [*keys.columns, *(pa.array(np.ascontiguousarray(each)) for each in values.values())]
+    kinds = [pa.field(field.name, field.type, nullable=False) for field in keys.schema]
+    kinds += [pa.field(each, pa.from_numpy_dtype(array.dtype), nullable=False) for each, array in values.items()]
+    return _write(
+        folder,
+        name,
+        pa.Table.from_arrays(columns, schema=pa.schema(kinds)),
+        settle=False,
+        compression="none",
+        use_dictionary=["symbol"],
+        write_statistics=False,
+        data_page_size=2**31 - 1,
+        row_group_size=max(1, keys.num_rows),
+        max_rows_per_page=2**31 - 1,
+    )
+
+
+def _write(folder: Folder, name: str, table: pa.Table, *, settle: bool, **options: Any) -> Written:
+    path = folder.segment(name)
+    try:
+        pq.write_table(table, path, **options)
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+            size = len(memory)
+            sums = _sums(memory)
+        if size > WHOLE:
+            path.with_name(path.name + SUMS).write_bytes(sums.tobytes())
+        if settle:
+            folder.settle(*([path.with_name(path.name + SUMS)] if size > WHOLE else []), path)
+    except (OSError, pa.ArrowException) as error:
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + SUMS).unlink(missing_ok=True)
+        raise folder.failed("written", error if isinstance(error, OSError) else OSError(str(error))) from error
+    return Written(name, size, _check(size, sums))
+
+
+class Segment:
+    """One file, mapped into memory."""
+
+    def __init__(self, folder: Folder, file: str, size: int, check: str) -> None:
+        self._folder, self._file, self._size, self._digest = folder, file, size, check
+        self.damaged = False
+        self._path = folder.segment(file)
+        try:
+            self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        except FileNotFoundError as error:
+            raise self._damaged("is missing") from error
+        except OSError as error:
+            raise self._damaged(f"cannot be opened: {error.strerror}") from error
+        weakref.finalize(self, os.close, self._descriptor)  # not before: other threads may be reading
+        self._refuse_other_size()
+        try:
+            self._memory = mmap.mmap(self._descriptor, size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"cannot be mapped: {error}") from error
+        self._known: npt.NDArray[np.bool_] | None = None
+        self._sums: Words | None = None
+        self._offsets: dict[str, tuple[int, np.dtype[Any]]] | None = None
+        self.rows = 0
+
+    def table(self, columns: Iterable[str] | None = None) -> pa.Table:
+        """Columns of the file as Arrow, all of it compared."""
+        self.verify()
+        return pq.read_table(pa.py_buffer(self._memory), columns=None if columns is None else list(columns))
+
+    def gather(self, columns: Iterable[str], rows: Index | slice) -> list[Values]:
+        """The values of these columns on these rows, in Float64."""
+        offsets = self._places()
+        if isinstance(rows, slice):
+            first, last = rows.start, rows.stop
+        else:
+            first, last = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
+        found = []
+        for name in columns:
+            start, dtype = offsets[name]
+            self.verify(start + first * dtype.itemsize, start + last * dtype.itemsize)
+            array = np.frombuffer(self._memory, dtype, self.rows, start)
+            found.append(array[rows].astype(np.float64, copy=isinstance(rows, slice)))
+        return found
+
+    def verify(self, start: int = 0, stop: int | None = None) -> None:
+        """Compare the blocks of a stretch of bytes with their sums, those that were not compared before."""
+        self._refuse_other_size()
+        stop = self._size if stop is None else stop
+        if stop <= start:
+            return
+        if self._known is None:
+            self._prepare(whole=start == 0 and stop == self._size)
+        assert self._known is not None
+        first, last = start // BLOCK, -(-stop // BLOCK)
+        if self._known[first:last].all():
+            return
+        assert self._sums is not None
+        sums = _sums(memoryview(self._memory)[first * BLOCK : min(last * BLOCK, self._size)])
+        if not np.array_equal(sums, self._sums[first:last]):
+            raise self._damaged("is damaged")
+        self._known[first:last] = True
+
+    def compare(self) -> None:
+        """Compare all of the file, and the sums beside it."""
+        self.verify()
+        if self._size > WHOLE:
+            self._read_sums()
+
+    def write_sums(self) -> bool:
+        """Write the sums beside the file anew; False if the file itself is damaged."""
+        sums = _sums(self._memory)
+        if _check(self._size, sums) != self._digest:
+            return False
+        if self._size > WHOLE:
+            self._folder.replace(self._path.with_name(self._path.name + SUMS), sums.tobytes())
+        return True
+
+    def _prepare(self, *, whole: bool) -> None:
+        """What the file is compared with; a small file, or one that is read as a whole, is compared now."""
+        count = -(-self._size // BLOCK)
+        if not whole and self._size > WHOLE:
+            with suppress(DamagedError):  # without its sums the file is compared as a whole
+                self._sums = self._read_sums()
+                self._known = np.zeros(count, np.bool_)  # last: other threads look at it
+                return
+            self.damaged = False
+        if _check(self._size, _sums(self._memory)) != self._digest:
+            raise self._damaged("is damaged")
+        self._known = np.ones(count, np.bool_)
+
+    def _read_sums(self) -> Words:
+        try:
+            sums = np.frombuffer(self._path.with_name(self._path.name + SUMS).read_bytes(), np.uint64)
+        except (OSError, ValueError) as error:
+            raise self._damaged("has lost its sums") from error
+        if sums.size != -(-self._size // BLOCK) or _check(self._size, sums) != self._digest:
+            raise self._damaged("has damaged sums")
+        return sums
+
+    def _places(self) -> dict[str, tuple[int, np.dtype[Any]]]:
+        """Where the numbers of each column start. A page without options holds nothing behind its numbers."""
+        if self._offsets is None:
+            tail = int.from_bytes(self._memory[self._size - 8 : self._size - 4], "little")
+            self.verify(max(0, self._size - 8 - tail), self._size)
+            metadata = pq.read_metadata(pa.BufferReader(pa.py_buffer(self._memory)))
+            self.rows = metadata.num_rows
+            offsets = {}
+            group = metadata.row_group(0)
+            for number in range(metadata.num_columns):
+                column = group.column(number)
+                if column.physical_type in ("DOUBLE", "FLOAT"):
+                    dtype = np.dtype(np.float64 if column.physical_type == "DOUBLE" else np.float32)
+                    end = column.data_page_offset + column.total_compressed_size
+                    offsets[column.path_in_schema] = (end - self.rows * dtype.itemsize, dtype)
+            self._offsets = offsets
+        return self._offsets
+
+    def _refuse_other_size(self) -> None:
+        if os.fstat(self._descriptor).st_size != self._size:
+            raise self._damaged("has another size")
+
+    def _damaged(self, what: str) -> DamagedError:
+        self.damaged = True
+        error = DamagedError(f"the file {self._path} {what}", hint="run: factorloom store check --repair")
+        error.file = self._file
+        return error
+
+
+class SegmentFiles:
+    """The open files of a store; the ones used last are kept."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._open: OrderedDict[str, Segment] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def open(self, file: str, size: int, check: str) -> Segment:
+        """A file, as the catalogue knows it."""
+        with self._lock:
+            segment = self._open.pop(file, None)
+            if segment is None or segment.damaged:  # it may have been repaired
+                segment = Segment(self._folder, file, size, check)
+            self._open[file] = segment
+            while len(self._open) > OPEN:
+                self._open.popitem(last=False)
+            return segment
+
+    def close(self) -> None:
+        """Let go of all files; each is closed by its last user."""
+        with self._lock:
+            self._open.clear()
+
+
+def _sums(memory: Any) -> Words:
+    """A sum of every block: its words, folded, each times an odd number of its own."""
+    size = len(memory)
+    full = size // BLOCK
+    sums = np.empty(-(-size // BLOCK), np.uint64)
+    words = np.frombuffer(memory, np.uint64, full * WORDS).reshape(full, WORDS)
+    for start in range(0, full, CHUNK):
+        some = words[start : start + CHUNK]
+        np.einsum("ij,j->i", _folded(some), WEIGHTS, out=sums[start : start + some.shape[0]])
+    if size > full * BLOCK:
+        rest = np.zeros(BLOCK, np.uint8)
+        rest[: size - full * BLOCK] = np.frombuffer(memory, np.uint8, size - full * BLOCK, full * BLOCK)
+        sums[full] = np.einsum("j,j->", _folded(rest.view(np.uint64)), WEIGHTS)
+    return sums
+
+
+def _folded(words: Words) -> Words:
+    """Words whose high bits are in their low ones too, so that two changed signs do not cancel."""
+    return words ^ (words >> np.uint64(29))
+
+
+def _check(size: int, sums: Words) -> str:
+    return hashlib.blake2b(size.to_bytes(8, "little") + sums.tobytes(), digest_size=16).hexdigest()
+
+
+def _odd(count: int) -> Words:
+    """So many odd numbers without a pattern (the generator splitmix64)."""
+    state = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (state ^ (state >> np.uint64(31))) | np.uint64(1)
+
+
+WEIGHTS = _odd(WORDS)

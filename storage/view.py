@@ -1,0 +1,346 @@
+"""A dataset as it was known in one version: its bars by stretches of days, and digests of what each day holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from factorloom.engine.bars.category import encode
+from factorloom.engine.bars.layout import KEYS, Index
+from factorloom.engine.bars.sort import sort_bars
+from factorloom.storage.catalog import BarSegment
+from factorloom.storage.digest import Hashes, days_of, digest_text, row_hashes, sum_by_day, value_hashes
+from factorloom.storage.segment import SegmentFiles
+from factorloom.storage.table import DatedTable
+
+__all__ = ["BAR", "SINCE", "BarReader", "View", "day_of", "digests_of"]
+
+BAR, SINCE = "__bar", "__since"
+"""The columns of a file with the number of a bar among those of its symbol, and of the version that brought it."""
+
+KEPT_KEYS = 256
+"""Of so many stretches of days the keys are kept as numbers."""
+
+MANY = 50
+"""More symbols than these are chosen by one pass over the bars."""
+
+EPOCH = dt.date(1970, 1, 1).toordinal()
+KEPT = 1 << 28
+"""Decoded bars are kept up to so many bytes."""
+
+
+class BarReader:
+    """Reads segments of bars; keys, and the columns read last, are kept decoded."""
+
+    def __init__(self, files: SegmentFiles) -> None:
+        self.files = files
+        self._kept: OrderedDict[tuple[str, str], pl.Series] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def frame(self, segment: BarSegment, columns: Sequence[str] = ()) -> pl.DataFrame:
+        """The keys of all bars of a segment, symbols as Enum, `BAR`, `SINCE`, and some columns."""
+        wanted = [*KEYS, BAR, SINCE, *columns]
+        with self._lock:
+            found = {name: self._kept[segment.file, name] for name in wanted if (segment.file, name) in self._kept}
+            for name in found:
+                self._kept.move_to_end((segment.file, name))
+        missing = [name for name in wanted if name not in found]
+        if missing:
+            table = self.files.open(segment.file, segment.size, segment.check).table(missing)
+            for column in pl.DataFrame(pl.from_arrow(table)).iter_columns():
+                found[column.name] = encode(column.cast(pl.String)) if column.name == "symbol" else column
+            self._keep(segment.file, {name: found[name] for name in missing})
+        return pl.DataFrame([found[name] for name in wanted])
+
+    def _keep(self, file: str, columns: Mapping[str, pl.Series]) -> None:
+        with self._lock:
+            for name, column in columns.items():
+                if (file, name) not in self._kept:
+                    self._kept[file, name] = column
+                    self._bytes += int(column.estimated_size())
+            while self._bytes > KEPT and len(self._kept) > 1:
+                self._bytes -= int(self._kept.popitem(last=False)[1].estimated_size())
+
+
+class Numbered:
+    """Sorted bars with each key as one number, in the order of (symbol, date)."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
+        self._moments = np.unique(_moments(frame["date"]))
+        self.numbers: Index = self._numbers(frame["symbol"].to_physical(), frame["date"])
+
+    def places(self, keys: pl.DataFrame) -> Index:
+        """Where some of the bars stand; all of them must be there."""
+        known = self._names.search_sorted(keys["symbol"].dtype.categories)  # type: ignore[attr-defined]
+        return np.searchsorted(self.numbers, self._numbers(known.gather(keys["symbol"].to_physical()), keys["date"]))
+
+    def _numbers(self, codes: pl.Series, dates: pl.Series) -> Index:
+        places = np.searchsorted(self._moments, _moments(dates))
+        return codes.cast(pl.Int64).to_numpy() * self._moments.size + places
+
+
+class View:
+    """One version of a dataset.
+
+    Attributes
+    ----------
+    dataset, version
+    segments
+        The segments with bars of this version, by day.
+    tables
+        The dated tables of this version.
+    """
+
+    def __init__(
+        self,
+        dataset: str,
+        version: int,
+        segments: Sequence[BarSegment],
+        tables: Sequence[DatedTable],
+        reader: BarReader,
+    ) -> None:
+        self.dataset = dataset
+        self.version = version
+        self.segments = sorted(segments, key=lambda segment: segment.first_day)
+        self.tables = tables
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._numbered: OrderedDict[tuple[int, int], Numbered] = OrderedDict()
+
+    @property
+    def daily(self) -> bool:
+        """Whether bars have no time of day."""
+        return self.segments[0].daily
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """`"number"` or `"text"` for each column of the bars, or "" where it has no values."""
+        found: dict[str, str] = {}
+        for segment in self.segments:
+            for name, kind in zip(segment.columns, segment.types, strict=True):
+                found[name] = found.get(name) or kind
+        return found
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of a panel, without keys."""
+        return [*self.types, *(name for table in self.tables for name in table.columns)]
+
+    @cached_property
+    def stamp(self) -> int:
+        """What tells this version from every other one that this process has seen."""
+        files = (*(segment.file for segment in self.segments), *(table.file for table in self.tables))
+        return hash((self.dataset, self.version, files))
+
+    @property
+    def rows(self) -> int:
+        """About how many bars there are."""
+        return sum(segment.rows for segment in self.segments)
+
+    @cached_property
+    def days(self) -> Index:
+        """The numbers of the days that have bars."""
+        return np.concatenate([days for days, _ in self._contents]).astype(np.int64)
+
+    @cached_property
+    def dates(self) -> pl.Series:
+        """The days that have bars."""
+        return pl.Series("date", self.days).cast(pl.Int32).cast(pl.Date)
+
+    @cached_property
+    def symbols(self) -> pl.Series:
+        """The distinct symbols as text, sorted."""
+        names = [self._names(segment) for segment in self.segments]
+        return pl.concat(names).unique().sort()
+
+    def holds(self, symbols: Iterable[str]) -> bool:
+        """Whether all of these have bars; the last segments are read first, and often no others."""
+        missing = set(symbols)
+        for segment in reversed(self.segments):
+            missing -= set(self._names(segment).to_list())
+            if not missing:
+                return True
+        return False
+
+    def _names(self, segment: BarSegment) -> pl.Series:
+        """The symbols of a segment in this version."""
+        frame = self._reader.frame(segment)
+        if segment.newest > self.version:
+            frame = frame.filter(pl.col(SINCE) <= self.version)
+            return frame["symbol"].unique().cast(pl.String)
+        return frame["symbol"].dtype.categories  # type: ignore[attr-defined,no-any-return]
+
+    def moments(self, days: Iterable[dt.date]) -> pl.Series:
+        """The distinct dates of the bars on these days."""
+        numbers = {day.toordinal() - EPOCH for day in days}
+        none = self.stored(1, 0, [])["date"]
+        return pl.concat([none, *(self.stored(day, day, [])["date"].unique() for day in numbers)]).unique().sort()
+
+    def digest(self, columns: Iterable[str], first_day: int, last_day: int) -> int:
+        """The digest of the keys and of some columns from one day to another, both included."""
+        first, last = np.searchsorted(self.days, [first_day, last_day + 1])
+        total = 0
+        for name in ("", *columns):
+            sums = self._sums(name)
+            total += (int(sums[last]) - int(sums[first])) * int(digest_text([name])[0] | np.uint64(1))
+        return total % 2**64
+
+    def day_digests(self, name: str) -> Hashes:
+        """The digest of a column, or of the keys (named ""), on each day."""
+        for table in self.tables:
+            if name in table.columns:
+                return table.digests(name, self.days)
+        parts = [digests.get(name, np.zeros(days.size, np.uint64)) for days, digests in self._contents]
+        return np.concatenate(parts)
+
+    def bars(
+        self,
+        first_day: int | None = None,
+        last_day: int | None = None,
+        columns: Sequence[str] | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """The bars from one day to another by symbol and date, with `BAR` and the columns of dated tables."""
+        frame = self.stored(first_day, last_day, columns, symbols)
+        for table in self.tables:
+            if wanted := [name for name in table.columns if columns is None or name in columns]:
+                frame = table.join(frame, wanted)
+        return frame
+
+    def stored(
+        self,
+        first_day: int | None = None,
+        last_day: int | None = None,
+        columns: Sequence[str] | None = None,
+        symbols: Sequence[str] | None = None,
+    ) -> pl.DataFrame:
+        """The bars as they are in the files, without dated tables; of all symbols, or of some."""
+        wanted = [name for name in self.types if columns is None or name in columns]
+        frames = [
+            self._part(segment, first_day, last_day, wanted, symbols)
+            for segment in self.segments
+            if (first_day is None or segment.last_day >= first_day)
+            and (last_day is None or segment.first_day <= last_day)
+        ]
+        if not frames:
+            frames = [self._part(self.segments[0], 1, 0, wanted, None)]
+        return joined(frames)
+
+    def _part(
+        self,
+        segment: BarSegment,
+        first_day: int | None,
+        last_day: int | None,
+        columns: Sequence[str],
+        symbols: Sequence[str] | None,
+    ) -> pl.DataFrame:
+        frame = self._reader.frame(segment, [name for name in columns if name in segment.columns])
+        if symbols is not None:
+            frame = _of_symbols(frame, symbols)
+        if segment.newest > self.version:
+            frame = frame.filter(pl.col(SINCE) <= self.version)
+        key = pl.col("date")
+        if first_day is not None and first_day > segment.first_day:
+            frame = frame.filter(key >= day_of(first_day))
+        if last_day is not None and last_day < segment.last_day:
+            frame = frame.filter(key < day_of(last_day + 1))
+        kinds = {"text": pl.String(), "number": pl.Float64(), "": pl.Float64()}
+        lacking = [pl.lit(None, kinds[self.types[name]]).alias(name) for name in columns if name not in segment.columns]
+        return frame.with_columns(lacking).select(
+            *KEYS,
+            BAR,
+            SINCE,
+            *(pl.col(name).cast(kinds[self.types[name]]) for name in columns),
+        )
+
+    def rows_of(self, first_day: int, last_day: int, keys: pl.DataFrame) -> tuple[Index, int]:
+        """Where some bars stand among all from one day to another, and how many these are; both are sorted."""
+        with self._lock:
+            found = self._numbered.pop((first_day, last_day), None)
+        if found is None:
+            found = Numbered(self.stored(first_day, last_day, []))
+        with self._lock:
+            self._numbered[first_day, last_day] = found
+            while len(self._numbered) > KEPT_KEYS:
+                self._numbered.popitem(last=False)
+        return found.places(keys), found.numbers.size
+
+    @cached_property
+    def _contents(self) -> list[tuple[npt.NDArray[np.int32], dict[str, Hashes]]]:
+        """Days and digests of each segment, as this version sees it."""
+        found = []
+        for segment in self.segments:
+            if segment.newest <= self.version:
+                found.append((segment.day_numbers(), segment.digests()))
+            else:
+                frame = self._reader.frame(segment, segment.columns).filter(pl.col(SINCE) <= self.version)
+                if frame.height:
+                    found.append(digests_of(frame))
+        return found
+
+    def _sums(self, name: str) -> Hashes:
+        if name not in self._kept_sums:
+            self._kept_sums[name] = np.concatenate([np.zeros(1, np.uint64), np.cumsum(self.day_digests(name))])
+        return self._kept_sums[name]
+
+    @cached_property
+    def _kept_sums(self) -> dict[str, Hashes]:
+        return {}
+
+
+def _moments(dates: pl.Series) -> Index:
+    return dates.to_physical().cast(pl.Int64).to_numpy()
+
+
+def _of_symbols(frame: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
+    """The bars of some symbols, of bars that are sorted by symbol."""
+    names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
+    codes = np.flatnonzero(names.is_in(list(symbols)).to_numpy())
+    known = frame["symbol"].to_physical()
+    if codes.size > MANY:
+        return frame.filter(known.is_in(codes.tolist()))
+    ends = [known.search_sorted(int(code), side=side) for code in codes for side in ("left", "right")]
+    parts = [frame.slice(start, stop - start) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
+    return pl.concat(parts) if parts else frame.clear()
+
+
+def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Frames of bars as one, by symbol and date."""
+    if len(frames) == 1:
+        return frames[0]
+    names = pl.concat([frame["symbol"].dtype.categories for frame in frames]).unique().sort()  # type: ignore[attr-defined]
+    kind = pl.Enum(names)
+    return sort_bars(pl.concat([frame.with_columns(_recoded(frame["symbol"], kind)) for frame in frames]), *KEYS)
+
+
+def _recoded(symbols: pl.Series, kind: pl.Enum) -> pl.Series:
+    """An Enum with more categories; several times as fast as a cast."""
+    assert isinstance(symbols.dtype, pl.Enum)
+    return symbols.dtype.categories.cast(kind).gather(symbols.to_physical()).alias("symbol")
+
+
+def digests_of(frame: pl.DataFrame) -> tuple[npt.NDArray[np.int32], dict[str, Hashes]]:
+    """The days of some bars, and the digests by day of their keys, named "", and of each column."""
+    days = days_of(frame["date"])
+    order = np.argsort(days, kind="stable")
+    known, starts = np.unique(days[order], return_index=True)
+    rows = row_hashes(frame["symbol"], frame["date"])
+    digests = {"": sum_by_day(value_hashes(rows, frame[BAR]), order, starts)}
+    for name in frame.columns:
+        if name not in (*KEYS, BAR, SINCE):
+            digests[name] = sum_by_day(value_hashes(rows, frame[name]), order, starts)
+    return known.astype(np.int32), digests
+
+
+def day_of(number: int) -> dt.date:
+    """The date of the number of a day."""
+    return dt.date.fromordinal(int(number) + EPOCH)
