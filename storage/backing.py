@@ -139,6 +139,10 @@ class Backing:
                 self._tables.popitem(last=False)
         return table
 
+    def entries(self, catalog: Catalog, view: View) -> Entries:
+        """The files of values that hold for a view, damaged ones too."""
+        return Entries(view, [FileEntry(self.files, row) for row in catalog.cache if row.dataset == view.dataset])
+
     def _view(self, name: str, version: int, catalog: Catalog) -> View:
         segments = [each for each in catalog.segments if each.dataset == name]
         tables = [each for each in catalog.tables if each.dataset == name]
@@ -167,8 +171,7 @@ class Backing:
             except StoreError:  # a dated table is damaged
                 drop_views(cursor, name)
                 continue
-            found = Entries(view, [FileEntry(self.files, row) for row in after.cache if row.dataset == name])
-            write_views(cursor, self.folder, name, relations(after, view, found))
+            write_views(cursor, self.folder, name, relations(after, view, self.entries(after, view)))
 
     def remove_unused(self, cursor: Cursor, catalog: Catalog, *, before: dt.datetime) -> int:
         """Delete the files that nothing has needed since some time; returns their bytes."""

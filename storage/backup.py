@@ -14,7 +14,6 @@ from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError, StoreError
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import Catalog
-from factorloom.storage.entry import Entries, FileEntry
 from factorloom.storage.folder import Folder, find_folder
 from factorloom.storage.publish import content_of, explained
 from factorloom.storage.published import source_of
@@ -95,9 +94,7 @@ def export(backing: Backing, target: str | os.PathLike[str]) -> None:
                 cursor.execute(f"CREATE TABLE catalog.{name} AS SELECT {columns} FROM stored.catalog.{name}")
             for name in catalog.datasets:
                 view = backing.view(name, None, catalog)
-                rows = [row for row in catalog.cache if row.dataset == name]
-                entries = Entries(view, [FileEntry(backing.files, row) for row in rows])
-                for relation in relations(catalog, view, entries):
+                for relation in relations(catalog, view, backing.entries(catalog, view)):
                     text = relation.text(lambda files: source_of(backing.folder, files))
                     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {relation.schema}")
                     cursor.execute(f"CREATE TABLE {table(relation.schema, relation.name)} AS {text}")

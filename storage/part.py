@@ -19,4 +19,4 @@ class Part:
         self._tiers = tiers
         self._journal = Journal(backing.folder, read_only=backing.read_only)
         self._calculator = Calculator(backing, tiers)
-        self._queries = Queries(backing, self._calculator.entries)
+        self._queries = Queries(backing)

@@ -132,9 +132,8 @@ class Session:
 class Queries:
     """Runs the queries of one store object; connections are kept while the catalogue stays the same."""
 
-    def __init__(self, backing: Backing, entries_of: Any) -> None:
+    def __init__(self, backing: Backing) -> None:
         self._backing = backing
-        self._entries_of = entries_of
         self._idle: list[tuple[int, Session]] = []
         self._lock = threading.Lock()
 
@@ -202,7 +201,7 @@ class Queries:
         for name in catalog.datasets:
             with suppress(ParameterError):  # a dataset of which nothing was known then
                 view = self._backing.view(name, as_of, catalog)
-                yield view, self._entries_of(catalog, view)
+                yield view, self._backing.entries(catalog, view)
 
 
 def _limited(relation: Any, max_rows: int | None) -> pl.DataFrame:

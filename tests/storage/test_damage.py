@@ -132,9 +132,13 @@ DAMAGES = st.lists(
 )
 
 
+def files_of(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.name != "LOCK")
+
+
 def damage(path: Path, damages: list[tuple[int, Any, float, int]]) -> set[str]:
     """Damage files; returns the names of those that are not what they were."""
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != "LOCK")
+    files = files_of(path)
     before = {file: file.read_bytes() for file in files}
     for number, kind, share, size in damages:
         file = files[number % len(files)]
@@ -197,6 +201,22 @@ def test_damage_is_found(
                 assert {said for _, said in read_all(path, original, read_only=True)} == {"the same"}
     finally:
         shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_each_file_with_one_flipped_bit(
+    originals: list[Original], tmp_path_factory: pytest.TempPathFactory, read_only: bool
+) -> None:
+    for original in originals:
+        for number in range(len(files_of(original.path))):
+            path = tmp_path_factory.mktemp("damaged") / "store"
+            shutil.copytree(original.path, path)
+            with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+                patch.setattr(segment, "WHOLE", original.whole)
+                warnings.simplefilter("ignore", StoreWarning)
+                assert damage(path, [(number, flip, 0.5, 1)])
+                assert list(read_all(path, original, read_only=read_only))
+            shutil.rmtree(path.parent)
 
 
 def segments_of(changed: set[str]) -> set[str]:
