@@ -19,7 +19,7 @@ from factorloom.storage.publish import content_of, explained
 from factorloom.storage.published import source_of
 from factorloom.storage.relation import CATALOG_VIEWS, relations
 from factorloom.storage.segment import SUMS
-from factorloom.storage.sql import table
+from factorloom.storage.sql import literal, table
 
 __all__ = ["backup", "export", "files_of", "restore_store"]
 
@@ -87,8 +87,7 @@ def export(backing: Backing, target: str | os.PathLike[str]) -> None:
         backing.files.open(row.file, row.size, row.check).verify()
     try:
         with replacing(place) as new, closing(duckdb.connect(str(new))) as cursor:
-            shown = str(path).replace("'", "''")
-            cursor.execute(f"ATTACH '{shown}' AS stored (READ_ONLY)")
+            cursor.execute(f"ATTACH {literal(str(path))} AS stored (READ_ONLY)")
             cursor.execute("CREATE SCHEMA catalog")
             for name, columns in CATALOG_VIEWS.items():
                 cursor.execute(f"CREATE TABLE catalog.{name} AS SELECT {columns} FROM stored.catalog.{name}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-import warnings
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,17 +28,18 @@ from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import Catalog
 from factorloom.storage.digest import days_of
 from factorloom.storage.drop import drop_files
-from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry, MemoryEntry
+from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry
 from factorloom.storage.gather import Rows, assembled, selected, series, wanted_days
+from factorloom.storage.keeper import keeper_of
 from factorloom.storage.panel import between, empty_panel, needed_bars, panel_of
 from factorloom.storage.refresh import refresh
 from factorloom.storage.runs import Run
 from factorloom.storage.segment import DamagedError
 from factorloom.storage.tier import Tiers
 from factorloom.storage.view import View
-from factorloom.storage.write import Made, keep, rounded
+from factorloom.storage.write import Made, rounded
 
-__all__ = ["Calculator", "StoreWarning"]
+__all__ = ["Calculator"]
 
 KEPT: Engine = "numba"
 """The engine whose values are kept: engines agree to 1e-9, and what is kept never depends on who asked first."""
@@ -63,12 +63,6 @@ MAX_ROWS, KEPT_ROWS = 1 << 18, 32
 """The keys of selections of at most so many bars are kept, the last ones."""
 
 MAX_PANELS = 2
-MAX_MEMORY = 1 << 28
-"""Values that could not be written are kept up to so many bytes."""
-
-
-class StoreWarning(UserWarning):
-    """Values were computed, but could not be kept."""
 
 
 class Calculator:
@@ -77,12 +71,12 @@ class Calculator:
     def __init__(self, backing: Backing, tiers: Tiers) -> None:
         self._backing = backing
         self._tiers = tiers
+        self.keeper = keeper_of(backing, tiers)
         self._panels: OrderedDict[int, Panel] = OrderedDict()
         self._rows: OrderedDict[tuple[int, Selection], Rows] = OrderedDict()
         self._checked: set[tuple[int, str]] = set()
         self._damaged: set[str] = set()
-        self._memory: OrderedDict[int, tuple[str, MemoryEntry]] = OrderedDict()
-        self._entries: OrderedDict[tuple[int, str, int], Entries] = OrderedDict()
+        self._entries: OrderedDict[tuple[int, str, int, int], Entries] = OrderedDict()
         self._lock = threading.Lock()
 
     def panel(self, view: View) -> Panel:
@@ -209,22 +203,24 @@ class Calculator:
                 except DamagedError as error:
                     if not self._ignored(error.file):
                         raise
+        self.keeper.write(self._backing, self._tiers)
 
     def forget(self) -> None:
         """Let go of everything in memory."""
         self._tiers.clear()
+        self.keeper.forget()
         with self._lock:
-            for kept in (self._panels, self._rows, self._memory, self._entries):
+            for kept in (self._panels, self._rows, self._entries):
                 kept.clear()
 
     def entries(self, catalog: Catalog, view: View) -> Entries:
         """What is at hand for a view."""
-        key = catalog.number, view.dataset, view.version
+        key = catalog.number, view.dataset, view.version, self.keeper.count
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key]
-            memory = [entry for name, entry in self._memory.values() if name == view.dataset]
+        memory = self.keeper.entries(view.dataset)
         rows = [
             row
             for row in catalog.cache
@@ -254,7 +250,7 @@ class Calculator:
                 if missing := _missing(entries, factors, wanted):
                     made += self._made(run, view, {each: factors[each] for each in missing}, wanted, KEPT, entries)
                 if made:
-                    self._keep(view, made)
+                    self.keeper.keep(self._backing, self._tiers, view, made)
 
     def _refreshed(
         self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor], wanted: Days, entries: Entries
@@ -367,22 +363,6 @@ class Calculator:
         count = max(1, min(days.size, -(-rows * factors * 8 * SHARE // max(1, room()))))
         for part in np.array_split(days, count):
             yield int(part[0]), int(part[-1])
-
-    def _keep(self, view: View, made: Sequence[Made]) -> None:
-        """Write values to the store; where that cannot be, they stay in memory for a while."""
-        if not self._backing.read_only:
-            try:
-                keep(self._backing, view, made, limit=self._tiers.persistent, dtype=self._tiers.dtype)
-            except StoreError as error:
-                warnings.warn(f"values were computed but not kept: {error}", StoreWarning, stacklevel=2)
-            else:
-                return
-        with self._lock:
-            for each in made:
-                entry = each.entry(view)
-                self._memory[id(entry)] = view.dataset, entry
-            while sum(entry.bytes for _, entry in self._memory.values()) > MAX_MEMORY and len(self._memory) > 1:
-                self._memory.popitem(last=False)
 
 
 def _missing(entries: Entries, factors: Mapping[str, Factor], wanted: Days) -> list[str]:

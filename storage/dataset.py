@@ -22,7 +22,7 @@ from factorloom.storage.catalog import BarSegment, Dataset, VersionEntry, replac
 from factorloom.storage.pieces import Piece, Pieces
 from factorloom.storage.publish import Draft
 from factorloom.storage.segment import write_bars
-from factorloom.storage.sql import Cursor, fetch
+from factorloom.storage.sql import Cursor
 from factorloom.storage.table import DatedTable, static_table
 from factorloom.storage.tables import merge_table, write_table
 from factorloom.storage.upsert import check_same_case
@@ -171,7 +171,7 @@ def record_version(draft: Draft, name: str, view: View, kind: str, pieces: Piece
 def symbols_of(cursor: Cursor, name: str) -> pl.DataFrame:
     """The symbols of the newest version with their first and last dates and how many bars they have."""
     query = "SELECT symbol, first, last, bars FROM catalog.symbols WHERE dataset = $name"
-    return fetch(cursor, query, {"name": name})
+    return pl.DataFrame(cursor.sql(query, params={"name": name}).pl())
 
 
 def kind_of_column(values: pl.Series) -> str:

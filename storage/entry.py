@@ -112,6 +112,7 @@ class Entries:
     def __init__(self, view: View, entries: Iterable[Entry]) -> None:
         self._view = view
         self._by_factor: dict[str, list[Entry]] = {}
+        self._covered: dict[tuple[int, ...], Days] = {}
         self.stale: dict[str, list[Entry]] = {}
         for entry in entries:
             target = self._by_factor if entry.basis.fits(view) else self.stale
@@ -125,13 +126,16 @@ class Entries:
 
     def covered(self, digest: str) -> Days:
         """For each day of the view, whether the values of a factor are at hand."""
-        steps = np.zeros(self._view.days.size + 1, np.int64)
-        for entry in self._by_factor.get(digest, ()):
-            first, last = np.searchsorted(self._view.days, [entry.days[0], entry.days[1] + 1])
-            steps[first] += 1
-            steps[last] -= 1
-        covered: Days = np.cumsum(steps[:-1]) > 0
-        return covered
+        entries = self._by_factor.get(digest, ())
+        key = tuple(map(id, entries))
+        if key not in self._covered:  # the same for many factors
+            steps = np.zeros(self._view.days.size + 1, np.int64)
+            for entry in entries:
+                first, last = np.searchsorted(self._view.days, [entry.days[0], entry.days[1] + 1])
+                steps[first] += 1
+                steps[last] -= 1
+            self._covered[key] = np.cumsum(steps[:-1]) > 0
+        return self._covered[key]
 
     def choose(self, digest: str, wanted: Days) -> tuple[tuple[Entry, int, int], ...]:
         """Entries, each with the first and last day that it is read for, so that every wanted day is read once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from factorloom.storage.backing import Backing
 from factorloom.storage.calculator import Calculator
 from factorloom.storage.query import Queries
@@ -20,3 +22,9 @@ class Part:
         self._journal = Journal(backing.folder, read_only=backing.read_only)
         self._calculator = Calculator(backing, tiers)
         self._queries = Queries(backing)
+        keeper = self._calculator.keeper
+        weakref.finalize(self, keeper.write, backing, tiers)  # of a store that is never closed, at the latest at exit
+
+    def _settle(self) -> None:
+        """Write the values that wait in memory."""
+        self._calculator.keeper.write(self._backing, self._tiers)

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -25,7 +25,7 @@ from factorloom.storage import catalog
 from factorloom.storage.catalog import Catalog
 from factorloom.storage.folder import Folder
 from factorloom.storage.lock import locked
-from factorloom.storage.sql import Cursor
+from factorloom.storage.sql import Cursor, literal
 
 __all__ = ["CONFIG", "Catalogs", "Draft", "content_of", "explained", "raise_interrupt"]
 
@@ -61,6 +61,7 @@ class Catalogs:
         self._folder = folder
         self._views = views
         self._lock = threading.Lock()
+        self._instance: Cursor | None = None
         self._seen: tuple[int, int, int] | None = None
         self._catalog: Catalog | None = None
         self._path = folder.catalogs
@@ -124,7 +125,7 @@ class Catalogs:
         path = self._folder.catalogs / name
         if _digest(path) != digest:
             raise damaged(self._folder, f"the catalogue {name} is damaged")
-        with _connected(self._folder, path, read_only=True) as cursor:
+        with self._attached(path, read_only=True) as cursor:
             catalog.check_format(cursor, self._folder.name)
             return catalog.read_catalog(cursor, int(path.stem)), path
 
@@ -136,7 +137,7 @@ class Catalogs:
         try:
             if old is not None:
                 shutil.copyfile(old, temporary)
-            with _connected(self._folder, temporary, read_only=False) as cursor:
+            with self._attached(temporary, read_only=False) as cursor:
                 cursor.execute("BEGIN TRANSACTION")
                 yield cursor
                 cursor.execute("COMMIT")
@@ -152,6 +153,31 @@ class Catalogs:
             for leftover in (temporary, temporary.with_name(f"{temporary.name}.wal")):
                 leftover.unlink(missing_ok=True)
         self._remove_old(number)
+
+    @contextmanager
+    def _attached(self, path: Path, *, read_only: bool) -> Iterator[Cursor]:
+        """A connection to a catalogue; errors of DuckDB say what to do.
+
+        The file is attached to an instance in memory: to open a database of its own takes five times as long.
+        """
+        try:
+            if self._instance is None:  # views are bound to the files that they read
+                self._instance = duckdb.connect(":memory:", config={**CONFIG, "enable_external_access": True})
+            with closing(self._instance.cursor()) as cursor:
+                name = f"catalog_{secrets.token_hex(8)}"
+                options = "(READ_ONLY)" if read_only else ""
+                cursor.execute(f"ATTACH {literal(str(path))} AS {name} {options}")
+                cursor.execute(f"USE {name}")
+                yield cursor
+                cursor.execute("USE memory")
+                cursor.execute(f"DETACH {name}")
+        except BaseException as error:
+            self._instance = None  # an error may leave it unusable
+            if isinstance(error, duckdb.Error) and not isinstance(error, FactorloomError):
+                raise explained(self._folder, str(error)) from error
+            if isinstance(error, RuntimeError):
+                raise_interrupt(error)
+            raise
 
     def _remove_old(self, number: int) -> None:
         with suppress(OSError):
@@ -180,24 +206,6 @@ def _named(folder: Folder) -> tuple[str, str]:
 
 def _digest(path: Path) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-
-
-@contextmanager
-def _connected(folder: Folder, path: Path, *, read_only: bool) -> Iterator[Cursor]:
-    """A connection to a catalogue; errors of DuckDB say what to do."""
-    try:
-        config = {**CONFIG, "enable_external_access": not read_only}  # views are bound to the files that they read
-        cursor = duckdb.connect(str(path), read_only=read_only, config=config)
-        try:
-            yield cursor
-        finally:
-            cursor.close()
-    except duckdb.Error as error:
-        if isinstance(error, FactorloomError):
-            raise
-        raise explained(folder, str(error)) from error
-    except RuntimeError as error:
-        raise_interrupt(error)
 
 
 def raise_interrupt(error: RuntimeError) -> NoReturn:

@@ -9,7 +9,7 @@ import duckdb
 from factorloom.storage.catalog import Catalog
 from factorloom.storage.folder import Folder
 from factorloom.storage.relation import Files, Relation
-from factorloom.storage.sql import Cursor, quote, table
+from factorloom.storage.sql import Cursor, literal, quote, table
 
 __all__ = ["datasets_changed", "drop_views", "source_of", "write_views"]
 
@@ -26,7 +26,7 @@ def write_views(cursor: Cursor, folder: Folder, dataset: str, relations: Iterabl
         except duckdb.Error:  # a file is missing or damaged, which must not keep the store from being repaired
             continue
         for column, meaning in relation.comments:
-            cursor.execute(f"COMMENT ON COLUMN {name}.{quote(column)} IS {_text(meaning)}")
+            cursor.execute(f"COMMENT ON COLUMN {name}.{quote(column)} IS {literal(meaning)}")
 
 
 def drop_views(cursor: Cursor, dataset: str) -> None:
@@ -58,14 +58,10 @@ def _part(catalog: Catalog, kind: str, dataset: str) -> list[object]:
 
 def source_of(folder: Folder, files: Files) -> str:
     """What reads files in the text of a view."""
-    paths = ", ".join(_text(_literal(str(folder.segment(file)))) for file in files.files)
+    paths = ", ".join(literal(_exactly(str(folder.segment(file)))) for file in files.files)
     return f"read_parquet([{paths}])"
 
 
-def _literal(path: str) -> str:
+def _exactly(path: str) -> str:
     """A path that DuckDB does not take for a pattern, which would read the files of a store beside it too."""
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

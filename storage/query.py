@@ -28,7 +28,7 @@ from factorloom.storage.catalog import SCHEMAS, Catalog
 from factorloom.storage.publish import CONFIG, raise_interrupt
 from factorloom.storage.relation import CATALOG_VIEWS, Files, Relation, relations
 from factorloom.storage.runs import read_runs
-from factorloom.storage.sql import Cursor, quote, table
+from factorloom.storage.sql import Cursor, literal, quote, table
 from factorloom.storage.view import View
 
 __all__ = ["Parameters", "Queries"]
@@ -69,7 +69,7 @@ class Session:
         )
         for schema in SCHEMAS:
             self.cursor.execute(f"CREATE SCHEMA {schema}")
-        self.cursor.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS stored (READ_ONLY)")
+        self.cursor.execute(f"ATTACH {literal(str(path))} AS stored (READ_ONLY)")
         for name, columns in CATALOG_VIEWS.items():
             self.cursor.execute(f"CREATE VIEW catalog.{name} AS SELECT {columns} FROM stored.catalog.{name}")
         self._count = 0
@@ -103,9 +103,8 @@ class Session:
         text = relation.text(self._source)
         self.cursor.execute(f"CREATE VIEW {table(relation.schema, relation.name)} AS {text}")
         for column, meaning in relation.comments:
-            shown = meaning.replace("'", "''")
             self.cursor.execute(
-                f"COMMENT ON COLUMN {table(relation.schema, relation.name)}.{quote(column)} IS '{shown}'"
+                f"COMMENT ON COLUMN {table(relation.schema, relation.name)}.{quote(column)} IS {literal(meaning)}"
             )
 
     def _source(self, files: Files) -> str:

@@ -207,7 +207,7 @@ def _patched(
     cells = 0
     columns = []
     for digest, before in zip(digests, entry.gather(digests, slice(0, entry.rows)), strict=True):
-        kept = before
+        kept = before.copy()
         if place is not None:
             kept = np.full(keys.height, np.nan)
             kept[place >= 0] = before[place[place >= 0]]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from factorloom.storage.catalog import BarSegment, Catalog, SavedFactor, ScoreFile, TableFile
 from factorloom.storage.entry import Entries, FileEntry
-from factorloom.storage.sql import quote
+from factorloom.storage.sql import literal, quote
 from factorloom.storage.table import FROM, TO
 from factorloom.storage.view import SINCE, View, day_of
 
@@ -116,8 +116,7 @@ def _tables(catalog: Catalog, view: View) -> Iterator[Relation]:
             shown = ", ".join(map(quote, [*keys, *each.columns]))
             yield Relation("attributes", view.dataset, f"SELECT {shown} FROM {slot(0)}", (_table_files(each),))
         else:
-            literal = name.replace("'", "''")
-            parts.append(f"SELECT '{literal}' AS universe, symbol, {FROM}, {TO} FROM {slot(len(files))}")
+            parts.append(f"SELECT {literal(name)} AS universe, symbol, {FROM}, {TO} FROM {slot(len(files))}")
             files.append(_table_files(each))
     if parts:
         yield Relation("universes", view.dataset, " UNION ALL ".join(parts), tuple(files))

@@ -59,6 +59,7 @@ class Saving(Part):
         check_names(wanted)
         if compute:
             self.prewarm(dataset, wanted)
+        self._settle()
         save(self._backing, dataset, wanted, set_name=set, notes=dict(notes or {}), directions=dict(directions or {}))
 
     def prewarm(

@@ -320,6 +320,7 @@ class Store(Dated, Saving, Insight, Upkeep):
         StoreError
             The statement is invalid, it writes, or its result is too large.
         """
+        self._settle()
         return self._queries.run(query_text, params, as_of=as_of, max_rows=max_rows)
 
     def datasets(self) -> pl.DataFrame:
@@ -349,8 +350,11 @@ class Store(Dated, Saving, Insight, Upkeep):
     def close(self) -> None:
         """Close the store. Closing it again has no effect."""
         if not self._backing.closed:
-            self._queries.close()
-            self._backing.close()
+            try:
+                self._settle()
+            finally:
+                self._queries.close()
+                self._backing.close()
 
     def __enter__(self) -> Store:
         return self

@@ -50,6 +50,7 @@ class Upkeep(Part):
         """
         run = Run("drop", dataset)
         chosen = select(symbols=symbols).symbols
+        self._settle()
         if chosen is None and names is None and set is None and not scores and not cache:
             drop.drop_dataset(self._backing, dataset)
         if chosen is not None:
@@ -78,6 +79,7 @@ class Upkeep(Part):
         int
             How many versions were forgotten.
         """
+        self._settle()
         return drop.prune(self._backing, dataset, versions=versions, days=days)
 
     def compact(self) -> int:
@@ -85,6 +87,7 @@ class Upkeep(Part):
 
         Other processes that read an older version in this moment may find that a file of it is gone.
         """
+        self._settle()
         return compact(self._backing)
 
     def backup(self, target: str | os.PathLike[str]) -> int:
@@ -93,8 +96,10 @@ class Upkeep(Part):
         A backup to the same folder again copies what is new. Files that never change are linked, not copied, where the
         file system allows it. `fl.restore_store` makes a store of a backup.
         """
+        self._settle()
         return backup(self._backing, target)
 
     def export(self, target: str | os.PathLike[str]) -> None:
         """Write bars, attributes, saved factors and scores to one DuckDB file, for programs that read such files."""
+        self._settle()
         export(self._backing, target)

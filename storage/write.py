@@ -50,24 +50,39 @@ def rounded(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     return frame.with_columns(pl.when(narrow.is_finite()).then(narrow).cast(pl.Float64).name.keep())
 
 
-def keep(
-    backing: Backing, view: View, made: Sequence[Made], *, limit: int | None = None, dtype: str = "float64"
-) -> None:
-    """Write values, and publish them; readers of this process and others then find them.
+def keep(backing: Backing, made: Sequence[tuple[View, Made]], limit: int | None, dtype: str) -> None:
+    """Write values, and publish them together; readers of this process and others then find them.
 
     Above `limit` bytes, those that were made first are taken out, but not those of saved or pinned factors.
     """
-    rows = [row for each in made for row in _written(backing, view, each, dtype)]
+    rows = [row for view, each in _joined(made) for row in _written(backing, view, each, dtype)]
     with backing.publishing() as draft:
-        entry = draft.before.datasets.get(view.dataset)
-        if entry is None:  # dropped in the meantime
-            return
         for row in rows:
-            replace_row(draft.cursor, "cache", row)
-        if entry.version == view.version:
-            merge(backing, draft, view, rows)
+            if row.dataset in draft.before.datasets:
+                replace_row(draft.cursor, "cache", row)
+            else:  # dropped in the meantime
+                draft.unuse(row.file, at_once=True)
+        for view in {view.stamp: view for view, _ in made}.values():
+            entry = draft.before.datasets.get(view.dataset)
+            if entry is not None and entry.version == view.version:
+                merge(backing, draft, view, [row for row in rows if row.dataset == view.dataset])
         if limit is not None:
             _evict(draft, limit)
+
+
+def _joined(made: Sequence[tuple[View, Made]]) -> Iterator[tuple[View, Made]]:
+    """Values of other factors on the same bars, with the same basis, as one."""
+    groups: dict[tuple[object, ...], list[tuple[View, Made]]] = {}
+    for view, each in made:
+        groups.setdefault((view.stamp, each.first_day, each.last_day, each.basis), []).append((view, each))
+    for (view, first), *others in groups.values():
+        known = dict.fromkeys(first.factors)
+        frames = [first.frame]
+        for _, other in others:
+            new = [name for name in other.factors if name not in known]
+            known |= dict.fromkeys(new)
+            frames.append(other.frame.select(new))
+        yield view, first._replace(frame=pl.concat(frames, how="horizontal"), factors=list(known))
 
 
 def _evict(draft: Draft, limit: int) -> None:

@@ -19,8 +19,8 @@ from factorloom.expressions.errors import StoreError
 from factorloom.expressions.parse import parse
 from factorloom.storage import folder as folder_of_a_store
 from factorloom.storage import segment
-from factorloom.storage.calculator import StoreWarning
 from factorloom.storage.checkup import check_store
+from factorloom.storage.keeper import StoreWarning
 from factorloom.storage.store import Store, open_store
 
 EXAMPLES = 24 if settings().max_examples < 1_000 else 1_000

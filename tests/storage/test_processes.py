@@ -60,8 +60,9 @@ with locked(store._backing.folder, wait=0):
             assert store.sql("SELECT count(*) FROM bars.demo").item() == 2
             with pytest.raises(StoreError, match=f"is being written by process {holder.pid}"):
                 store.load("demo", BARS.with_columns(close=pl.lit(3.0)))
+            assert store.compute("demo", TWICE)["twice"].to_list() == [2.0, 4.0]
             with pytest.warns(UserWarning, match="computed but not kept"):
-                assert store.compute("demo", TWICE)["twice"].to_list() == [2.0, 4.0]
+                store.close()
         waiting = start(
             """
 store = open_store(path)

@@ -96,7 +96,7 @@ def test_space_comes_back(full: Store, path: Path, bars: pl.DataFrame) -> None:
     before = size(path)
     for step in range(1, 5):
         full.load("demo", bars.with_columns(pl.col("close") + step))
-        full.compute("demo", {f"f{number}": parse(f"ts_mean(close, {number + 2})") for number in range(20)})
+        full.prewarm("demo", {f"f{number}": parse(f"ts_mean(close, {number + 2})") for number in range(20)})
     assert size(path) > 2 * before
     assert full.prune(versions=1) == 4
     full.drop("demo", cache=True)
