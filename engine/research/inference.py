@@ -239,7 +239,7 @@ def regression(
     >>> market = np.array([0.01, -0.02, 0.03, 0.0, -0.01])
     >>> found = regression(0.001 + 2 * market + np.array([1, -1, 1, -1, 0]) / 1000, market, hac=False)
     >>> round(float(found.alpha), 4), round(float(found.beta), 2), round(float(found.r_squared), 4)
-    (0.0009, 2.04, 0.9996)
+    (0.0009, 2.04, 0.9997)
     """
     left, right = as_columns(y), as_columns(x)
     if len(left) != len(right) or right.shape[1] not in (1, left.shape[1]):
