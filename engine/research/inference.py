@@ -171,7 +171,7 @@ def block_bootstrap(
     Returns
     -------
     tuple
-        Lower and upper end; missing for fewer than three values, fewer than two blocks, or a constant.
+        Lower and upper end; missing for fewer than three values, no more than one block, or a constant.
 
     Raises
     ------
@@ -189,14 +189,16 @@ def block_bootstrap(
     size = None if block is None else check_whole("block", block, 1)
     span = check_whole("horizon", horizon, 1)
     away = deviations(as_columns(series))
-    sizes = [size or max(span, _cube_root(int(n))) for n in away.present]
-    usable = away.varied & (away.present >= 2 * np.array(sizes, dtype=np.int64))
-    uniform = np.random.default_rng(seed).random((draws, _most_blocks(away.present[usable], np.array(sizes)[usable])))
-    low, high = np.full((2, len(away.mean)), np.nan)
-    for place in np.flatnonzero(usable):
-        values = away.values[: away.present[place], place]
-        means = away.mean[place] + _resampled(values, sizes[place], uniform)
-        low[place], high[place] = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    sizes = np.array([size or max(span, _cube_root(int(n))) for n in away.present], dtype=np.int64)
+    blocks = -(-away.present // sizes)
+    usable = away.varied & (blocks >= 2)
+    uniform = np.random.default_rng(seed).random((int(blocks[usable].max(initial=0)), draws))
+    low, high = np.full((2, len(blocks)), np.nan)
+    for length, width in set(zip(away.present[usable].tolist(), sizes[usable].tolist(), strict=True)):
+        starts = (uniform[: -(-length // width)] * length).astype(np.int64)
+        for place in np.flatnonzero(usable & (away.present == length) & (sizes == width)):
+            means = away.mean[place] + _resampled(away.values[:length, place], width, starts)
+            low[place], high[place] = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return _as_given(finite(low), series), _as_given(finite(high), series)
 
 
@@ -274,19 +276,14 @@ def _line(y: Deviations, x: Deviations, lags: Counts, hac: bool) -> tuple[Array,
         return alpha, beta, alpha / deviation[0], beta / deviation[1], 1 - unexplained / of_y
 
 
-def _resampled(values: Array, block: int, uniform: Array) -> Array:
+def _resampled(values: Array, block: int, starts: Counts) -> Array:
     """The mean of each draw. Sums of blocks are differences of the sums of all values before a place."""
-    blocks = -(-len(values) // block)
-    rest = len(values) - (blocks - 1) * block
+    count = len(values)
+    rest = count - (len(starts) - 1) * block
     before = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[:block]]))])
-    of_block, of_rest = (before[size : size + len(values)] - before[: len(values)] for size in (block, rest))
-    starts = (uniform[:, :blocks] * len(values)).astype(np.int64)
-    total: Array = of_block[starts[:, :-1]].sum(axis=1) + of_rest[starts[:, -1]]
-    return total / len(values)
-
-
-def _most_blocks(count: Counts, block: Counts) -> int:
-    return int((-(-count // block)).max(initial=1))
+    of_block, of_rest = before[block:][:count] - before[:count], before[rest:][:count] - before[:count]
+    total: Array = of_block.take(starts[:-1]).sum(axis=0) + of_rest.take(starts[-1])
+    return total / count
 
 
 def _cube_root(count: int) -> int:
