@@ -1,0 +1,260 @@
+"""Health checks that read only the tables of an evaluation. Each gives the findings of one question.
+
+A threshold stands beside the check that uses it, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from factorloom.engine.research.health.finding import Finding, HealthInputs, Level, graded
+from factorloom.engine.research.inference import newey_west
+from factorloom.engine.research.series import Array
+
+__all__ = [
+    "constant_dates",
+    "few_names",
+    "one_date",
+    "one_group",
+    "one_year",
+    "overlap",
+    "rows_dropped",
+    "same_factor",
+    "short_history",
+    "thin_coverage",
+    "too_good",
+    "uneven_quantiles",
+]
+
+Key = tuple[str, int]
+KEYS = ["factor", "horizon"]
+
+SIGNIFICANT = 1.96
+
+TOO_GOOD, SURE = 0.2, 4.0
+"""Published factors have rank ICs of 0.02 to 0.1: 0.2 on average, four errors from zero, is a leak until explained."""
+USUAL_SPREAD = 0.15
+"""Least standard deviation of a rank IC over dates: a few dates can agree by luck."""
+
+
+def too_good(inputs: HealthInputs) -> Iterator[Finding]:
+    """Look-ahead: a mean rank IC of at least 0.2, four standard errors from zero with dates / horizon observations."""
+    for (factor, horizon), values in _columns(inputs.ic, "rank_ic"):
+        error = max(float(np.std(values)), USUAL_SPREAD) / np.sqrt(max(len(values) / horizon, 1))
+        mean = float(np.mean(values))
+        if abs(mean) >= max(TOO_GOOD, SURE * error):
+            text = (
+                f"{_of(factor, horizon)}: a mean rank IC of {mean:.2f} is beyond what honest factors reach (0.2);"
+                " see whether all inputs of the factor were known on its date"
+            )
+            yield _finding("too_good", "fault", text, mean, factor, horizon)
+
+
+def overlap(inputs: HealthInputs) -> Iterator[Finding]:
+    """Overlapping horizons taken as independent: significant by the plain t, not by that of Newey and West."""
+    for (factor, horizon), values in _columns(inputs.ic, "rank_ic"):
+        plain, honest = (float(newey_west(values, lags, horizon=horizon).t) for lags in (0, None))
+        if horizon > 1 and abs(plain) >= SIGNIFICANT > abs(honest):
+            text = (
+                f"{_of(factor, horizon)}: t = {plain:.1f} if dates were independent, {honest:.1f} by Newey-West;"
+                " returns of neighbouring dates share days, so trust the second"
+            )
+            yield _finding("overlap", "warning", text, honest, factor, horizon)
+
+
+FEWEST_PERIODS = 20
+"""Separate periods below which neither a t statistic nor a bootstrap interval holds what it says."""
+
+
+def short_history(inputs: HealthInputs) -> Iterator[Finding]:
+    """Fewer than 20 periods that do not overlap."""
+    for (factor, horizon), values in _columns(inputs.ic, "rank_ic"):
+        periods = len(values) / horizon
+        if periods < FEWEST_PERIODS:
+            text = f"{_of(factor, horizon)}: {len(values)} dates are only {periods:.1f} periods that do not overlap"
+            yield _finding("short_history", "warning", text, periods, factor, horizon)
+
+
+FEW_NAMES = 20
+"""The rank IC of 20 unrelated names has a standard deviation of 0.23 on a date: 1 / sqrt(names - 1)."""
+
+
+def few_names(inputs: HealthInputs) -> Iterator[Finding]:
+    """A median of fewer than 20 names on a date."""
+    for (factor, horizon), values in _columns(inputs.ic, "names"):
+        names = float(np.median(values))
+        if names < FEW_NAMES:
+            noise = 1 / np.sqrt(max(names - 1, 1))
+            text = (
+                f"{_of(factor, horizon)}: {names:.0f} names on a typical date: a rank IC of {noise:.2f} is noise there"
+            )
+            yield _finding("few_names", "warning", text, names, factor, horizon)
+
+
+CONSTANT_WARNING, CONSTANT_FAULT = 0.05, 0.5
+NAMES_FOR_IC = 3
+
+
+def constant_dates(inputs: HealthInputs) -> Iterator[Finding]:
+    """Dates with enough names but no rank IC, as all values tie: a warning above 5%, a fault above half."""
+    if inputs.ic.is_empty():
+        return
+    dated = inputs.ic.filter(pl.col("names") >= NAMES_FOR_IC)
+    shares = dated.group_by(KEYS, maintain_order=True).agg(pl.col("rank_ic").fill_nan(None).is_null().mean())
+    for factor, horizon, share in shares.filter(pl.col("rank_ic") > CONSTANT_WARNING).iter_rows():
+        text = f"{_of(factor, horizon)}: all values tie on {share:.0%} of the dates, which give no IC"
+        yield _finding("constant_dates", graded(share, CONSTANT_FAULT), text, share, factor, horizon)
+
+
+UNEVEN, UNEVEN_SHARE = 0.5, 0.2
+"""Less than half of an even share of names, in more than a fifth of quantiles and dates: rounding does not do that."""
+
+
+def uneven_quantiles(inputs: HealthInputs) -> Iterator[Finding]:
+    """Ties: more than a fifth of quantiles hold less than half of an even share of the date's names."""
+    table = inputs.quantile_returns_by_date
+    if table.is_empty():
+        return
+    quantiles = int(inputs.settings.get("quantiles", table["quantile"].max()))
+    even = pl.col("names").sum() / quantiles
+    uneven = quantiles - (pl.col("names") >= UNEVEN * even).sum()
+    dates = table.group_by([*KEYS, "date"], maintain_order=True).agg(names=pl.col("names").sum(), uneven=uneven)
+    enough = dates.filter(pl.col("names") >= 2 * quantiles)
+    shares = enough.group_by(KEYS, maintain_order=True).agg(pl.col("uneven").mean() / quantiles)
+    for factor, horizon, share in shares.filter(pl.col("uneven") > UNEVEN_SHARE).iter_rows():
+        text = (
+            f"{_of(factor, horizon)}: {share:.0%} of quantiles are empty or less than half as large as they should be,"
+            " as values tie; use fewer quantiles, or break the ties by a second factor"
+        )
+        yield _finding("uneven_quantiles", "warning", text, share, factor, horizon)
+
+
+THIN = 0.5
+
+
+def thin_coverage(inputs: HealthInputs) -> Iterator[Finding]:
+    """From its first value on, a factor has one for less than half of the eligible names."""
+    if inputs.coverage.is_empty():
+        return
+    dates = inputs.coverage.sort("factor", "date").filter((pl.col("present").cum_sum() > 0).over("factor"))
+    share = pl.col("present").sum() / pl.col("eligible").sum()
+    for factor, figure in dates.group_by("factor", maintain_order=True).agg(share.alias("share")).iter_rows():
+        if figure is not None and figure < THIN:
+            text = f"{factor}: a value for only {figure:.0%} of eligible names; the result speaks for these alone"
+            yield Finding(name="thin_coverage", level="warning", text=text, figure=figure, factor=factor)
+
+
+DROPPED = 0.2
+EXPECTED_DROPS = ("input", "used", "outside dates", "outside universe", "no exit yet")
+
+
+def rows_dropped(inputs: HealthInputs) -> Iterator[Finding]:
+    """More than a fifth of the rows that should count do not."""
+    if inputs.dropped.is_empty():
+        return
+    for (factor, horizon), part in inputs.dropped.group_by(KEYS, maintain_order=True):
+        lost = part.filter(~pl.col("reason").is_in(EXPECTED_DROPS)).sort("rows", descending=True)
+        used = int(part.filter(pl.col("reason") == "used")["rows"].sum())
+        share = int(lost["rows"].sum()) / max(used + int(lost["rows"].sum()), 1)
+        if share > DROPPED:
+            text = f"{_of(factor, horizon)}: {share:.0%} of eligible rows are not used, most for: {lost['reason'][0]}"
+            yield _finding("rows_dropped", "warning", text, share, str(factor), int(str(horizon)))
+
+
+HALF, ODD = 0.5, 2.0
+"""A few dates that give more than half of a mean, and move it by two standard errors of ordinary dates."""
+MAD_TO_STD = 1.4826
+
+
+def one_date(inputs: HealthInputs) -> Iterator[Finding]:
+    """One date, or the `horizon` dates that share it, gives more than half of the long-short return.
+
+    The standard error is that of ordinary dates: from the median absolute deviation, which the odd date cannot move.
+    """
+    for (factor, horizon), values in _columns(inputs.long_short, "gross"):
+        if len(values) < 2 * horizon + NAMES_FOR_IC:
+            continue
+        mean = float(np.mean(values))
+        before = np.concatenate([[0.0], np.cumsum(values)])
+        without = (before[-1] - before[horizon:] + before[:-horizon]) / (len(values) - horizon)
+        place = int(np.argmin(without * np.sign(mean)))
+        typical = MAD_TO_STD * float(np.median(np.abs(values - np.median(values)))) * np.sqrt(horizon / len(values))
+        moved = abs(mean - without[place])
+        if moved > max(HALF * abs(mean), ODD * typical):
+            text = (
+                f"{_of(factor, horizon)}: without {_count(horizon)} of {len(values)} the mean long-short return falls"
+                f" from {mean:.4%} to {without[place]:.4%}; look at the prices of that time"
+            )
+            yield _finding("one_date", "warning", text, float(without[place]), factor, horizon)
+
+
+PART = 0.6
+"""One part gives more than this share of the mean rank IC, and more than twice its share of the data."""
+
+
+def one_year(inputs: HealthInputs) -> Iterator[Finding]:
+    """One year, of at least three, makes a result that is significant as a whole."""
+    yield from _one_part(inputs, inputs.ic_by_year, "year", "dates")
+
+
+def one_group(inputs: HealthInputs) -> Iterator[Finding]:
+    """One group, of at least three, makes a result that is significant as a whole."""
+    yield from _one_part(inputs, inputs.ic_by_group, "group", "names")
+
+
+def _one_part(inputs: HealthInputs, table: pl.DataFrame, part: str, weight: str) -> Iterator[Finding]:
+    if table.is_empty():
+        return
+    t = {key: float(newey_west(values, horizon=key[1]).t) for key, values in _columns(inputs.ic, "rank_ic")}
+    for keys, rows in table.group_by(KEYS, maintain_order=True):
+        factor, horizon = str(keys[0]), int(str(keys[1]))
+        known = rows.filter(pl.col("rank_ic_mean").is_finite())
+        if known.height < NAMES_FOR_IC or not abs(t.get((factor, horizon), 0)) >= SIGNIFICANT:
+            continue
+        weights = known[weight].to_numpy() / known[weight].sum()
+        share = known["rank_ic_mean"].to_numpy() * weights
+        share = share / share.sum()
+        place = int(np.argmax(share))
+        if share[place] > max(PART, 2 * weights[place]):
+            text = (
+                f"{_of(factor, horizon)}: {part} {known[part][place]}, {weights[place]:.0%} of the data, gives"
+                f" {share[place]:.0%} of the mean rank IC; the others say little"
+            )
+            yield _finding(f"one_{part}", "warning", text, float(share[place]), factor, horizon)
+
+
+SAME = 0.99
+
+
+def same_factor(inputs: HealthInputs) -> Iterator[Finding]:
+    """Two factors whose values have a mean rank correlation beyond 0.99: one trial, not two."""
+    if inputs.correlation.is_empty():
+        return
+    pairs = inputs.correlation.filter((pl.col("factor_a") < pl.col("factor_b")) & (pl.col("values").abs() > SAME))
+    for first, second, figure in pairs.select("factor_a", "factor_b", "values").iter_rows():
+        text = f"{first} and {second} rank alike (correlation {figure:.3f}): they count as one factor"
+        yield Finding(name="same_factor", level="info", text=text, figure=figure, factor=first)
+
+
+def _columns(table: pl.DataFrame, value: str) -> Iterator[tuple[Key, Array]]:
+    """The present values of each factor and horizon, by date."""
+    if table.is_empty():
+        return
+    present = table.filter(pl.col(value).is_finite()).sort("date")
+    for keys, part in present.group_by(KEYS, maintain_order=True):
+        yield (str(keys[0]), int(str(keys[1]))), part[value].cast(pl.Float64).to_numpy()
+
+
+def _finding(name: str, level: Level, text: str, figure: float, factor: str, horizon: int) -> Finding:
+    return Finding(name=name, level=level, text=text, figure=figure, factor=factor, horizon=horizon)
+
+
+def _of(factor: object, horizon: object) -> str:
+    return f"{factor} at horizon {horizon}"
+
+
+def _count(horizon: int) -> str:
+    return "one date" if horizon == 1 else f"{horizon} neighbouring dates"
