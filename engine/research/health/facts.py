@@ -7,6 +7,7 @@ row of a matrix, its symbols are the columns, and one ranking of a factor serves
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -84,10 +85,12 @@ class _Places:
 
     def find(self, rows: Ints, ahead: int) -> Array:
         """Prices `ahead` market dates after some bars, NaN without one."""
-        target = self.keys[rows] + ahead
-        inside = (self.keys[rows] % self.dates + ahead >= 0) & (self.keys[rows] % self.dates + ahead < self.dates)
-        place = np.minimum(np.searchsorted(self.keys, target), len(self.keys) - 1)
-        return np.where(inside & (self.keys[place] == target), self.prices[place], np.nan)
+        target, date = self.keys[rows] + ahead, self.keys[rows] % self.dates + ahead
+        place = np.minimum(rows + ahead, len(self.keys) - 1)
+        elsewhere = self.keys[place] != target
+        place[elsewhere] = np.minimum(np.searchsorted(self.keys, target[elsewhere]), len(self.keys) - 1)
+        there = (date >= 0) & (date < self.dates) & (self.keys[place] == target)
+        return np.where(there, self.prices[place], np.nan)
 
 
 def panel_facts(
@@ -133,14 +136,15 @@ def panel_facts(
     )
     places = _Places(symbol * (last + 1) + codes, price, last + 1)
     rows = _sampled(codes, known, last - entry_lag - min(labels, default=1), sample)
+    ranks = {name: _ranks(_cells(values, rows)) for name, values in factors.items()}
     return PanelFacts(
         symbols=int((final >= 0).sum()),
         left=int(((final >= 0) & (final < last - GONE)).sum()),
         symbol_years=float(known.sum() / per_year),
         unchanged=float(same.sum() / max(int(pairs.sum()), 1)),
         stale_symbols=int((by_symbol[0] > STALE_SYMBOL * by_symbol[1]).sum()),
-        steps=_steps(places, rows, factors),
-        low_prices=_low_prices(_cells(price, rows), rows, factors, labels, quantiles),
+        steps=_steps(places, rows, ranks),
+        low_prices=_low_prices(_cells(price, rows), rows, ranks, labels, quantiles),
         halted=_halted(places, rows, labels, entry_lag, last),
     )
 
@@ -169,44 +173,47 @@ def _cells(values: Array, rows: Ints) -> Array:
     return finite(np.where(rows >= 0, values[rows], np.nan)) if len(values) else np.full(rows.shape, np.nan)
 
 
-def _steps(places: _Places, rows: Ints, factors: Mapping[str, Array]) -> pl.DataFrame:
-    with np.errstate(all="ignore"):
-        returns = [places.find(rows, step) / places.find(rows, step - 1) - 1 for step in STEPS]
-    ranked = np.stack([_centred(np.where(rows >= 0, each, np.nan)) for each in returns])
-    present, ranked = (~np.isnan(ranked)).astype(np.float64), np.nan_to_num(ranked)
-    squares, frames = ranked**2, [pl.DataFrame(schema=OF_STEPS)]
-    for name, values in factors.items():
-        x = _centred(_cells(values, rows))
-        held, x = (~np.isnan(x)).astype(np.float64), np.nan_to_num(x)
+def _steps(places: _Places, rows: Ints, ranks: Mapping[str, Array]) -> pl.DataFrame:
+    """Rank ICs with single returns, among the symbols that have both; each side is ranked among its own."""
+    before, returns = places.find(rows, STEPS[0] - 1), []
+    for step in STEPS:
+        after = places.find(rows, step)
         with np.errstate(all="ignore"):
-            size = np.sqrt(np.einsum("sw,ksw->sk", x**2, present) * np.einsum("sw,ksw->sk", held, squares))
-            ic = finite(np.einsum("sw,ksw->sk", x, ranked) / size)
-        found, dates = newey_west(ic, 0), (~np.isnan(ic)).sum(axis=0)
-        frames.append(_frame(OF_STEPS, [name] * len(STEPS), STEPS, dates, found.mean, found.t))
-    return pl.concat(frames)
+            returns.append(_centred(_ranks(np.where(rows >= 0, after / before - 1, np.nan))))
+        before = after
+    ranked = np.stack(returns, axis=2)
+    present, ranked = (~np.isnan(ranked)).astype(np.float64), np.nan_to_num(ranked)
+    squares, ics = ranked**2, np.empty((len(rows), len(ranks), len(STEPS)))
+    for place, values in enumerate(ranks.values()):
+        x = np.nan_to_num(_centred(values))[:, None]
+        held = ~np.isnan(values)[:, None] * 1.0
+        with np.errstate(all="ignore"):
+            ics[:, place] = ((x @ ranked) / np.sqrt((x**2 @ present) * (held @ squares)))[:, 0]
+    flat = finite(ics).reshape(len(rows), -1)
+    found, dates = newey_west(flat, 0), (~np.isnan(flat)).sum(axis=0)
+    return _frame(OF_STEPS, _crossed(ranks, STEPS), dates, found.mean, found.t)
 
 
 def _low_prices(
-    price: Array, rows: Ints, factors: Mapping[str, Array], labels: Mapping[int, Array], quantiles: int
+    price: Array, rows: Ints, ranks: Mapping[str, Array], labels: Mapping[int, Array], quantiles: int
 ) -> pl.DataFrame:
-    high = ~_low(price)
-    returns = np.stack([_cells(values, rows) for values in labels.values()]) if labels else np.empty((0, *rows.shape))
-    present = ~np.isnan(returns)
-    kinds = (present, present & high)
-    returns = np.nan_to_num(returns)
-    frames = [pl.DataFrame(schema=OF_LOW)]
-    for name, values in factors.items():
-        top, bottom = _outer(_cells(values, rows), quantiles)
+    """Spreads of the outer quantiles with and without low-priced symbols."""
+    high = ~_low(price)[:, :, None]
+    empty = np.empty((*rows.shape, 0))
+    returns = np.stack([_cells(values, rows) for values in labels.values()], axis=2) if labels else empty
+    present, returns = ~np.isnan(returns), np.nan_to_num(returns)
+    everything = np.concatenate([returns, returns * high, present, present & high], axis=2)
+    spreads, shares = np.empty((2, len(rows), len(ranks), len(labels))), np.empty((len(ranks), len(labels)))
+    for place, values in enumerate(ranks.values()):
+        sums = (_outer(values, quantiles) @ everything).reshape(len(rows), 2, 2, 2, len(labels))
         with np.errstate(all="ignore"):
-            spreads = [_mean(top, returns, kind) - _mean(bottom, returns, kind) for kind in kinds]
-            held = ((top | bottom) & present).sum(axis=(1, 2))
-            low = 1 - ((top | bottom) & kinds[1]).sum(axis=(1, 2)) / held
-        found = newey_west(finite(spreads[0]), 0)
-        without = newey_west(finite(spreads[1]), 0).mean
-        dates = np.isfinite(spreads[0]).sum(axis=0)
-        columns = ([name] * len(labels), labels, dates, finite(low), found.mean, found.t, without)
-        frames.append(_frame(OF_LOW, *columns))
-    return pl.concat(frames)
+            means = sums[:, :, 0] / sums[:, :, 1]
+            shares[place] = 1 - sums[:, :, 1, 1].sum(axis=(0, 1)) / sums[:, :, 1, 0].sum(axis=(0, 1))
+        spreads[:, :, place] = np.moveaxis(means[:, 0] - means[:, 1], 1, 0)
+    flat = finite(spreads).reshape(2, len(rows), -1)
+    found, dates = newey_west(flat[0], 0), (~np.isnan(flat[0])).sum(axis=0)
+    without = newey_west(flat[1], 0).mean
+    return _frame(OF_LOW, _crossed(ranks, labels), dates, finite(shares).ravel(), found.mean, found.t, without)
 
 
 def _halted(places: _Places, rows: Ints, labels: Mapping[int, Array], entry_lag: int, last: int) -> pl.DataFrame:
@@ -228,22 +235,14 @@ def _low(price: Array) -> Flags:
     return low
 
 
-def _outer(values: Array, quantiles: int) -> tuple[Flags, Flags]:
-    """The symbols in the top and the bottom quantile of each date."""
-    ranks, present = _ranks(values), (~np.isnan(values)).sum(axis=1, keepdims=True)
-    return ranks > present * (1 - 1 / quantiles), ranks <= present / quantiles
+def _outer(ranks: Array, quantiles: int) -> Array:
+    """Which symbols the top and the bottom quantile of each date hold, (dates, 2, symbols)."""
+    present = (~np.isnan(ranks)).sum(axis=1, keepdims=True)
+    return np.stack([ranks > present * (1 - 1 / quantiles), ranks <= present / quantiles], axis=1).astype(np.float64)
 
 
-def _mean(held: Flags, returns: Array, present: Flags) -> Array:
-    """Mean return of the symbols held, (dates, horizons)."""
-    kept = held & present
-    mean: Array = np.where(kept, returns, 0).sum(axis=2) / kept.sum(axis=2)
-    return mean.T
-
-
-def _centred(values: Array) -> Array:
+def _centred(ranks: Array) -> Array:
     """Ranks of each date less their mean."""
-    ranks = _ranks(values)
     middle: Array = ((~np.isnan(ranks)).sum(axis=1, keepdims=True) + 1) / 2
     return ranks - middle
 
@@ -262,6 +261,13 @@ def _ranks(values: Array) -> Array:
     return np.where(np.isnan(values), np.nan, ranks)
 
 
-def _frame(schema: Mapping[str, type[pl.DataType]], *columns: Iterable[object]) -> pl.DataFrame:
-    data = {name: list(column) for name, column in zip(schema, columns, strict=True)}
-    return pl.DataFrame(data, schema=dict(schema)).fill_nan(None)
+def _crossed(factors: Iterable[str], others: Iterable[int]) -> tuple[list[str], list[int]]:
+    """Two key columns: each factor with each of the others."""
+    pairs = list(itertools.product(factors, others))
+    return [factor for factor, _ in pairs], [other for _, other in pairs]
+
+
+def _frame(schema: Mapping[str, type[pl.DataType]], keys: tuple[list[str], list[int]], *values: Array) -> pl.DataFrame:
+    columns: tuple[list[str] | list[int] | Array, ...] = (*keys, *values)
+    named = zip(schema.items(), columns, strict=True)
+    return pl.DataFrame([pl.Series(name, column, kind, nan_to_null=True) for (name, kind), column in named])

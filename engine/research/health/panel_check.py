@@ -12,12 +12,12 @@ from factorloom.engine.research.health.finding import Finding, HealthInputs, Lev
 
 __all__ = ["entry", "halted_exits", "knows_a_return", "low_prices", "one_step", "stale_prices", "survivorship"]
 
-LEAK, SURE = 0.15, 5.0
+LEAK, SURE = 0.1, 5.0
 """A mean rank IC with the return of one single day: one-day reversal, the strongest known, reaches 0.03 to 0.05."""
 
 
 def knows_a_return(inputs: HealthInputs) -> Iterator[Finding]:
-    """Look-ahead: a mean rank IC of 0.15 or more, five standard errors from zero, with the return of one later date."""
+    """Look-ahead: a mean rank IC of 0.1 or more, five standard errors from zero, with the return of one later date."""
     later = _facts(inputs).steps.filter(pl.col("step") >= 1)
     leaks = later.filter((pl.col("rank_ic_mean").abs() >= LEAK) & (pl.col("rank_ic_t").abs() >= SURE))
     for factor, step, figure in leaks.select("factor", "step", "rank_ic_mean").iter_rows():

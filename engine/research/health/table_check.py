@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from factorloom.engine.research.health.finding import Finding, HealthInputs, Level, graded
+from factorloom.engine.research.health.finding import KEYS, Finding, HealthInputs, Level, by_date, graded
 from factorloom.engine.research.inference import newey_west
-from factorloom.engine.research.series import Array
+from factorloom.engine.research.series import FEWEST
 
 __all__ = [
     "constant_dates",
@@ -29,9 +29,6 @@ __all__ = [
     "uneven_quantiles",
 ]
 
-Key = tuple[str, int]
-KEYS = ["factor", "horizon"]
-
 SIGNIFICANT = 1.96
 
 TOO_GOOD, SURE = 0.2, 4.0
@@ -42,9 +39,9 @@ USUAL_SPREAD = 0.15
 
 def too_good(inputs: HealthInputs) -> Iterator[Finding]:
     """Look-ahead: a mean rank IC of at least 0.2, four standard errors from zero with dates / horizon observations."""
-    for (factor, horizon), values in _columns(inputs.ic, "rank_ic"):
-        error = max(float(np.std(values)), USUAL_SPREAD) / np.sqrt(max(len(values) / horizon, 1))
-        mean = float(np.mean(values))
+    for factor, horizon, values in inputs.rank_ics.columns():
+        mean, spread = (float(np.mean(values)), float(np.std(values))) if len(values) else (0.0, 0.0)
+        error = max(spread, USUAL_SPREAD) / np.sqrt(max(len(values) / horizon, 1))
         if abs(mean) >= max(TOO_GOOD, SURE * error):
             text = (
                 f"{_of(factor, horizon)}: a mean rank IC of {mean:.2f} is beyond what honest factors reach (0.2);"
@@ -55,8 +52,8 @@ def too_good(inputs: HealthInputs) -> Iterator[Finding]:
 
 def overlap(inputs: HealthInputs) -> Iterator[Finding]:
     """Overlapping horizons taken as independent: significant by the plain t, not by that of Newey and West."""
-    for (factor, horizon), values in _columns(inputs.ic, "rank_ic"):
-        plain, honest = (float(newey_west(values, lags, horizon=horizon).t) for lags in (0, None))
+    plain_t, honest_t = newey_west(inputs.rank_ics.values, 0).t, inputs.rank_ic_t
+    for (factor, horizon), plain, honest in zip(inputs.rank_ics.keys, plain_t.tolist(), honest_t.tolist(), strict=True):
         if horizon > 1 and abs(plain) >= SIGNIFICANT > abs(honest):
             text = (
                 f"{_of(factor, horizon)}: t = {plain:.1f} if dates were independent, {honest:.1f} by Newey-West;"
@@ -71,7 +68,7 @@ FEWEST_PERIODS = 20
 
 def short_history(inputs: HealthInputs) -> Iterator[Finding]:
     """Fewer than 20 periods that do not overlap."""
-    for (factor, horizon), values in _columns(inputs.ic, "rank_ic"):
+    for factor, horizon, values in inputs.rank_ics.columns():
         periods = len(values) / horizon
         if periods < FEWEST_PERIODS:
             text = f"{_of(factor, horizon)}: {len(values)} dates are only {periods:.1f} periods that do not overlap"
@@ -84,40 +81,41 @@ FEW_NAMES = 20
 
 def few_names(inputs: HealthInputs) -> Iterator[Finding]:
     """A median of fewer than 20 names on a date."""
-    for (factor, horizon), values in _columns(inputs.ic, "names"):
-        names = float(np.median(values))
-        if names < FEW_NAMES:
-            noise = 1 / np.sqrt(max(names - 1, 1))
-            text = (
-                f"{_of(factor, horizon)}: {names:.0f} names on a typical date: a rank IC of {noise:.2f} is noise there"
-            )
-            yield _finding("few_names", "warning", text, names, factor, horizon)
+    if inputs.ic.is_empty():
+        return
+    medians = inputs.ic.group_by(KEYS, maintain_order=True).agg(pl.col("names").median())
+    for factor, horizon, names in medians.filter(pl.col("names") < FEW_NAMES).iter_rows():
+        noise = 1 / np.sqrt(max(names - 1, 1))
+        text = f"{_of(factor, horizon)}: {names:.0f} names on a typical date: a rank IC of {noise:.2f} is noise there"
+        yield _finding("few_names", "warning", text, names, factor, horizon)
 
 
 CONSTANT_WARNING, CONSTANT_FAULT = 0.05, 0.5
-NAMES_FOR_IC = 3
 
 
 def constant_dates(inputs: HealthInputs) -> Iterator[Finding]:
     """Dates with enough names but no rank IC, as all values tie: a warning above 5%, a fault above half."""
     if inputs.ic.is_empty():
         return
-    dated = inputs.ic.filter(pl.col("names") >= NAMES_FOR_IC)
+    dated = inputs.ic.filter(pl.col("names") >= FEWEST)
     shares = dated.group_by(KEYS, maintain_order=True).agg(pl.col("rank_ic").fill_nan(None).is_null().mean())
     for factor, horizon, share in shares.filter(pl.col("rank_ic") > CONSTANT_WARNING).iter_rows():
         text = f"{_of(factor, horizon)}: all values tie on {share:.0%} of the dates, which give no IC"
         yield _finding("constant_dates", graded(share, CONSTANT_FAULT), text, share, factor, horizon)
 
 
+SAMPLE = 60
 UNEVEN, UNEVEN_SHARE = 0.5, 0.2
 """Less than half of an even share of names, in more than a fifth of quantiles and dates: rounding does not do that."""
 
 
 def uneven_quantiles(inputs: HealthInputs) -> Iterator[Finding]:
-    """Ties: more than a fifth of quantiles hold less than half of an even share of the date's names."""
+    """Ties: more than a fifth of quantiles hold less than half of an even share of the names, on 60 dates."""
     table = inputs.quantile_returns_by_date
     if table.is_empty():
         return
+    sampled = table["date"].unique().sort()
+    table = table.filter(pl.col("date").is_in(sampled.gather_every(-(-sampled.len() // SAMPLE)).implode()))
     quantiles = int(inputs.settings.get("quantiles", table["quantile"].max()))
     even = pl.col("names").sum() / quantiles
     uneven = quantiles - (pl.col("names") >= UNEVEN * even).sum()
@@ -174,8 +172,8 @@ def one_date(inputs: HealthInputs) -> Iterator[Finding]:
 
     The standard error is that of ordinary dates: from the median absolute deviation, which the odd date cannot move.
     """
-    for (factor, horizon), values in _columns(inputs.long_short, "gross"):
-        if len(values) < 2 * horizon + NAMES_FOR_IC:
+    for factor, horizon, values in by_date(inputs.long_short, "gross").columns():
+        if len(values) < 2 * horizon + FEWEST:
             continue
         mean = float(np.mean(values))
         before = np.concatenate([[0.0], np.cumsum(values)])
@@ -208,22 +206,20 @@ def one_group(inputs: HealthInputs) -> Iterator[Finding]:
 def _one_part(inputs: HealthInputs, table: pl.DataFrame, part: str, weight: str) -> Iterator[Finding]:
     if table.is_empty():
         return
-    t = {key: float(newey_west(values, horizon=key[1]).t) for key, values in _columns(inputs.ic, "rank_ic")}
-    for keys, rows in table.group_by(KEYS, maintain_order=True):
-        factor, horizon = str(keys[0]), int(str(keys[1]))
-        known = rows.filter(pl.col("rank_ic_mean").is_finite())
-        if known.height < NAMES_FOR_IC or not abs(t.get((factor, horizon), 0)) >= SIGNIFICANT:
-            continue
-        weights = known[weight].to_numpy() / known[weight].sum()
-        share = known["rank_ic_mean"].to_numpy() * weights
-        share = share / share.sum()
-        place = int(np.argmax(share))
-        if share[place] > max(PART, 2 * weights[place]):
-            text = (
-                f"{_of(factor, horizon)}: {part} {known[part][place]}, {weights[place]:.0%} of the data, gives"
-                f" {share[place]:.0%} of the mean rank IC; the others say little"
-            )
-            yield _finding(f"one_{part}", "warning", text, float(share[place]), factor, horizon)
+    known = np.abs(inputs.rank_ic_t) >= SIGNIFICANT
+    keys = [key for key, significant in zip(inputs.rank_ics.keys, known.tolist(), strict=True) if significant]
+    wanted = pl.DataFrame(keys, schema={name: table.schema[name] for name in KEYS}, orient="row")
+    rows = table.filter(pl.col("rank_ic_mean").is_finite()).join(wanted, on=KEYS, maintain_order="left")
+    given = (pl.col("rank_ic_mean") * pl.col("weight")).over(KEYS)
+    parts = rows.with_columns(weight=(pl.col(weight) / pl.col(weight).sum()).over(KEYS), parts=pl.len().over(KEYS))
+    shares = parts.with_columns(share=given / given.sum().over(KEYS)).filter(pl.col("parts") >= FEWEST)
+    found = shares.filter(pl.col("share") > pl.max_horizontal(PART, 2 * pl.col("weight")))
+    for factor, horizon, name, size, share in found.select(*KEYS, part, "weight", "share").iter_rows():
+        text = (
+            f"{_of(factor, horizon)}: {part} {name}, {size:.0%} of the data, gives {share:.0%} of the mean rank IC;"
+            " the others say little"
+        )
+        yield _finding(f"one_{part}", "warning", text, share, factor, horizon)
 
 
 SAME = 0.99
@@ -237,15 +233,6 @@ def same_factor(inputs: HealthInputs) -> Iterator[Finding]:
     for first, second, figure in pairs.select("factor_a", "factor_b", "values").iter_rows():
         text = f"{first} and {second} rank alike (correlation {figure:.3f}): they count as one factor"
         yield Finding(name="same_factor", level="info", text=text, figure=figure, factor=first)
-
-
-def _columns(table: pl.DataFrame, value: str) -> Iterator[tuple[Key, Array]]:
-    """The present values of each factor and horizon, by date."""
-    if table.is_empty():
-        return
-    present = table.filter(pl.col(value).is_finite()).sort("date")
-    for keys, part in present.group_by(KEYS, maintain_order=True):
-        yield (str(keys[0]), int(str(keys[1]))), part[value].cast(pl.Float64).to_numpy()
 
 
 def _finding(name: str, level: Level, text: str, figure: float, factor: str, horizon: int) -> Finding:
