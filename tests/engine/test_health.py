@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factorloom.engine.bars.market import simulate
-from factorloom.engine.research.health import CHECKS, Finding, HealthInputs, findings_frame, health
+from factorloom.engine.research.health import CHECKS, Finding, HealthInputs, findings_frame, health, panel_facts
 from factorloom.engine.research.health.facts import _centred, _ranks
 from tests.engine.plain_evaluation import inputs_of, labelled
 
@@ -234,10 +234,31 @@ def test_steps_are_rank_correlations_with_single_returns() -> None:
 
 
 def test_facts_of_degenerate_panels() -> None:
-    for height in (0, 1, 2):
-        bars = market().head(height)
-        inputs = inputs_of(bars, ["random"]) if height else None
-        assert inputs is None or "fault" not in names_of(health(inputs))
+    nothing, one = np.empty(0), np.ones(1)
+    assert panel_facts(nothing, [0], nothing, {"a": nothing}, {1: nothing}).symbols == 0
+    for labels in ({}, {1: one}, {1: one, 5: one * np.nan}):
+        for factors in ({}, {"a": one}, {"a": one * np.nan, "b": one * np.inf}):
+            facts = panel_facts([0], [0, 1], one, factors, labels)
+            assert (facts.symbols, facts.left, facts.unchanged) == (1, 0, 0)
+            for table in (facts.steps, facts.low_prices, facts.halted):
+                numbers = table.select(pl.col(pl.Float64)).to_numpy()
+                assert not np.isinf(numbers).any()
+            assert names_of(health(HealthInputs(facts=facts))) == set()
+    for height in (1, 2, 300):
+        assert names_of(health(inputs_of(market().head(height), ["random"])), "fault") == set()
+
+
+def test_bars_outside_the_universe_are_not_counted() -> None:
+    table = labelled(market(40, 1), [1])
+    codes, starts = (
+        table["code"].to_numpy(),
+        np.append(0, table.group_by("symbol", maintain_order=True).len()["len"].cum_sum()),
+    )
+    prices = table["close"].cast(pl.Float64).to_numpy()
+    early = codes < 100
+    facts = panel_facts(codes, starts, prices, {}, {1: prices}, eligible=early)
+    assert facts.left == facts.symbols == table.filter(early)["symbol"].n_unique()
+    assert facts.symbol_years == early.sum() / 252
 
 
 # --- findings ---------------------------------------------------------------------------------------------------

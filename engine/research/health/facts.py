@@ -122,6 +122,8 @@ def panel_facts(
     sample
         Dates that factors are compared on, evenly spaced.
     """
+    if not len(prices):
+        return PanelFacts()
     codes, starts = np.asarray(date_codes).astype(np.int64), np.asarray(offsets).astype(np.int64)
     symbol = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     known = np.ones(len(codes), dtype=bool) if eligible is None else eligible
@@ -170,7 +172,7 @@ def _sampled(codes: Ints, known: Flags, latest: int, sample: int) -> Ints:
 
 def _cells(values: Array, rows: Ints) -> Array:
     """The values of sampled bars; NaN for none."""
-    return finite(np.where(rows >= 0, values[rows], np.nan)) if len(values) else np.full(rows.shape, np.nan)
+    return finite(np.where(rows >= 0, values[rows], np.nan))
 
 
 def _steps(places: _Places, rows: Ints, ranks: Mapping[str, Array]) -> pl.DataFrame:
