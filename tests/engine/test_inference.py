@@ -127,6 +127,8 @@ def test_blocks_are_as_long_as_the_horizon() -> None:
     values = np.random.default_rng(1).normal(size=90)
     assert inference.block_bootstrap(values) == inference.block_bootstrap(values, 5)
     assert inference.block_bootstrap(values, horizon=21) == inference.block_bootstrap(values, 21)
+    low, _ = inference.block_bootstrap(np.column_stack([values, values]), horizon=[1, 21])
+    assert low.tolist() == [inference.block_bootstrap(values, block)[0] for block in (5, 21)]
     assert inference.block_bootstrap(values, seed=1) != inference.block_bootstrap(values, seed=2)
 
 
@@ -311,6 +313,7 @@ BAD: list[tuple[type[FactorloomError], str, Callable[[], object]]] = [
     (ParameterError, "lags must be a whole number", lambda: inference.newey_west([1.0, 2, 3], 1.5)),
     (ParameterError, "horizon must be a whole number", lambda: inference.newey_west([1.0, 2, 3], horizon=0)),
     (ParameterError, "one for each of 1 series", lambda: inference.newey_west([1.0, 2, 3], [1, 2])),
+    (ParameterError, "one for each of 1 series", lambda: inference.block_bootstrap([1.0, 2, 3], horizon=[1, 2])),
     (ArgumentError, "must have the shape", lambda: inference.newey_west(1.0)),
     (ArgumentError, "must have the shape", lambda: performance.sharpe(np.zeros((2, 2, 2)), 252)),
     (ArgumentError, "must be numbers", lambda: performance.hit_rate(["a"])),

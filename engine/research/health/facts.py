@@ -128,25 +128,22 @@ def panel_facts(
     symbol = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     known = np.ones(len(codes), dtype=bool) if eligible is None else eligible
     price = np.where(prices > 0, prices, np.nan)
-    last = int(codes.max(initial=-1))
+    last = int(codes.max())
     final = np.full(len(starts) - 1, -1)
     np.maximum.at(final, symbol[known], codes[known])
     pairs, same = _unchanged(symbol, price, known)
-    by_symbol = (
-        np.bincount(symbol[1:][same], minlength=len(final)),
-        np.bincount(symbol[1:][pairs], minlength=len(final)),
-    )
+    by_symbol = [np.bincount(symbol[1:][which], minlength=len(final)) for which in (same, pairs)]
     places = _Places(symbol * (last + 1) + codes, price, last + 1)
     rows = _sampled(codes, known, last - entry_lag - min(labels, default=1), sample)
-    ranks = {name: _ranks(_cells(values, rows)) for name, values in factors.items()}
+    steps, low_prices = _compared(places, rows, factors, labels, quantiles)
     return PanelFacts(
         symbols=int((final >= 0).sum()),
-        left=int(((final >= 0) & (final < last - GONE)).sum()),
+        left=int(((final >= 0) & (final < final.max(initial=0) - GONE)).sum()),
         symbol_years=float(known.sum() / per_year),
         unchanged=float(same.sum() / max(int(pairs.sum()), 1)),
         stale_symbols=int((by_symbol[0] > STALE_SYMBOL * by_symbol[1]).sum()),
-        steps=_steps(places, rows, ranks),
-        low_prices=_low_prices(_cells(price, rows), rows, ranks, labels, quantiles),
+        steps=steps,
+        low_prices=low_prices,
         halted=_halted(places, rows, labels, entry_lag, last),
     )
 
@@ -159,7 +156,9 @@ def _unchanged(symbol: Ints, price: Array, known: Flags) -> tuple[Flags, Flags]:
 
 def _sampled(codes: Ints, known: Flags, latest: int, sample: int) -> Ints:
     """Rows of the eligible bars of evenly spaced dates, one date a row, -1 where a date has fewer."""
-    chosen = np.unique(np.linspace(0, max(latest, 0), min(sample, max(latest, 0) + 1)).astype(np.int64))
+    inside = codes[known & (codes <= max(latest, 0))]
+    ends = (int(inside.min()), int(inside.max())) if len(inside) else (0, 0)
+    chosen = np.unique(np.linspace(*ends, min(sample, ends[1] - ends[0] + 1)).astype(np.int64))
     rows = np.flatnonzero(known & np.isin(codes, chosen))
     rows = rows[np.argsort(codes[rows], kind="stable")]
     date = np.searchsorted(chosen, codes[rows])
@@ -175,47 +174,64 @@ def _cells(values: Array, rows: Ints) -> Array:
     return finite(np.where(rows >= 0, values[rows], np.nan))
 
 
-def _steps(places: _Places, rows: Ints, ranks: Mapping[str, Array]) -> pl.DataFrame:
+def _compared(
+    places: _Places, rows: Ints, factors: Mapping[str, Array], labels: Mapping[int, Array], quantiles: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables `steps` and `low_prices`; factors are read one at a time."""
+    steps, spreads = _Steps(places, rows), _Spreads(places.prices, rows, labels)
+    ics = np.empty((len(rows), len(factors), len(STEPS)))
+    returns = np.empty((2, len(rows), len(factors), len(labels)))
+    shares = np.empty((len(factors), len(labels)))
+    for place, values in enumerate(factors.values()):
+        ranks = _ranks(_cells(values, rows))
+        ics[:, place] = steps.of(ranks)
+        returns[:, :, place], shares[place] = spreads.of(ranks, quantiles)
+    columns = [finite(each).reshape(len(rows), -1) for each in (ics, *returns)]
+    found, spread, without = (newey_west(each, 0) for each in columns)
+    dates, spread_dates = ((~np.isnan(each)).sum(axis=0) for each in columns[:2])
+    low = finite(shares).ravel()
+    return (
+        _frame(OF_STEPS, _crossed(factors, STEPS), dates, found.mean, found.t),
+        _frame(OF_LOW, _crossed(factors, labels), spread_dates, low, spread.mean, spread.t, without.mean),
+    )
+
+
+class _Steps:
     """Rank ICs with single returns, among the symbols that have both; each side is ranked among its own."""
-    before, returns = places.find(rows, STEPS[0] - 1), []
-    for step in STEPS:
-        after = places.find(rows, step)
+
+    def __init__(self, places: _Places, rows: Ints) -> None:
+        prices = [places.find(rows, step) for step in (STEPS[0] - 1, *STEPS)]
         with np.errstate(all="ignore"):
-            returns.append(_centred(_ranks(np.where(rows >= 0, after / before - 1, np.nan))))
-        before = after
-    ranked = np.stack(returns, axis=2)
-    present, ranked = (~np.isnan(ranked)).astype(np.float64), np.nan_to_num(ranked)
-    squares, ics = ranked**2, np.empty((len(rows), len(ranks), len(STEPS)))
-    for place, values in enumerate(ranks.values()):
-        x = np.nan_to_num(_centred(values))[:, None]
-        held = ~np.isnan(values)[:, None] * 1.0
+            returns = [after / before - 1 for before, after in itertools.pairwise(prices)]
+        ranks = np.stack([_centred(_ranks(np.where(rows >= 0, each, np.nan))) for each in returns], axis=2)
+        self.present, self.ranks = (~np.isnan(ranks)).astype(np.float64), np.nan_to_num(ranks)
+        self.squares = self.ranks**2
+
+    def of(self, ranks: Array) -> Array:
+        """(dates, steps)."""
+        x, held = np.nan_to_num(_centred(ranks))[:, None], ~np.isnan(ranks)[:, None] * 1.0
         with np.errstate(all="ignore"):
-            ics[:, place] = ((x @ ranked) / np.sqrt((x**2 @ present) * (held @ squares)))[:, 0]
-    flat = finite(ics).reshape(len(rows), -1)
-    found, dates = newey_west(flat, 0), (~np.isnan(flat)).sum(axis=0)
-    return _frame(OF_STEPS, _crossed(ranks, STEPS), dates, found.mean, found.t)
+            ics: Array = (x @ self.ranks) / np.sqrt((x**2 @ self.present) * (held @ self.squares))
+        return ics[:, 0]
 
 
-def _low_prices(
-    price: Array, rows: Ints, ranks: Mapping[str, Array], labels: Mapping[int, Array], quantiles: int
-) -> pl.DataFrame:
-    """Spreads of the outer quantiles with and without low-priced symbols."""
-    high = ~_low(price)[:, :, None]
-    empty = np.empty((*rows.shape, 0))
-    returns = np.stack([_cells(values, rows) for values in labels.values()], axis=2) if labels else empty
-    present, returns = ~np.isnan(returns), np.nan_to_num(returns)
-    everything = np.concatenate([returns, returns * high, present, present & high], axis=2)
-    spreads, shares = np.empty((2, len(rows), len(ranks), len(labels))), np.empty((len(ranks), len(labels)))
-    for place, values in enumerate(ranks.values()):
-        sums = (_outer(values, quantiles) @ everything).reshape(len(rows), 2, 2, 2, len(labels))
+class _Spreads:
+    """Spreads between the outer quantiles, with and without low-priced symbols."""
+
+    def __init__(self, prices: Array, rows: Ints, labels: Mapping[int, Array]) -> None:
+        high = ~_low(_cells(prices, rows))[:, :, None]
+        empty = np.empty((*rows.shape, 0))
+        returns = np.stack([_cells(values, rows) for values in labels.values()], axis=2) if labels else empty
+        present, returns = ~np.isnan(returns), np.nan_to_num(returns)
+        self.table = np.concatenate([returns, returns * high, present, present & high], axis=2)
+
+    def of(self, ranks: Array, quantiles: int) -> tuple[Array, Array]:
+        """(with and without, dates, horizons), and the share of low-priced symbols by horizon."""
+        sums = (_outer(ranks, quantiles) @ self.table).reshape(len(ranks), 2, 2, 2, -1)
+        counts = sums[:, :, 1].sum(axis=(0, 1))
         with np.errstate(all="ignore"):
             means = sums[:, :, 0] / sums[:, :, 1]
-            shares[place] = 1 - sums[:, :, 1, 1].sum(axis=(0, 1)) / sums[:, :, 1, 0].sum(axis=(0, 1))
-        spreads[:, :, place] = np.moveaxis(means[:, 0] - means[:, 1], 1, 0)
-    flat = finite(spreads).reshape(2, len(rows), -1)
-    found, dates = newey_west(flat[0], 0), (~np.isnan(flat[0])).sum(axis=0)
-    without = newey_west(flat[1], 0).mean
-    return _frame(OF_LOW, _crossed(ranks, labels), dates, finite(shares).ravel(), found.mean, found.t, without)
+            return np.moveaxis(means[:, 0] - means[:, 1], 1, 0), 1 - counts[1] / counts[0]
 
 
 def _halted(places: _Places, rows: Ints, labels: Mapping[int, Array], entry_lag: int, last: int) -> pl.DataFrame:

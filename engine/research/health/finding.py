@@ -48,6 +48,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     horizon: int | None = None
 
 
+TABLES = (
+    *("ic", "ic_by_group", "ic_by_year", "quantile_returns_by_date"),
+    *("long_short", "coverage", "correlation", "dropped"),
+)
+
+
 class ByDate(NamedTuple):
     """One series of dates for each factor and horizon."""
 
@@ -98,6 +104,12 @@ class HealthInputs:
     dropped: pl.DataFrame = field(default_factory=pl.DataFrame)
     facts: PanelFacts | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, evaluation: object, facts: PanelFacts | None = None) -> HealthInputs:
+        """Inputs from an object that has the tables and `settings` as attributes."""
+        named = {name: getattr(evaluation, name) for name in (*TABLES, "settings")}
+        return cls(facts=facts, **named)
 
     @cached_property
     def rank_ics(self) -> ByDate:
