@@ -118,6 +118,15 @@ def test_prices_filled_forward(share: float, level: str) -> None:
     assert abs(finding.figure - share) < 0.03
 
 
+def test_a_split_that_is_not_adjusted() -> None:
+    symbol = market()["symbol"][0]
+    split = (pl.col("symbol") == symbol) & (pl.col("date") > dt.date(2024, 9, 2))
+    close = pl.when(split).then(pl.col("close") / 5).otherwise("close").alias("close")
+    (finding,) = found(inputs_of(market().with_columns(close), ["random"]), "price_jumps")
+    assert finding.figure == 1
+    assert not found(clean(), "price_jumps")
+
+
 def test_one_date_makes_the_result() -> None:
     day = market()["date"].unique().sort()[200]
     jump = pl.when(pl.col("date") >= day).then(

@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     panel_check.entry,
     panel_check.survivorship,
     panel_check.stale_prices,
+    panel_check.price_jumps,
     panel_check.halted_exits,
     panel_check.low_prices,
     table_check.one_date,

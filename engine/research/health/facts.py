@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from factorloom.engine.bars.quality import EXTREME
 from factorloom.engine.research.inference import newey_west
 from factorloom.engine.research.series import Array, finite
 
@@ -56,6 +57,8 @@ class PanelFacts:
         Eligible symbols; those without an eligible bar in the last five market dates; their years of bars.
     unchanged, stale_symbols
         Share of bars whose price is exactly the symbol's previous one; symbols with more than 20% of them.
+    jumps
+        Bars whose price is more than 50% away from the symbol's previous one.
     steps : factor, step, dates, rank_ic_mean, rank_ic_t
         Rank IC with the return from `step - 1` to `step` market dates after the factor's date, over sampled dates.
     low_prices : factor, horizon, dates, low, spread, spread_t, spread_without
@@ -70,6 +73,7 @@ class PanelFacts:
     symbol_years: float = 0.0
     unchanged: float = 0.0
     stale_symbols: int = 0
+    jumps: int = 0
     steps: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OF_STEPS))
     low_prices: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OF_LOW))
     halted: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OF_HALTED))
@@ -142,6 +146,7 @@ def panel_facts(
         symbol_years=float(known.sum() / per_year),
         unchanged=float(same.sum() / max(int(pairs.sum()), 1)),
         stale_symbols=int((by_symbol[0] > STALE_SYMBOL * by_symbol[1]).sum()),
+        jumps=int((np.abs(price[1:][pairs] / price[:-1][pairs] - 1) > EXTREME).sum()),
         steps=steps,
         low_prices=low_prices,
         halted=_halted(places, rows, labels, entry_lag, last),

@@ -10,7 +10,16 @@ import polars as pl
 from factorloom.engine.research.health.facts import PanelFacts
 from factorloom.engine.research.health.finding import Finding, HealthInputs, Level, graded
 
-__all__ = ["entry", "halted_exits", "knows_a_return", "low_prices", "one_step", "stale_prices", "survivorship"]
+__all__ = [
+    "entry",
+    "halted_exits",
+    "knows_a_return",
+    "low_prices",
+    "one_step",
+    "price_jumps",
+    "stale_prices",
+    "survivorship",
+]
 
 LEAK, SURE = 0.1, 5.0
 """A mean rank IC with the return of one single day: one-day reversal, the strongest known, reaches 0.03 to 0.05."""
@@ -89,6 +98,17 @@ def stale_prices(inputs: HealthInputs) -> Iterator[Finding]:
         )
         level = graded(facts.unchanged, STALE_FAULT)
         yield Finding(name="stale_prices", level=level, text=text, figure=facts.unchanged)
+
+
+def price_jumps(inputs: HealthInputs) -> Iterator[Finding]:
+    """Prices more than 50% away from the symbol's previous one: splits and spin-offs that are not adjusted look so."""
+    jumps = _facts(inputs).jumps
+    if jumps:
+        text = (
+            f"{jumps} {'price is' if jumps == 1 else 'prices are'} more than 50% away from the symbol's previous one;"
+            " see whether splits, bonus shares and spin-offs are adjusted: otherwise they are returns here"
+        )
+        yield Finding(name="price_jumps", level="warning", text=text, figure=float(jumps))
 
 
 PENNY_T, KEPT = 2.0, 0.5

@@ -146,20 +146,21 @@ def thin_coverage(inputs: HealthInputs) -> Iterator[Finding]:
 
 
 DROPPED = 0.2
-EXPECTED_DROPS = ("input", "used", "outside dates", "outside universe", "no exit yet")
+EXPECTED = ("input", "used", "outside dates", "outside universe", "no exit yet", "no factor value")
+"""Not a loss, or found by `thin_coverage`."""
 
 
 def rows_dropped(inputs: HealthInputs) -> Iterator[Finding]:
-    """More than a fifth of the rows that should count do not."""
+    """More than a fifth of the rows on the dates and in the universe are lost for one reason."""
     if inputs.dropped.is_empty():
         return
-    for (factor, horizon), part in inputs.dropped.group_by(KEYS, maintain_order=True):
-        lost = part.filter(~pl.col("reason").is_in(EXPECTED_DROPS)).sort("rows", descending=True)
-        used = int(part.filter(pl.col("reason") == "used")["rows"].sum())
-        share = int(lost["rows"].sum()) / max(used + int(lost["rows"].sum()), 1)
-        if share > DROPPED:
-            text = f"{_of(factor, horizon)}: {share:.0%} of eligible rows are not used, most for: {lost['reason'][0]}"
-            yield _finding("rows_dropped", "warning", text, share, str(factor), int(str(horizon)))
+    is_loss, is_meant = ~pl.col("reason").is_in(EXPECTED), ~pl.col("reason").is_in(EXPECTED[:1] + EXPECTED[2:5])
+    meant = pl.col("rows").filter(is_meant).sum().over(KEYS)
+    shares = inputs.dropped.with_columns(share=pl.col("rows") / pl.max_horizontal(meant, 1)).filter(is_loss)
+    largest = shares.group_by("reason", maintain_order=True).agg(pl.col("share").max())
+    for reason, share in largest.filter(pl.col("share") > DROPPED).iter_rows():
+        text = f"up to {share:.0%} of the rows that should count are lost: {reason}; see the table `dropped`"
+        yield Finding(name="rows_dropped", level="warning", text=text, figure=share)
 
 
 HALF, ODD = 0.5, 2.0
