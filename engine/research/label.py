@@ -17,16 +17,16 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators import (
     cs_demean,
-    cs_median,
+    cs_sum,
     fill,
     group_demean,
     is_missing,
-    log as logarithm,
     ts_last,
     ts_lead,
     ts_lead_dates,
     where,
 )
+from factorloom.expressions.operators.cell.function import log as logarithm
 from factorloom.expressions.parameter import Count
 from factorloom.expressions.registry import READERS
 
@@ -82,7 +82,7 @@ def forward_return(
         What is taken off: `"market"`, the mean of the labels of the date; the name of any other column, which must hold
         categories, the mean of the labels of its category on the date; or a factor such as `fl.col("index")`, the
         level of a benchmark, its return from the date of the entry to that of the exit. A symbol without a bar there
-        takes that benchmark return from the other symbols, as the median of the date.
+        takes that benchmark return from the other symbols, as the mean of the date.
     entry_price
         The price of the entry where it is another one, such as `"open"` or `"vwap"`: on the date of the entry, so that
         with `entry_lag=1` one buys at the open of the next day.
@@ -106,10 +106,10 @@ def forward_return(
     --------
     >>> import factorloom as fl
     >>> print(fl.example().show(fl.forward_return(1, entry_lag=0)))
-    date            A      B    C
-    2024-01-02    0.1  -0.05    -
-    2024-01-03  0.091  0.158  0.4
-    2024-01-04      -      -    -
+    date             A      B    C
+    2024-01-02     0.1  -0.05    -
+    2024-01-03   0.091  0.158  0.4
+    2024-01-04       -      -    -
     >>> print(fl.forward_return(5, exit="bar", halted="missing"))
     ts_lead(ts_lead(where(close > 0, close), 5) / where(close > 0, close) - 1, 1)
     """
@@ -153,7 +153,8 @@ def _check(exit: object, halted: object, log: object) -> None:
         return
     if isinstance(halted, bool) or not isinstance(halted, Real):
         raise ArgumentError(f"halted must be 'last', 'missing' or a return, got {halted!r}")
-    if not (math.isfinite(halted) and (halted > -1 if log else halted >= -1)):
+    given = float(halted)
+    if not (math.isfinite(given) and (given > -1 if log else given >= -1)):
         least = "greater than -1, to have a logarithm" if log else "at least -1"
         raise ParameterError(
             f"halted must be a return, {least}, got {halted!r}", hint="it is a ratio: -0.3 is a loss of 30 percent"
@@ -190,7 +191,9 @@ def _is_over(sold: Factor, paid: Factor, periods: int, exit: str) -> Factor:
 
 def _of_benchmark(change: Factor, exit: str) -> Factor:
     """The return of a benchmark on the bar of the entry, also of symbols that have no bar at the exit."""
-    return fill(change, cs_median(change)) if exit == "date" else change
+    if exit == "bar":
+        return change
+    return fill(change, cs_sum(fill(change, 0)) / cs_sum(1 - is_missing(change)))
 
 
 def _without_mean(label: Factor, excess: object) -> Factor:
