@@ -6,6 +6,7 @@ object, so identity is equality, equality is sharing, and the digest is the cach
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import struct
 import threading
@@ -22,7 +23,7 @@ from factorloom.expressions.render import MAX_SIZE, render
 if TYPE_CHECKING:
     from factorloom.expressions.polars.stages import PolarsStages
 
-__all__ = ["Factor", "Input", "Key", "intern"]
+__all__ = ["DATES_LEFT", "Factor", "Input", "Key", "dates_left", "intern"]
 
 
 class Factor(Node):
@@ -116,7 +117,12 @@ class Factor(Node):
 
     @property
     def operands(self) -> tuple[Factor, ...]:
-        """The inputs that are numbers: all but the category of an operator on `Axis.GROUP`."""
+        """What the forms of the operator read: the inputs that are numbers, all but the category on `Axis.GROUP`.
+
+        After them comes `dates_left()` where the operator counts dates of the market.
+        """
+        if self.operator.counts_dates:
+            return (*self.inputs, dates_left())
         return self.inputs[:-1] if self.operator.axis is Axis.GROUP else self.inputs
 
     def looking_ahead(self) -> tuple[str, ...]:
@@ -259,6 +265,9 @@ Input: TypeAlias = Factor | float
 Key: TypeAlias = Factor | str
 """A category to group by: a column, or its name."""
 
+DATES_LEFT = "\0dates left"
+"""The column that every panel has besides its own: how many of its dates come after that of each bar."""
+
 _INTERNED: weakref.WeakValueDictionary[str, Factor] = weakref.WeakValueDictionary()
 _LOCK = threading.Lock()
 
@@ -319,6 +328,12 @@ def _digest(definition: Definition, inputs: tuple[Factor, ...], parameters: tupl
     for child in inputs:
         content.update(bytes.fromhex(child.digest))
     return content.hexdigest()
+
+
+@functools.cache
+def dates_left() -> Factor:
+    """The column `DATES_LEFT`, an operand of operators that count dates; it is never an input, nor written in text."""
+    return intern(OPERATORS["col"], (), {"name": DATES_LEFT})
 
 
 def _restore(nodes: tuple[tuple[str, tuple[int, ...], tuple[Value, ...]], ...]) -> Factor:

@@ -11,6 +11,10 @@ are passed by name too. The meaning of a cell-wise operator may be a ufunc. A ke
 variadic one as a tuple) or parameters, and `out` last; it may also name the outputs of a `Statistic` of the same
 inputs, which is computed once for all operators that read it, and `first_bar`, the number of the first bar that it is
 given among all bars of the symbol.
+
+Any form may name `dates_left` as a further input: how many dates of the market come after each bar. The market has the
+dates of all bars, whatever symbol they belong to, so that a form can count dates where a symbol has gaps. An operator
+of which one form names it must name it in all, and may use only differences up to its look-ahead.
 """
 
 from __future__ import annotations
@@ -23,10 +27,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["BAR", "Form", "Statistic", "statistic"]
+__all__ = ["BAR", "DATES", "Form", "Statistic", "statistic"]
 
 BAR = "first_bar"
 """What a loop calls the number of the first bar that it is given, among all bars of the symbol."""
+
+DATES = "dates_left"
+"""What a form calls the number of the market's dates after each bar."""
 
 
 @dataclass(frozen=True)

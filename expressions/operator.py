@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, ParamSpec, TypeVar
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, FactorloomError, UnknownOperatorError, suggest
 from factorloom.expressions.factor import Factor, intern
-from factorloom.expressions.form import Form, Statistic
+from factorloom.expressions.form import DATES, Form, Statistic
 from factorloom.expressions.parameter import Literal, Name, Value
 from factorloom.expressions.registry import OPERATORS, READERS, BarCount, Definition, register
 from factorloom.expressions.render import render_call
@@ -60,6 +60,7 @@ class Operator(Definition, Generic[P]):
 
     def _attach(self, name: str, function: Function, statistics: tuple[Statistic, ...] = ()) -> Function:
         self.forms[name] = Form(function, statistics)
+        self.counts_dates = DATES in self.forms[name].names
         return function
 
     def _takes(self, args: tuple[object, ...]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias, get_args, get_type_hints
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.form import Form, Statistic
+from factorloom.expressions.form import DATES, Form, Statistic
 from factorloom.expressions.parameter import Kind, Value
 
 __all__ = ["CONVERSIONS", "OPERATORS", "READERS", "BarCount", "Definition", "Node", "register"]
@@ -57,6 +57,8 @@ class Definition:
         Whether a value depends on the whole history, and whether it reads bars after the current one.
     forms : dict of str to Form
         `meaning`, `polars` and `kernel`; cell-wise operators need no kernel.
+    counts_dates : bool
+        Whether its forms read, after the inputs, how many dates of the market come after each bar; see `form.py`.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Definition:
         self.variadic = next((p.name for p in self.signature.parameters.values() if p.kind is p.VAR_POSITIONAL), None)
         self._body = function
         self.forms: dict[str, Form] = {}
+        self.counts_dates = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The factor for these arguments."""
@@ -109,10 +112,12 @@ class Definition:
         return self.forms["kernel"].statistics if "kernel" in self.forms else ()
 
     def call(self, form: str, inputs: Sequence[object], parameters: tuple[Value, ...]) -> Any:
-        """The result of a form for these inputs, without the category, and the parameters that it names."""
+        """The result of a form for these operands of a node, and the parameters that it names."""
         function, names = self.forms[form].function, self.forms[form].names
+        dates = {DATES: inputs[-1]} if self.counts_dates else {}
+        inputs = inputs[:-1] if self.counts_dates else inputs
         given = list(zip(self.input_names(len(inputs) + (self.axis is Axis.GROUP)), inputs, strict=False))
-        named: dict[str, object] = {name: value for name, value in given if self._is_keyword(name)}
+        named: dict[str, object] = dates | {name: value for name, value in given if self._is_keyword(name)}
         placed = [value for name, value in given if name not in named]
         named |= {name: value for name, value in self.named(parameters).items() if name in names}
         return function(*placed, **named)

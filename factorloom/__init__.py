@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from factorloom.engine.example import example as example
     from factorloom.engine.panel import Panel as Panel
     from factorloom.engine.prepare import prepare as prepare
+    from factorloom.engine.research.label import forward_return as forward_return
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
@@ -68,6 +69,7 @@ _LATER = {
     "Winsorize": "factorloom.engine.research.model",
     "configure": "factorloom.engine.runtime.setting",
     "example": "factorloom.engine.example",
+    "forward_return": "factorloom.engine.research.label",
     "open_store": "factorloom.storage.store",
     "prepare": "factorloom.engine.prepare",
     "restore_store": "factorloom.storage.backup",
@@ -101,6 +103,7 @@ if not TYPE_CHECKING:
         "configure",
         "errors",
         "example",
+        "forward_return",
         "from_polars",
         "high",
         "indicator",

@@ -31,6 +31,8 @@ class Change:
         before bars that are gone.
     dates
         For each date of the bars, whether a bar came or went.
+    calendar
+        For each date of the bars, whether it is new, or is the last one before dates that are gone.
     columns
         The columns that were compared.
     """
@@ -57,6 +59,7 @@ class Change:
         came = both.filter(both[OLD + BAR].is_null())
         touched = pl.concat([gone["date"], came["date"]]).unique()
         self.dates: Mask = self.bars.dates.is_in(touched.implode()).to_numpy()
+        self.calendar = _calendar(self.bars.dates, came["date"], gone["date"], after["date"], before["date"])
         if gone.height:
             keys = _text(frame).select(KEYS).with_row_index("\0row")
             last = gone.sort("date").join_asof(
@@ -68,6 +71,15 @@ class Change:
         mask = np.zeros(self.frame.height, np.bool_)
         mask[both["\0row"].filter(differs).to_numpy()] = True
         return mask
+
+
+def _calendar(dates: pl.Series, came: pl.Series, gone: pl.Series, after: pl.Series, before: pl.Series) -> Mask:
+    """The dates that are new, and the last ones before dates that are gone: `came` without bars before, and so on."""
+    mask: Mask = dates.is_in(came.filter(~came.is_in(before.implode())).implode()).to_numpy().copy()
+    lost = gone.filter(~gone.is_in(after.implode()))
+    places = np.asarray(dates.search_sorted(lost), np.int64) - 1
+    mask[places[places >= 0]] = True
+    return mask
 
 
 def changed_days(old: View, new: View, columns: Sequence[str], first_day: int, last_day: int) -> list[int]:

@@ -225,7 +225,7 @@ def _reached(old: View, new: View, factors: dict[str, Factor]) -> pl.DataFrame:
     if factors:
         columns = sorted({name for factor in factors.values() for name in factor.columns if name in new.columns})
         change = Change(old, new, columns, int(min(old.days[0], new.days[0])), FOREVER)
-        reach = Reach(change.bars, change.changed, change.dates)
+        reach = Reach(change.bars, change.changed, change.dates, change.calendar)
         for name, factor in factors.items():
             cells = int(np.count_nonzero(reach.rows(factor)))
             rows.append((name, cells, cells / max(1, change.bars.rows)))

@@ -77,7 +77,7 @@ def _reached(
     inside: Sequence[Index],
 ) -> dict[str, Index]:
     """The rows on which each factor is to be computed; those of which too much is reached are left out."""
-    reach = Reach(change.bars, change.changed, change.dates)
+    reach = Reach(change.bars, change.changed, change.dates, change.calendar)
     held: dict[str, list[int]] = {}
     for place, (_, digests) in enumerate(entries):
         for digest in digests:
@@ -167,7 +167,7 @@ def _scattered(change: Change, factors: Mapping[str, Factor], cells: Index) -> d
     symbols = pl.Series("symbol", names.cast(pl.Enum(names)).gather(runs))
     table = change.bars.table.filter(pl.Series(needed)).with_columns(symbols)
     numbers = change.frame[BAR].gather(rows[breaks]).cast(pl.Int64).to_numpy()
-    bars = Bars(table, numbers)
+    bars = Bars(table, numbers, lambda: change.bars.dates_left[rows])
     plan = make_request(bars, dict(factors), (), {})
     chosen = mask[rows]
     if lacks_bars(plan, bars, chosen):

@@ -14,14 +14,14 @@ import polars as pl
 
 from factorloom.engine.panel import Panel
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.factor import Factor
+from factorloom.expressions.factor import Factor, dates_left
 
 Array = npt.NDArray[np.float64]
 
 
 def mean_of(factor: Factor, panel: Panel) -> Array:
     """The value of a factor on every bar, missing as NaN."""
-    values: dict[str, Array] = {}
+    values: dict[str, Array] = {dates_left().digest: _dates_left(panel)}
     keys = {node.inputs[-1].digest for node in factor.walk() if node.operator.axis is Axis.GROUP}
     for node in factor.walk():
         if node.digest in keys and node is not factor:
@@ -29,6 +29,11 @@ def mean_of(factor: Factor, panel: Panel) -> Array:
         with np.errstate(all="ignore"):
             values[node.digest] = _finite(_value(node, panel, values))
     return values[factor.digest]
+
+
+def _dates_left(panel: Panel) -> Array:
+    dates = sorted(set(panel.frame["date"]))
+    return np.array([len(dates) - 1 - dates.index(day) for day in panel.frame["date"]], dtype=np.float64)
 
 
 def _value(node: Factor, panel: Panel, values: dict[str, Array]) -> Array:

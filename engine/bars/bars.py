@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 from factorloom.engine.bars.category import text_of
 from factorloom.engine.bars.layout import (
     KEYS,
+    Array,
     Floats,
     GroupRuns,
     Index,
@@ -21,6 +23,7 @@ from factorloom.engine.bars.layout import (
     offsets_of,
     runs_by_group,
 )
+from factorloom.expressions.factor import DATES_LEFT
 
 __all__ = ["Bars"]
 
@@ -30,9 +33,12 @@ class Bars:
 
     symbol, date = KEYS
 
-    def __init__(self, table: pl.DataFrame, first_bars: Index | None = None) -> None:
+    def __init__(
+        self, table: pl.DataFrame, first_bars: Index | None = None, dates_left: Callable[[], Array] | None = None
+    ) -> None:
         self.table = table
         self._first_bars = first_bars
+        self._dates_left = dates_left
         self._arrays: dict[str, Floats] = {}
         self._groups: dict[str, GroupRuns] = {}
 
@@ -58,6 +64,8 @@ class Bars:
 
     def array(self, column: str) -> Floats:
         """A column of numbers in panel order, missing as NaN; not to be written to."""
+        if column == DATES_LEFT:
+            return self.dates_left
         if column not in self._arrays:
             self._arrays[column] = as_array(self.table[column])
         return self._arrays[column]
@@ -78,7 +86,16 @@ class Bars:
         first = np.flatnonzero(rows)[part.by_symbol[:-1]]
         symbols = np.searchsorted(self.by_symbol, first, side="right") - 1
         part._first_bars = self.first_bars[symbols] + first - self.by_symbol[symbols]
+        part._dates_left = lambda: self.dates_left[rows]
         return part
+
+    @cached_property
+    def dates_left(self) -> Array:
+        """How many dates come after that of each bar; a part of other bars counts the dates of those."""
+        if self._dates_left is not None:
+            return self._dates_left()
+        last = self.by_date.size - 2
+        return last - self.date_codes.astype(np.float64)
 
     @cached_property
     def by_date(self) -> Index:

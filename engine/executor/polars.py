@@ -18,7 +18,7 @@ from factorloom.engine.executor.column import typed
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
-from factorloom.expressions.factor import Factor
+from factorloom.expressions.factor import Factor, dates_left
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.polars.write import as_column, as_step, layers_of
 
@@ -76,6 +76,9 @@ def _parts(stage: Stage) -> Iterator[list[Factor]]:
 
 
 def _column(node: Factor, bars: Bars, names: Names) -> pl.Expr:
+    if node is dates_left():
+        return pl.lit(pl.Series(bars.dates_left)).alias(names[node])
+
     def constant(value: float) -> pl.Expr:
         return pl.lit(pl.Series(np.full(bars.rows, value)))
 

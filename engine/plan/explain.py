@@ -16,7 +16,7 @@ from factorloom.engine.plan.plan import (
     Step,
     Write,
 )
-from factorloom.expressions.factor import Factor
+from factorloom.expressions.factor import Factor, dates_left
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.render import render
 
@@ -101,7 +101,7 @@ def _loaded(stage: Stage, load: Load, names: Mapping[Step, str]) -> str:
 
 
 def _named(node: Factor, names: Mapping[Step, str]) -> str:
-    return names.get(node) or str(node)
+    return "the dates left" if node is dates_left() else names.get(node) or str(node)
 
 
 def _counted(number: int, word: str) -> str:

@@ -7,7 +7,8 @@ Forward, `Reach` gives the values that a change of bars can touch. It goes up th
 any number of stretches for each. A cell-wise operator touches what its inputs touch. An operator that reads from so
 many bars before to so many after the current one touches as many after and before a changed bar; a shift, which reads
 just one, touches just one. One of unbounded memory touches all later bars of the symbol. One across symbols touches
-whole dates, one within groups the groups of what it reads.
+whole dates, one within groups the groups of what it reads. One that counts dates of the market touches, where a date
+comes or goes, all bars that are so many dates away.
 
 Where a bar comes or goes, later bars of the symbol are counted anew. Whatever reads bars along time then changes on
 them, if only in the last digit: sums are cut into blocks that are counted from the first bar (see `block.py`). What
@@ -117,6 +118,9 @@ class Reach:
         symbol that has lost bars after it.
     dates
         For every date of the bars, whether a bar came or went there. New rows are on such dates.
+    calendar
+        For every date of the bars, whether it is new, or dates after it and before the next one are gone. None: the
+        dates are those that they were.
 
     Examples
     --------
@@ -131,10 +135,11 @@ class Reach:
     [1 4 6]
     """
 
-    def __init__(self, bars: Bars, changed: Mapping[str, Mask], dates: Mask) -> None:
+    def __init__(self, bars: Bars, changed: Mapping[str, Mask], dates: Mask, calendar: Mask | None = None) -> None:
         self._bars = bars
         self._changed = changed
         self._dates = dates
+        self._calendar = None if calendar is None or not calendar.any() else np.flatnonzero(calendar)
         self._starts = np.zeros(bars.rows + 1, np.bool_)
         self._starts[bars.by_symbol] = True
         self._touched: dict[Factor, Stretches] = {}
@@ -160,9 +165,13 @@ class Reach:
             return self._of_column(str(node.parameters[0]))
         if op is LIT:
             return self._nothing_but_new
-        touched = self._joined(*(self._touched[child] for child in node.operands))
+        numbers = node.inputs if op.counts_dates else node.operands
+        touched = self._joined(*(self._touched[child] for child in numbers))
         if op.axis is Axis.TIME:
             before, after = op.span(op.named(node.parameters))
+            if op.counts_dates and self._calendar is not None:
+                recounted = self._recounted(self._calendar, before, after)
+                return self._joined(self._along_time(touched, before, after), recounted)
             return self._along_time(touched, self._bars.rows if op.unbounded else before, after)
         if op.axis is Axis.CROSS:
             return self._across(touched)
@@ -181,6 +190,15 @@ class Reach:
         last = np.minimum(last + min(before, rows), offsets[symbol + 1])
         there = first < last
         return self._joined(Stretches(first[there], last[there]), self._moved)
+
+    def _recounted(self, calendar: Index, before: int, after: int) -> Stretches:
+        """The bars for which a date so far before or after them is another one than it was."""
+        codes = self._bars.date_codes.astype(np.int64)
+        size = self._dates.size
+        edges = np.zeros(size + 1, np.int64)
+        np.add.at(edges, np.maximum(calendar - after, 0), 1)
+        np.add.at(edges, np.minimum(calendar + before + 1, size), -1)
+        return self._stretches((np.cumsum(edges[:-1]) > 0)[codes])
 
     def _across(self, touched: Stretches) -> Stretches:
         """The dates of these rows, and those on which bars came or went."""

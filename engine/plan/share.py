@@ -15,6 +15,6 @@ __all__ = ["share"]
 
 def share(plan: Plan) -> Plan:
     outputs = plan.outputs.values()
-    nodes = dict.fromkeys(node for factor in outputs for node in factor.walk())
+    nodes = dict.fromkeys(each for factor in outputs for node in factor.walk() for each in (*node.operands, node))
     numbers = {child for node in nodes for child in node.operands} | set(outputs)
     return replace(plan, nodes=tuple(node for node in nodes if node in numbers))

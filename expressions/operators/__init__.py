@@ -2,7 +2,7 @@
 
 - `cell/`: on the bar's own values: `arithmetic.py`, `function.py`, `rounding.py`, `comparison.py` and `logic.py`, and
   `reduction.py` for several inputs;
-- `time/`: along the bars of one symbol: `shift.py`, `moment.py`, `weighted.py`, `pair.py`, `regression.py`,
+- `time/`: along the bars of one symbol: `shift.py`, `date.py`, `moment.py`, `weighted.py`, `pair.py`, `regression.py`,
   `residual.py`, `extreme.py`, `standard.py`, `order.py`, `quantile.py`, `path.py`, `recursive.py` and `cumulative.py`;
   and the indicators `adaptive.py`, `oscillator.py` and `transform.py`;
 - `cross/`: across the symbols of one date: `moment.py`, `ranking.py` and `robust.py`, `group.py` for the same within a

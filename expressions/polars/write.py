@@ -13,7 +13,7 @@ import polars as pl
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ArgumentError, ExpressionError
-from factorloom.expressions.factor import Factor
+from factorloom.expressions.factor import DATES_LEFT, Factor
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.operators.loop.window import once
 from factorloom.expressions.polars.stages import PolarsStages
@@ -62,7 +62,8 @@ def to_polars(factors: Mapping[str, Factor], *, symbol: str = "symbol", date: st
     )
     """
     _check_request(factors, (symbol, date))
-    nodes = list(dict.fromkeys(node for factor in factors.values() for node in factor.walk()))
+    walked = (node for factor in factors.values() for node in factor.walk())
+    nodes = list(dict.fromkeys(each for node in walked for each in (*node.operands, node)))
     keys = {node.inputs[-1] for node in nodes if node.operator.axis is Axis.GROUP}
     read = {child for node in nodes for child in node.operands} | set(factors.values())
     taken = {symbol, date, *factors, *(name for factor in factors.values() for name in factor.columns)}
@@ -144,6 +145,8 @@ def _expression(node: Factor, names: Mapping[Factor, str], constant: Callable[[f
 
 def _over(node: Factor, expression: pl.Expr, symbol: str, date: str) -> pl.Expr:
     axis = node.operator.axis
+    if node.operator is COL and node.parameters[0] == DATES_LEFT:
+        return pl.col(date).rank("dense", descending=True) - 1
     if axis is Axis.TIME:
         return expression.over(symbol)
     if axis is Axis.CROSS:

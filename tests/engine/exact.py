@@ -467,6 +467,7 @@ ORDER_ONLY = {
     "ts_hump": "ts_hump(x, threshold=1)",
     "ts_last": "ts_last(x, 3)",
     "ts_lead": "ts_lead(x, 3)",
+    "ts_lead_dates": "ts_lead_dates(x, 3)",
     "ts_max": "ts_max(x, 20)",
     "ts_min": "ts_min(x, 20)",
     "ts_rank": "ts_rank(x, 20)",

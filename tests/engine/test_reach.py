@@ -24,6 +24,8 @@ STAGED = (
     fl.ts_mean(fl.close, 3, min_samples=1),
     fl.ts_delay(fl.close, 2),
     fl.ts_lead(fl.close, 2),
+    fl.ts_lead_dates(fl.close, 2),
+    fl.ts_lead_dates(fl.cs_rank(fl.close), 2, last=True) - fl.ts_lead_dates(fl.close, 1),
     fl.ts_mean(fl.cs_rank(fl.ts_delta(fl.close, 2)), 3, min_samples=1),
     fl.group_demean(fl.cs_rank(fl.ts_sum(fl.cs_rank(fl.volume), 2)), "sector"),
     fl.ts_delay(fl.group_sum(fl.ts_lead(fl.close, 2), "sector"), 3),
@@ -82,7 +84,14 @@ def reach_of(old: fl.Panel, new: fl.Panel) -> Reach:
     differs = {name: pl.col(name).ne_missing(pl.col(f"{name} before")) for name in (*new.columns, "number")}
     differs[""] = differs.pop("number") | is_cut
     changed = {name: both.select(rows).to_series().to_numpy() for name, rows in differs.items()}
-    return Reach(new, changed, new.dates.is_in(pl.concat([gone, come])["date"].implode()).to_numpy())
+    dates, lost = new.dates.to_list(), [day for day in old.dates if day not in new.dates.to_list()]
+    nexts = [*dates[1:], date.max]
+    calendar = [
+        day not in old.dates.to_list() or any(day < each < after for each in lost)
+        for day, after in zip(dates, nexts, strict=True)
+    ]
+    touched = new.dates.is_in(pl.concat([gone, come])["date"].implode()).to_numpy()
+    return Reach(new, changed, touched, np.array(calendar, np.bool_))
 
 
 def assert_reached(old: fl.Panel, new: fl.Panel, *wanted: fl.Factor) -> None:

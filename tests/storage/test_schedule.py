@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factorloom.engine.panel import Panel
+from factorloom.engine.research.label import forward_return
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
 from factorloom.storage import calculator, merge, pieces, segment
@@ -28,6 +29,8 @@ FACTORS: dict[str, Factor] = {
     "within": parse("group_rank(close, sector)"),
     "ahead": parse("ts_lead(close, 2) / close - 1"),
     "plain": parse("close"),
+    "label": forward_return(3),
+    "label in sector": forward_return(2, entry_lag=2, halted=-0.3, excess="sector"),
 }
 SYMBOLS = [f"S{number}" for number in range(7)]
 START = dt.date(2024, 1, 1)
@@ -119,7 +122,7 @@ STEPS = st.lists(
         st.tuples(st.just("compute"), st.integers(0, 10**6)),
         st.tuples(st.just("as of"), st.integers(0, 10**6)),
         st.tuples(st.just("compact"), st.just(0)),
-        st.tuples(st.just("save"), st.integers(0, 8)),
+        st.tuples(st.just("save"), st.integers(0, len(FACTORS) - 1)),
     ),
     min_size=3,
     max_size=14,

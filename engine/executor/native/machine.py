@@ -22,6 +22,7 @@ from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Plan, Stage
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
+from factorloom.expressions.factor import DATES_LEFT
 from factorloom.expressions.operator import COL
 
 __all__ = ["NativeExecutor", "Prepared", "prepare"]
@@ -84,7 +85,8 @@ class NativeExecutor:
         """
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         keys = {key for stage in plan.stages for key in stage.keys}
-        filled = sum(_bytes(bars, column) for column in columns if bars.table[column].null_count())
+        made = [name for name in columns if name == DATES_LEFT or bars.table[name].null_count()]
+        filled = sum(_bytes(bars, name) for name in made)
         rows = min(bars.rows, 2 * BLOCK_ROWS) if plan.streamed else bars.rows
         results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
         between = float(plan.waiting_bytes * bars.rows)
@@ -101,7 +103,7 @@ class NativeExecutor:
 
 def _bytes(bars: Bars, column: str) -> int:
     """Of one value of a column."""
-    return 4 if bars.table.schema[column] == pl.Float32 else 8
+    return 4 if bars.table.schema.get(column) == pl.Float32 else 8
 
 
 def _scratch(stage: Stage, bars: Bars) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from factorloom.engine.plan.plan import Plan, Run, SharedStatistic, Step
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.form import BAR
+from factorloom.expressions.form import BAR, DATES
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.registry import OPERATORS
 
@@ -183,7 +183,7 @@ def arguments_of(run: Run) -> list[tuple[str, list[Any]]]:
     op = step.operator
     if "kernel" not in op.forms:
         return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
-    known: dict[str, list[Any]] = {BAR: [BAR]}
+    known: dict[str, list[Any]] = {BAR: [BAR]} | ({DATES: [step.operands[-1]]} if op.counts_dates else {})
     for name, value in op.named(step.parameters).items():
         known[name] = [op.kinds[name].encode(value)]
     for name, child in zip(op.input_names(len(step.inputs)), step.inputs, strict=True):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from factorloom.expressions.operators.time import (
     adaptive,
     cumulative,
+    date,
     extreme,
     moment,
     order,
@@ -22,6 +23,7 @@ from factorloom.expressions.operators.time import (
 )
 from factorloom.expressions.operators.time.adaptive import *
 from factorloom.expressions.operators.time.cumulative import *
+from factorloom.expressions.operators.time.date import *
 from factorloom.expressions.operators.time.extreme import *
 from factorloom.expressions.operators.time.moment import *
 from factorloom.expressions.operators.time.order import *
@@ -41,6 +43,7 @@ from factorloom.expressions.operators.time.weighted import *
 if not TYPE_CHECKING:
     __all__ = [
         *shift.__all__,
+        *date.__all__,
         *moment.__all__,
         *standard.__all__,
         *weighted.__all__,
