@@ -107,13 +107,18 @@ def trading_days(count: int) -> list[dt.date]:
 
 
 def _one(
-    random: np.random.Generator, strength: float, horizon: int, days: list[dt.date], quantiles: int, groups: tuple[str, ...]
+    random: np.random.Generator,
+    strength: float,
+    horizon: int,
+    days: list[dt.date],
+    quantiles: int,
+    groups: tuple[str, ...],
 ) -> dict[str, dict[str, Any]]:
     count = len(days)
     rank_ic = random.normal(strength, 0.12, count)
     level = np.arange(1, quantiles + 1)
-    center = 0.0005 * horizon + strength * 0.05 * (level - (quantiles + 1) / 2)
-    means = random.normal(center[:, None], 0.01 * math.sqrt(horizon), (quantiles, count))
+    center = 0.0003 * horizon + strength * 0.008 * (level - (quantiles + 1) / 2)
+    means = random.normal(center[:, None], 0.008 * math.sqrt(horizon), (quantiles, count))
     cumulative = np.cumprod(1 + means / horizon, axis=1) - 1
     gross = (means[-1] - means[0]) / horizon
     cost = np.full(count, 0.0001)
@@ -176,12 +181,21 @@ def _one(
             "turnover": random.beta(2, 12, held.size),
         },
         "autocorrelation": {"date": days, "autocorrelation": 1 - random.beta(2, 40, count)},
-        "alpha_beta": {key: [value] for key, value in zip("alpha alpha_t beta beta_t r_squared".split(), random.normal(0, 1, 5))},
+        "alpha_beta": {key: [random.normal()] for key in ("alpha", "alpha_t", "beta", "beta_t", "r_squared")},
         "tails": {
             "quantile": level,
             "names": [94 * count] * quantiles,
-            **{key: np.full(quantiles, p) * math.sqrt(horizon) + random.normal(0, 0.002, quantiles) for key, p in
-               (("p01", -0.05), ("p05", -0.025), ("p95", 0.025), ("p99", 0.05), ("worst", -0.3), ("best", 0.35))},
+            **{
+                key: np.full(quantiles, p) * math.sqrt(horizon) + random.normal(0, 0.002, quantiles)
+                for key, p in (
+                    ("p01", -0.05),
+                    ("p05", -0.025),
+                    ("p95", 0.025),
+                    ("p99", 0.05),
+                    ("worst", -0.3),
+                    ("best", 0.35),
+                )
+            },
             "skew": random.normal(0, 1, quantiles),
             "crash_rate": random.uniform(0, 0.01, quantiles),
         },

@@ -39,7 +39,9 @@ def csv_text(table: pl.DataFrame) -> str:
 
 def downloads(source: Source) -> Markup:
     """A block of data for each table: CSV in UTF-8, deflated, in base64."""
-    return tag("div", *(_block(name, source.tables[name]) for name in SHORT if _has_rows(source, name)), id="tables", hidden="")
+    return tag(
+        "div", *(_block(name, source.tables[name]) for name in SHORT if _has_rows(source, name)), id="tables", hidden=""
+    )
 
 
 def _has_rows(source: Source, name: str) -> bool:

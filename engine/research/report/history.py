@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from factorloom.engine.research.report.markup import Markup, tag
 from factorloom.engine.research.report.marks import (
     area,
     column_labels,
@@ -22,18 +21,30 @@ from factorloom.engine.research.report.marks import (
     stretched,
     value_axis,
 )
-from factorloom.engine.research.report.number import Unit, coordinate, percent, plain
+from factorloom.engine.research.report.markup import Markup, tag
+from factorloom.engine.research.report.number import Unit, coordinate, percent
 from factorloom.engine.research.report.scale import date_ticks, fitted
-from factorloom.engine.research.report.source import Array, Source, trailing_mean, trailing_std, value_of
+from factorloom.engine.research.report.source import Array, Source, trailing_mean, trailing_std
 
-__all__ = ["Band", "Line", "all_horizons", "card", "date_axis", "history", "nothing", "quantile_kind", "sheet_histories", "sparkline"]
+__all__ = [
+    "Band",
+    "Line",
+    "all_horizons",
+    "card",
+    "date_axis",
+    "history",
+    "nothing",
+    "quantile_kind",
+    "sheet_histories",
+    "sparkline",
+]
 
 WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 8, 24
 
 
 class Line(NamedTuple):
-    """A series with its colour and its name; one that is smooth needs fewer points, one that is filled stands on zero."""
+    """A series with its colour and name; one that is smooth needs fewer points, one that is filled stands on zero."""
 
     values: Array
     kind: str
@@ -69,7 +80,7 @@ def history(
     if not drawn:
         return nothing(title)
     every = [each.values for each in drawn] + [edge for band in bands for edge in (band.low, band.high)]
-    scale = fitted(every, TOP, HEIGHT - BOTTOM, zero=zero)
+    scale = fitted(every, HEIGHT - BOTTOM, TOP, zero=zero)
     most = max(source.points // 2, min(source.points, 4 * source.points // len(drawn)))
     inside = [area(band.low, band.high, scale, source.smooth, band.kind) for band in bands]
     inside += [
@@ -138,9 +149,7 @@ def _cumulative(source: Source, factor: str, horizon: int) -> Markup:
 
 
 def _long_short(source: Source, factor: str, horizon: int) -> Markup:
-    gross, net = (
-        source.series("long_short", f"cumulative_{kind}", factor, horizon) for kind in ("gross", "net")
-    )
+    gross, net = (source.series("long_short", f"cumulative_{kind}", factor, horizon) for kind in ("gross", "net"))
     lines = [Line(gross, "s2", "gross"), Line(net, "s1", "net of costs")]
     return history(source, "Long-short, cumulative", "top minus bottom quantile", "percent", lines, zero=True)
 
@@ -182,7 +191,7 @@ def _turnover(source: Source, factor: str) -> Markup:
         quantiles = source.quantiles(factor, horizon)
         ends = sorted({quantiles[0], quantiles[-1]}) if quantiles else []
         parts = [source.series("turnover", "turnover", factor, horizon, quantile) for quantile in ends]
-        mean = trailing_mean(sum(parts) / len(parts), source.window) if parts else np.empty(0)
+        mean = trailing_mean(np.mean(parts, axis=0), source.window) if parts else np.empty(0)
         lines.append(Line(mean, horizon_kind(place), f"horizon {horizon}", smooth=True))
     note = f"share of names new in the top and bottom quantiles after a horizon, trailing mean of {source.window} dates"
     return history(source, "Turnover", note, "percent", lines, zero=True)
@@ -221,8 +230,8 @@ def sparkline(values: Array) -> Markup:
     """The running sum of a series, small, with a line at zero."""
     running = np.where(np.isfinite(values), np.nancumsum(values), np.nan)
     if not np.isfinite(running).any():
-        return Markup("<svg viewBox=\"0 0 96 22\" class=\"spark\"></svg>")
-    scale = fitted([running], 2, 20, zero=True)
+        return Markup('<svg viewBox="0 0 96 22" class="spark"></svg>')
+    scale = fitted([running], 20, 2, zero=True)
     inside = line(running, scale, 40, "s1")
     return drawing(
         96, 22, rule(0, scale(0), 96, scale(0), "g"), stretched(2, 2, 92, 18, len(values) - 1, inside), class_="spark"

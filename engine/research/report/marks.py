@@ -100,7 +100,8 @@ def line(values: NDArray[np.float64], scale: Scale, points: int, kind: str, name
     kept, starts = thinned(values, points)
     if not kept.size:
         return Markup()
-    return path(_strokes(kept, _heights(values[kept], scale), starts), f"l {kind}", data_n=name)
+    weight = "l d" if kept.size == 1 else "l"
+    return path(_strokes(kept, _heights(values[kept], scale), starts), f"{weight} {kind}", data_n=name)
 
 
 def slope(values: NDArray[np.float64], scale: Scale, points: int, kind: str, name: str | None = None) -> Markup:
@@ -110,7 +111,7 @@ def slope(values: NDArray[np.float64], scale: Scale, points: int, kind: str, nam
         return Markup()
     zero = _heights(np.zeros(1), scale)[0]
     d = _strokes(kept, _heights(values[kept], scale), starts, f"V{zero}H")
-    return path(d, f"l a {kind}", data_n=name)
+    return path(d, f"l {'d' if kept.size == 1 else 'a'} {kind}", data_n=name)
 
 
 def area(low: NDArray[np.float64], high: NDArray[np.float64], scale: Scale, points: int, kind: str) -> Markup:

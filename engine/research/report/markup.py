@@ -6,11 +6,9 @@ import html
 import re
 from collections.abc import Iterable
 
-__all__ = ["Markup", "escape", "join", "tag", "shortened"]
+__all__ = ["Markup", "escape", "join", "shortened", "tag"]
 
-UNSAFE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udfff]"
-)
+UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udfff]")
 """Controls, lone surrogates, and marks that turn the direction of the text after them."""
 
 VOID = ("br", "hr", "input", "link", "meta")
@@ -51,7 +49,9 @@ def tag(element: str, /, *content: object, **attributes: object) -> Markup:
     '<rect width="1"/>'
     """
     words = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items() if value is not None
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        for key, value in attributes.items()
+        if value is not None
     )
     if element in VOID:
         return Markup(f"<{element}{words}>")

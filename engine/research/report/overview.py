@@ -9,14 +9,18 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.research.report.history import sparkline
-from factorloom.engine.research.report.markup import Markup, join, tag
 from factorloom.engine.research.report.marks import bars, drawing, legend
+from factorloom.engine.research.report.markup import Markup, join, tag
 from factorloom.engine.research.report.number import Unit, exact, percent, plain, shown
-from factorloom.engine.research.report.scale import fitted
+from factorloom.engine.research.report.scale import Scale
 from factorloom.engine.research.report.shape import correlation_map, forest
 from factorloom.engine.research.report.source import Source, column, value_of
 
 __all__ = ["COLUMNS", "Column", "account", "correlations", "definitions", "health", "overview", "settings"]
+
+
+MOST_ROWS = 160
+"""Of the account of rows, to be shown unasked: about 20 factors and horizons."""
 
 
 class Column(NamedTuple):
@@ -58,19 +62,19 @@ COLUMNS = (
 def overview(source: Source) -> Markup:
     """A row per factor and horizon."""
     rows = source.tables["summary"]
-    interval = fitted([column(rows, f"rank_ic_{end}") for end in ("low", "mean", "high")], 4, 92, zero=True)
+    interval = _interval_scale(rows)
     numbers = {name: number for number, name in enumerate(source.factors)}
     body = []
     for row in rows.iter_rows(named=True):
         factor, horizon = row["factor"], row["horizon"]
-        ends = (value_of(row, f"rank_ic_{end}") for end in ("mean", "low", "high"))
+        mean, low, high = (value_of(row, f"rank_ic_{end}") for end in ("mean", "low", "high"))
         rank_ic = source.series("ic", "rank_ic", factor, horizon)
         link = tag("a", factor, href=f"#f{numbers[factor]}") if factor in numbers else factor
         cells = [
             tag("th", link, scope="row", data_v=factor),
             tag("td", plain(horizon, 0), data_v=str(horizon)),
             tag("td", sparkline(rank_ic)),
-            tag("td", forest(*ends, interval)),
+            tag("td", forest(mean, low, high, interval)),
             *(_cell(row, each) for each in COLUMNS),
         ]
         body.append(tag("tr", *cells))
@@ -82,9 +86,19 @@ def overview(source: Source) -> Markup:
         *(tag("th", each.title, scope="col", data_s="number", title=each.meaning) for each in COLUMNS),
     ]
     table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body), id="summary")
-    note = "Bold: false discovery rate below 5%. Horizons are in market dates. A heading sorts, a name leads to its sheet."
+    note = (
+        "Bold: false discovery rate below 5%. Horizons are in market dates. A heading sorts, a name leads to its sheet."
+    )
     tools = tag("div", id="tools", class_="tools")
     return join([tools, tag("div", table, class_="scroll", tabindex="0"), tag("p", note, class_="note")])
+
+
+def _interval_scale(rows: pl.DataFrame) -> Scale:
+    """One scale for the intervals of all rows, as wide as they need."""
+    ends = np.concatenate([column(rows, f"rank_ic_{end}") for end in ("low", "mean", "high")])
+    ends = ends[np.isfinite(ends)]
+    low, high = min(0.0, *ends.tolist(), 0.0), max(0.0, *ends.tolist(), 0.0)
+    return Scale(low, high, 5, 91) if high > low else Scale(-1.0, 1.0, 5, 91)
 
 
 def _cell(row: Mapping[str, Any], each: Column) -> Markup:
@@ -102,7 +116,9 @@ def health(source: Source) -> Markup:
     if not items:
         return tag("p", "No finding.", class_="note")
     lines = [
-        tag("li", tag("b", level, class_=f"level {level if level in order else 'info'}"), " ", tag("b", name), " ", text)
+        tag(
+            "li", tag("b", level, class_=f"level {level if level in order else 'info'}"), " ", tag("b", name), " ", text
+        )
         for name, level, text in items
     ]
     return tag("ul", *lines, class_="health")
@@ -111,8 +127,10 @@ def health(source: Source) -> Markup:
 def _finding(each: object) -> tuple[str, str, str]:
     if isinstance(each, str):
         return "", "info", each
-    get = each.get if isinstance(each, Mapping) else lambda name, default: getattr(each, name, default)
-    return str(get("name", "")).replace("_", " "), str(get("level", "info")), str(get("text", ""))
+    name, level, text = (
+        each.get(key, "") if isinstance(each, Mapping) else getattr(each, key, "") for key in ("name", "level", "text")
+    )
+    return str(name).replace("_", " "), str(level or "info"), str(text)
 
 
 def account(source: Source) -> Markup:
@@ -129,7 +147,22 @@ def account(source: Source) -> Markup:
     ]
     table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body))
     key = legend((f"r{min(place, 7)}", reason) for place, reason in enumerate(reasons))
-    return join([key, tag("div", table, class_="scroll", tabindex="0")])
+    shown = {"open": ""} if rows.height <= MOST_ROWS else {}
+    head = tag("summary", "By factor and horizon")
+    return join([_used(rows), tag("details", head, key, tag("div", table, class_="scroll", tabindex="0"), **shown)])
+
+
+def _used(rows: pl.DataFrame) -> Markup:
+    """The smallest and the largest share of rows that were used."""
+    wide = rows.filter(pl.col("reason").is_in(["input", "used"])).pivot(
+        "reason", index=["factor", "horizon"], values="rows", aggregate_function="sum"
+    )
+    if not {"input", "used"} <= set(wide.columns):
+        return tag("p", "No account of rows.", class_="note")
+    shares = column(wide, "used") / np.maximum(column(wide, "input"), 1)
+    least, most = percent(float(shares.min()), 1), percent(float(shares.max()), 1)
+    share = least if least == most else f"{least} to {most}"
+    return tag("p", f"Of all rows {share} were used; every other row is counted by its reason.")
 
 
 def _account_row(factor: object, horizon: object, rows: dict[str, int], reasons: Sequence[str]) -> Markup:
@@ -169,7 +202,9 @@ def correlations(source: Source) -> Markup:
 def settings(source: Source) -> Markup:
     """All arguments of the evaluation."""
     pairs = {**source.evaluation.settings, "dates found": f"{len(source.dates):,}, {source.span}"}
-    return tag("dl", *(tag("div", tag("dt", key), tag("dd", _text(value))) for key, value in pairs.items()), class_="pairs")
+    return tag(
+        "dl", *(tag("div", tag("dt", key), tag("dd", _text(value))) for key, value in pairs.items()), class_="pairs"
+    )
 
 
 def _text(value: object) -> str:
@@ -189,8 +224,14 @@ def _text(value: object) -> str:
 def definitions() -> Markup:
     """What the columns of the overview and the charts mean."""
     more = (
-        ("quantiles", "per date, from the values of the factor alone; quantile 1 holds the lowest values, ties stay together"),
-        ("forward return", "from an entry after the date to an exit so many market dates later; gaps do not shorten it"),
+        (
+            "quantiles",
+            "per date, from the values of the factor alone; quantile 1 holds the lowest values, ties stay together",
+        ),
+        (
+            "forward return",
+            "from an entry after the date to an exit so many market dates later; gaps do not shorten it",
+        ),
         ("Newey-West", "standard errors for series whose returns overlap; the lags are in the table summary"),
         ("95% interval", "of the mean rank IC, by a block bootstrap over dates"),
         ("cumulative", "each date's portfolio is one of as many overlapping ones as the horizon has dates"),

@@ -168,7 +168,7 @@
       const [y, sign] = valueAt(each.points, place);
       const line = make("div");
       const text = y === null ? "–" : sign + written(high - (y / 1000) * (high - low), chart.dataset.f, high - low);
-      line.append(make("i", "", { className: each.kind.slice(2) }), each.name, make("span", text));
+      line.append(make("i", "", { className: each.kind.replace(/^l( [ad])? /, "") }), each.name, make("span", text));
       return line;
     });
     tip.replaceChildren(make("b", dateText(place)), ...lines);

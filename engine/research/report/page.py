@@ -32,7 +32,7 @@ from factorloom.engine.research.report.shape import group_names
 from factorloom.engine.research.report.sheet import sheet
 from factorloom.engine.research.report.source import Evaluated, Source
 from factorloom.engine.runtime.replace import replacing
-from factorloom.expressions.errors import ArgumentError, FactorloomError, FileError
+from factorloom.expressions.errors import ArgumentError, FactorloomError, FileError, plural
 
 __all__ = ["page", "write_report"]
 
@@ -47,7 +47,7 @@ def write_report(evaluation: Evaluated, path: str | os.PathLike[str], title: str
     path
         The file, replaced if it is there. Its folder must exist.
     title
-        Of the page; default: the number of factors and the first and the last date.
+        Of the page; default: the number of factors.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def page(evaluation: Evaluated, title: str | None = None) -> str:
     """The report of an evaluation as text of one HTML file; the same evaluation gives the same text."""
     source = Source(evaluation)
     style, script = _asset("page.css") + _horizon_rules(len(source.horizons)), _asset("page.js")
-    name = title or f"{len(source.factors)} factor{'s' * (len(source.factors) != 1)}, {source.span}"
+    name = title or plural(len(source.factors), "factor")
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -116,10 +116,8 @@ def _header(source: Source, name: str) -> Markup:
 
 def _lead(source: Source) -> str:
     horizons = ", ".join(map(str, source.horizons))
-    return (
-        f"{len(source.factors):,} factor{'s' * (len(source.factors) != 1)}; horizons of {horizons} market dates; "
-        f"{len(source.dates):,} dates, {source.span}"
-    )
+    ahead = f"horizon{'s' * (len(source.horizons) != 1)} of {horizons} market dates"
+    return f"{plural(len(source.dates), 'date')}, {source.span}; {ahead}"
 
 
 def _main(source: Source) -> Markup:

@@ -31,7 +31,7 @@ class Scale:
         return Scale(self.low, self.high, start, stop)
 
 
-def fitted(values: Sequence[Array], start: float, stop: float, *, zero: bool = False, count: int = 4) -> Scale:
+def fitted(values: Sequence[Array], start: float, stop: float, *, zero: bool = False) -> Scale:
     """A scale on which all finite values fit, from one round number to another; `zero` is then one of them.
 
     >>> import numpy as np
@@ -46,7 +46,7 @@ def fitted(values: Sequence[Array], start: float, stop: float, *, zero: bool = F
     if high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
         pad = abs(high) * 0.5 or 1.0
         low, high = low - pad, high + pad
-    step = _step(high - low, count)
+    step = _step(high - low, 8)
     return Scale(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, stop)
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from factorloom.engine.research.report.history import card, nothing, quantile_kind
-from factorloom.engine.research.report.markup import Markup, shortened, tag
 from factorloom.engine.research.report.marks import (
     bars,
     cells,
@@ -27,6 +27,7 @@ from factorloom.engine.research.report.marks import (
     steps,
     value_axis,
 )
+from factorloom.engine.research.report.markup import Markup, shortened, tag
 from factorloom.engine.research.report.number import Unit, coordinate, percent, plain, tick
 from factorloom.engine.research.report.scale import Scale, fitted, ticks
 from factorloom.engine.research.report.source import Array, Source, column
@@ -57,7 +58,7 @@ def columns(title: str, note: str, unit: Unit, values: Sequence[Bar]) -> Markup:
         return nothing(title)
     error = [bar.error if math.isfinite(bar.error) else 0.0 for bar in drawn]
     ends = np.array([[bar.value - e, bar.value + e] for bar, e in zip(drawn, error, strict=True)])
-    scale = fitted([ends], TOP, HEIGHT - BOTTOM, zero=True)
+    scale = fitted([ends], HEIGHT - BOTTOM, TOP, zero=True)
     step = (WIDTH - LEFT - RIGHT) / len(drawn)
     half = min(step * 0.36, 24)
     middles = [LEFT + step * (place + 0.5) for place in range(len(drawn))]
@@ -66,7 +67,9 @@ def columns(title: str, note: str, unit: Unit, values: Sequence[Bar]) -> Markup:
         WIDTH,
         HEIGHT,
         value_axis(scale, LEFT, WIDTH - RIGHT, unit),
-        bars((m - half, m + half, scale(b.value), scale(0), b.kind, b.hint) for m, b in zip(middles, drawn, strict=True)),
+        bars(
+            (m - half, m + half, scale(b.value), scale(0), b.kind, b.hint) for m, b in zip(middles, drawn, strict=True)
+        ),
         error_bars(
             (m, scale(b.value - e), scale(b.value + e)) for m, b, e in zip(middles, drawn, error, strict=True) if e > 0
         ),
@@ -98,7 +101,7 @@ def _groups(source: Source, factor: str, horizon: int) -> Markup:
         return nothing(title, "no groups")
     errors = np.where(np.isfinite(errors), errors, 0.0)
     scale = fitted([means - errors, means + errors], GROUP_LEFT, WIDTH - RIGHT, zero=True)
-    bottom = TOP + ROW * len(names)
+    zero, bottom = scale(0), TOP + ROW * len(names)
     drawn = [
         (TOP + ROW * (place + 0.5), float(mean), float(error))
         for place, (mean, error) in enumerate(zip(means, errors, strict=True))
@@ -110,11 +113,18 @@ def _groups(source: Source, factor: str, horizon: int) -> Markup:
         WIDTH,
         bottom + BOTTOM,
         path(grid, "g"),
-        rule(scale(0), TOP, scale(0), bottom, "z"),
+        rule(zero, TOP, zero, bottom, "z"),
         column_labels(bottom + 18, ((scale(v), tick(v, distance, "number")) for v in places)),
         shared("groups"),
         bars(
-            (*sorted((scale(0), scale(mean))), m - 5, m + 5, _sign(mean), f"{plain(mean)} ± {plain(error)}")
+            (
+                min(zero, scale(mean)),
+                max(zero, scale(mean)),
+                m - 5,
+                m + 5,
+                _sign(mean),
+                f"{plain(mean)} ± {plain(error)}",
+            )
             for m, mean, error in drawn
         ),
         error_bars(((m, scale(mean - e), scale(mean + e)) for m, mean, e in drawn if e > 0), across=True),
@@ -157,14 +167,10 @@ def _histogram(values: Array) -> Markup:
         return nothing(title, "fewer than two dates")
     counts, edges = np.histogram(values, bins=int(min(30, max(8, math.sqrt(values.size)))))
     across = Scale(float(edges[0]), float(edges[-1]), LEFT, WIDTH - RIGHT)
-    up = fitted([counts.astype(float)], TOP, HEIGHT - BOTTOM, zero=True)
+    up = fitted([counts.astype(float)], HEIGHT - BOTTOM, TOP, zero=True)
     places, step = ticks(across, 5)
     mean = float(values.mean())
-    spans = (
-        (across(edges[i]) + 0.5, across(edges[i + 1]) - 0.5, up(count))
-        for i, count in enumerate(counts)
-        if count
-    )
+    spans = ((across(edges[i]) + 0.5, across(edges[i + 1]) - 0.5, up(count)) for i, count in enumerate(counts) if count)
     chart = drawing(
         WIDTH,
         HEIGHT,
@@ -187,7 +193,7 @@ def _qq(values: Array) -> Markup:
     expected = np.array([normal.inv_cdf((rank + 0.5) / values.size) for rank in ranks.tolist()])
     found = (np.sort(values)[ranks] - values.mean()) / spread
     across = fitted([expected], LEFT, WIDTH - RIGHT)
-    up = fitted([found], TOP, HEIGHT - BOTTOM)
+    up = fitted([found], HEIGHT - BOTTOM, TOP)
     low, high = max(across.low, up.low), min(across.high, up.high)
     places, step = ticks(across)
     chart = drawing(
@@ -254,10 +260,10 @@ def decay(source: Source, factor: str) -> Markup:
 def _tails(rows: pl.DataFrame) -> Markup:
     title = "Tails by quantile"
     ends = [column(rows, name) for name in ("p01", "p05", "p95", "p99")]
-    drawn = np.isfinite(ends).all(axis=0) if rows.height else np.zeros(0, bool)
+    drawn: NDArray[np.bool_] = np.isfinite(np.array(ends)).all(axis=0)
     if not drawn.any():
         return nothing(title)
-    scale = fitted([np.array(ends)[:, drawn]], TOP, HEIGHT - BOTTOM - 14, zero=True)
+    scale = fitted([np.array(ends)[:, drawn]], HEIGHT - BOTTOM - 14, TOP, zero=True)
     numbers = rows["quantile"].to_list()
     step = (WIDTH - LEFT - RIGHT) / len(numbers)
     half = min(step * 0.25, 18)
@@ -310,11 +316,11 @@ def correlation_map(factors: Sequence[str], rows: pl.DataFrame, field: str, titl
         column_labels(bottom + 16, ((left + m, i + 1) for i, m in enumerate(middles))),
     ]
     chart = drawing(
-        left + size * len(factors) + 12,
+        max(left + size * len(factors) + 12, 560),
         bottom + BOTTOM,
         cells(boxes, size - 1, size - 1),
         *(texts if len(factors) <= 25 else []),
-        class_="map",
+        class_="map" if len(factors) <= 8 else "map many",
     )
     return card(title, note, tag("div", chart, class_="scroll", tabindex="0"))
 

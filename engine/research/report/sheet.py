@@ -60,7 +60,7 @@ def sheet(source: Source, number: int, factor: str) -> Markup:
     whole = tag("div", decay(source, factor), *all_horizons(source, factor), class_="charts")
     return tag(
         "section",
-        tag("h2", factor),
+        tag("h2", factor, " ", tag("a", "overview", href="#overview")),
         tag("div", tag("span", "horizon in dates", class_="ask"), *choices, *panels, class_="sheet"),
         tag("h3", "All horizons"),
         whole,

@@ -64,7 +64,7 @@ class Source:
         self.factors = [str(name) for name in evaluation.factors]
         self.horizons = [int(horizon) for horizon in evaluation.horizons]
         found = {name: getattr(evaluation, name, None) for name in TABLES}
-        self.tables = {name: table for name, table in found.items() if table is not None}
+        self.tables: dict[str, pl.DataFrame] = {name: table for name, table in found.items() if table is not None}
         dated = [self.tables[name]["date"] for name in DATED if name in self.tables]
         self.dates = pl.concat([dates for dates in dated if len(dates)] or dated).unique().drop_nulls().sort()
         for name in DATED:
@@ -74,7 +74,7 @@ class Source:
         sheets = max(1, len(self.factors) * len(self.horizons))
         self.points = max(80, min(360, 4_800 // sheets))
         self.smooth = self.points * 2 // 3
-        self._cut: dict[tuple[str, ...], dict[tuple[Any, ...], pl.DataFrame]] = {}
+        self._cut: dict[tuple[str, ...], dict[tuple[object, ...], pl.DataFrame]] = {}
 
     def part(self, name: str, *key: object) -> pl.DataFrame:
         """The rows of a table for a factor, a horizon and a quantile, or as many of these as are given."""
@@ -108,7 +108,7 @@ class Source:
         """Dates per year, counted."""
         if len(self.dates) < 3:
             return float(max(len(self.dates), 1))
-        days = (self.dates[-1] - self.dates[0]).total_seconds() / 86_400
+        days: float = (self.dates[-1] - self.dates[0]).total_seconds() / 86_400
         return (len(self.dates) - 1) / max(days, 1e-9) * 365.25
 
     @cached_property
