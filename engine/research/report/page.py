@@ -64,9 +64,9 @@ def write_report(evaluation: Evaluated, path: str | os.PathLike[str], title: str
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(f"path must be a path, got {type(path).__name__}")
     target = Path(os.path.realpath(path))
-    if target.is_dir():
+    if os.path.isdir(target):  # False for names that no file can have
         raise ArgumentError(f"{path} is a folder", hint="name a file, for example sheet.html")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise ArgumentError(f"the folder {target.parent} does not exist", hint="create it first")
     text = page(evaluation, title)
     try:

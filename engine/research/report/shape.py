@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from factorloom.engine.research.report.history import card, nothing, quantile_kind
 from factorloom.engine.research.report.marks import (
@@ -165,6 +164,8 @@ def _histogram(values: Array) -> Markup:
     title = "Distribution of rank IC"
     if values.size < 2:
         return nothing(title, "fewer than two dates")
+    if np.ptp(values) <= 1e-9 * np.abs(values).max():
+        return nothing(title, "all values are the same")
     counts, edges = np.histogram(values, bins=int(min(30, max(8, math.sqrt(values.size)))))
     across = Scale(float(edges[0]), float(edges[-1]), LEFT, WIDTH - RIGHT)
     up = fitted([counts.astype(float)], HEIGHT - BOTTOM, TOP, zero=True)
@@ -260,7 +261,7 @@ def decay(source: Source, factor: str) -> Markup:
 def _tails(rows: pl.DataFrame) -> Markup:
     title = "Tails by quantile"
     ends = [column(rows, name) for name in ("p01", "p05", "p95", "p99")]
-    drawn: NDArray[np.bool_] = np.isfinite(np.array(ends)).all(axis=0)
+    drawn = np.isfinite(np.array(ends).sum(axis=0))
     if not drawn.any():
         return nothing(title)
     scale = fitted([np.array(ends)[:, drawn]], HEIGHT - BOTTOM - 14, TOP, zero=True)
@@ -296,7 +297,7 @@ def correlation_map(factors: Sequence[str], rows: pl.DataFrame, field: str, titl
     if not any(map(math.isfinite, found.values())):
         return nothing(title)
     size = 30 if len(factors) <= 25 else max(6, 750 // len(factors))
-    left, top = 130, 8
+    left, top = 142, 8
     boxes, numbers = [], []
     for i, a in enumerate(factors):
         for j, b in enumerate(factors[: i + 1]):
@@ -342,6 +343,10 @@ def _number(value: float | None) -> float:
 def _error(row: dict[str, float | None]) -> float:
     deviation, dates = _number(row.get("rank_ic_std")), _number(row.get("dates"))
     return deviation / math.sqrt(dates) if dates > 0 else math.nan
+
+
+def _ends(one: float, other: float) -> tuple[float, float]:
+    return min(one, other), max(one, other)
 
 
 def _sign(value: float) -> str:
