@@ -10,6 +10,7 @@ import math
 import re
 import xml.etree.ElementTree as ET
 import zlib
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 from factorloom.engine.research.report import page, write_report
 from factorloom.engine.research.report.download import csv_text
 from factorloom.engine.research.report.markup import escape, tag
-from factorloom.engine.research.report.scale import date_ticks, fitted, thinned, ticks
+from factorloom.engine.research.report.scale import date_ticks, fitted, sampled, thinned, ticks
 from factorloom.expressions.errors import ArgumentError, FileError
 from tests.engine.plain_evaluation import PlainEvaluation, evaluation
 
@@ -254,13 +255,15 @@ def test_a_report_replaces_the_one_before(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["sheet.html"]
 
 
+Thinning = Callable[[np.ndarray, int], tuple[np.ndarray, list[int]]]
 floats = st.floats(-1e6, 1e6) | st.just(math.nan)
 
 
+@pytest.mark.parametrize("thin", [thinned, sampled])
 @given(st.lists(floats, max_size=300), st.integers(4, 60))
-def test_thinning_keeps_ends_and_extremes(values: list[float], points: int) -> None:
+def test_thinning_keeps_ends_and_extremes(thin: Thinning, values: list[float], points: int) -> None:
     array = np.array(values, dtype=float)
-    kept, starts = thinned(array, points)
+    kept, starts = thin(array, points)
     present = np.flatnonzero(np.isfinite(array))
     assert set(kept.tolist()) <= set(present.tolist()) and len(kept) <= points + 4
     assert starts == sorted(set(starts)) and (not len(kept) or starts[0] == 0)

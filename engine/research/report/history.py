@@ -23,7 +23,7 @@ from factorloom.engine.research.report.marks import (
 )
 from factorloom.engine.research.report.markup import Markup, tag
 from factorloom.engine.research.report.number import Unit, coordinate, percent
-from factorloom.engine.research.report.scale import date_ticks, fitted
+from factorloom.engine.research.report.scale import Scale, date_ticks, fitted
 from factorloom.engine.research.report.source import Array, Source, trailing_mean, trailing_std
 
 __all__ = [
@@ -83,12 +83,7 @@ def history(
     scale = fitted(every, HEIGHT - BOTTOM, TOP, zero=zero)
     most = max(source.points // 2, min(source.points, 4 * source.points // len(drawn)))
     inside = [area(band.low, band.high, scale, source.smooth, band.kind) for band in bands]
-    inside += [
-        (slope if each.filled else line)(
-            each.values, scale, source.smooth if each.smooth else most, each.kind, each.name
-        )
-        for each in drawn
-    ]
+    inside += [_drawn(each, scale, source.smooth if each.smooth else most) for each in drawn]
     chart = drawing(
         WIDTH,
         HEIGHT,
@@ -101,6 +96,12 @@ def history(
     )
     named = [(each.kind, each.name) for each in drawn if each.name]
     return card(title, note, chart, legend(named) if len(named) > 1 else None)
+
+
+def _drawn(each: Line, scale: Scale, points: int) -> Markup:
+    if each.filled:
+        return slope(each.values, scale, points, each.kind, each.name)
+    return line(each.values, scale, points, each.kind, each.name, smooth=each.smooth)
 
 
 def date_axis(source: Source) -> Markup:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from factorloom.engine.research.report.markup import Markup, join, tag
 from factorloom.engine.research.report.number import Unit, coordinate, tick
-from factorloom.engine.research.report.scale import Scale, thinned, ticks
+from factorloom.engine.research.report.scale import Scale, sampled, thinned, ticks
 
 __all__ = [
     "area",
@@ -95,9 +95,11 @@ def stretched(x: float, y: float, width: float, height: float, last: int, *parts
     return tag("g", *parts, transform=f"translate({coordinate(x)} {coordinate(y)})scale({across} {down})")
 
 
-def line(values: NDArray[np.float64], scale: Scale, points: int, kind: str, name: str | None = None) -> Markup:
+def line(
+    values: NDArray[np.float64], scale: Scale, points: int, kind: str, name: str | None = None, *, smooth: bool = False
+) -> Markup:
     """A series over places 0, 1, 2, ...; the name is what the tooltip calls it."""
-    kept, starts = thinned(values, points)
+    kept, starts = (sampled if smooth else thinned)(values, points)
     if not kept.size:
         return Markup()
     weight = "l d" if kept.size == 1 else "l"
@@ -115,9 +117,9 @@ def slope(values: NDArray[np.float64], scale: Scale, points: int, kind: str, nam
 
 
 def area(low: NDArray[np.float64], high: NDArray[np.float64], scale: Scale, points: int, kind: str) -> Markup:
-    """The band between two series; places where either is missing are bridged."""
+    """The band between two smooth series; places where either is missing are bridged."""
     both = np.where(np.isfinite(low) & np.isfinite(high), 1.0, np.nan)
-    kept = np.union1d(thinned(low * both, points // 2)[0], thinned(high * both, points // 2)[0])
+    kept = sampled(low * both, points)[0]
     if not kept.size:
         return Markup()
     upper = _strokes(kept, _heights(high[kept], scale), [0])

@@ -110,7 +110,7 @@ def _cell(row: Mapping[str, Any], each: Column) -> Markup:
 
 def health(source: Source) -> Markup:
     """What to distrust, gravest first."""
-    found = getattr(source.evaluation, "health", None) or getattr(source.evaluation, "notes", None) or []
+    found = [each for name in ("health", "notes") for each in getattr(source.evaluation, name, None) or ()]
     order = {"fault": 0, "warning": 1, "info": 2}
     items = sorted((_finding(each) for each in found), key=lambda item: order.get(item[1], 3))
     if not items:

@@ -72,8 +72,8 @@ class Source:
                 place = self.dates.search_sorted(self.tables[name]["date"]).cast(pl.Int64)
                 self.tables[name] = self.tables[name].with_columns(place=place)
         sheets = max(1, len(self.factors) * len(self.horizons))
-        self.points = max(80, min(360, 4_800 // sheets))
-        self.smooth = self.points * 2 // 3
+        self.points = max(64, min(360, 4_200 // sheets))
+        self.smooth = self.points * 3 // 4
         self._cut: dict[tuple[str, ...], dict[tuple[object, ...], pl.DataFrame]] = {}
 
     def part(self, name: str, *key: object) -> pl.DataFrame:
