@@ -29,8 +29,13 @@
   heads.forEach((head, place) => {
     const kind = head.dataset.s;
     if (!kind) return;
-    const button = make("button", head.textContent, { type: "button" });
+    const button = make("span", head.textContent, { tabIndex: 0, role: "button" }); // a button vanishes from page 2 in print
     button.addEventListener("click", () => sort(place, kind === "number"));
+    button.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      sort(place, kind === "number");
+    });
     head.replaceChildren(button);
   });
 
