@@ -200,6 +200,19 @@ def test_empty_tables_are_drawn() -> None:
     check(page(evaluation([], (), 10)))
 
 
+def test_findings_and_notes_are_listed_gravest_first() -> None:
+    found = evaluation(dates=10)
+    found.health = [
+        {"name": "a", "level": "info", "text": "small"},
+        {"name": "b_c", "level": "fault", "text": "grave"},
+    ]
+    found.tables["notes"] = ["a plain note"]  # type: ignore[assignment]
+    text = page(found)
+    assert text.index("grave") < text.index("small") < text.index("a plain note") and "b c" in text
+    found.health, found.tables["notes"] = [], []  # type: ignore[assignment]
+    assert "No finding." in page(found)
+
+
 def test_dates_with_a_time_of_day_are_drawn() -> None:
     found = evaluation(["a"], (1,), 60)
     for name, table in found.tables.items():

@@ -49,7 +49,9 @@ COLUMNS = (
     Column("long_short_drawdown", "drawdown", "percent", 1, "deepest fall of the long-short returns from a peak"),
     Column("turnover", "turnover", "percent", 1, "mean share of new names in the top and bottom quantiles"),
     Column("autocorrelation", "autocorr", "number", 2, "rank correlation of the factor with itself a horizon before"),
-    Column("half_life", "half-life", "number", 1, "dates until the autocorrelation is one half"),
+    Column(
+        "half_life", "half-life", "number", 1, "dates after which the autocorrelation has halved, at a constant rate"
+    ),
     Column("alpha", "alpha", "percent", 1, "a year, of factor-weighted returns against the universe"),
     Column("beta", "beta", "number", 2, "of factor-weighted returns against the universe"),
     Column("ic_mean", "IC", "number", 4, "mean over dates of the correlation of factor and return"),
@@ -110,7 +112,7 @@ def _cell(row: Mapping[str, Any], each: Column) -> Markup:
 
 def health(source: Source) -> Markup:
     """What to distrust, gravest first."""
-    found = [each for name in ("health", "notes") for each in getattr(source.evaluation, name, None) or ()]
+    found = [each for name in ("health", "notes") for each in _listed(getattr(source.evaluation, name, ()))]
     order = {"fault": 0, "warning": 1, "info": 2}
     items = sorted((_finding(each) for each in found), key=lambda item: order.get(item[1], 3))
     if not items:
@@ -122,6 +124,11 @@ def health(source: Source) -> Markup:
         for name, level, text in items
     ]
     return tag("ul", *lines, class_="health")
+
+
+def _listed(found: Any) -> list[object]:
+    """Findings, or what a method gives them."""
+    return list((found() if callable(found) else found) or ())
 
 
 def _finding(each: object) -> tuple[str, str, str]:
