@@ -203,12 +203,12 @@ def test_empty_tables_are_drawn() -> None:
 def test_findings_and_notes_are_listed_gravest_first() -> None:
     found = evaluation(dates=10)
     found.health = [
-        {"name": "a", "level": "info", "text": "small"},
+        {"name": "a", "level": "info", "text": "a trifle"},
         {"name": "b_c", "level": "fault", "text": "grave"},
     ]
     found.tables["notes"] = ["a plain note"]  # type: ignore[assignment]
     text = page(found)
-    assert text.index("grave") < text.index("small") < text.index("a plain note") and "b c" in text
+    assert text.index("grave") < text.index("a trifle") < text.index("a plain note") and "b c" in text
     found.health, found.tables["notes"] = [], []  # type: ignore[assignment]
     assert "No finding." in page(found)
 

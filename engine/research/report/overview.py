@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.research.report.history import sparkline
-from factorloom.engine.research.report.marks import bars, drawing, legend
+from factorloom.engine.research.report.marks import bars, dots, drawing, legend, rule
 from factorloom.engine.research.report.markup import Markup, join, tag
 from factorloom.engine.research.report.number import Unit, exact, percent, plain, shown
 from factorloom.engine.research.report.scale import Scale
-from factorloom.engine.research.report.shape import correlation_map, forest
+from factorloom.engine.research.report.shape import correlation_map
 from factorloom.engine.research.report.source import Source, column, value_of
 
 __all__ = ["COLUMNS", "Column", "account", "correlations", "definitions", "health", "overview", "settings"]
@@ -76,7 +77,7 @@ def overview(source: Source) -> Markup:
             tag("th", link, scope="row", data_v=factor),
             tag("td", plain(horizon, 0), data_v=str(horizon)),
             tag("td", sparkline(rank_ic)),
-            tag("td", forest(mean, low, high, interval)),
+            tag("td", _forest(mean, low, high, interval)),
             *(_cell(row, each) for each in COLUMNS),
         ]
         body.append(tag("tr", *cells))
@@ -101,6 +102,16 @@ def _interval_scale(rows: pl.DataFrame) -> Scale:
     ends = ends[np.isfinite(ends)]
     low, high = min(0.0, *ends.tolist(), 0.0), max(0.0, *ends.tolist(), 0.0)
     return Scale(low, high, 5, 91) if high > low else Scale(-1.0, 1.0, 5, 91)
+
+
+def _forest(mean: float, low: float, high: float, scale: Scale) -> Markup:
+    """A mean with its interval beside zero, small."""
+    parts = [rule(scale(0), 0, scale(0), 22, "z")]
+    if math.isfinite(low) and math.isfinite(high):
+        parts.append(rule(scale(low), 11, scale(high), 11, "e"))
+    if math.isfinite(mean):
+        parts.append(dots([(scale(mean), 11)], "s1" if mean >= 0 else "s3"))
+    return drawing(96, 22, *parts, class_="spark")
 
 
 def _cell(row: Mapping[str, Any], each: Column) -> Markup:

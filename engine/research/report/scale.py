@@ -119,7 +119,7 @@ def sampled(values: Array, points: int) -> tuple[NDArray[np.int64], list[int]]:
 
     >>> import numpy as np
     >>> sampled(np.array([0.0, 1.0, 2.0, 3.0, 9.0, 3.0, 2.0, 1.0, 0.0]), 3)[0].tolist()
-    [0, 4, 8]
+    [0, 3, 4, 6, 8]
     """
     present = np.flatnonzero(np.isfinite(values))
     if present.size <= points:

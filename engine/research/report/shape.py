@@ -31,7 +31,7 @@ from factorloom.engine.research.report.number import Unit, coordinate, percent, 
 from factorloom.engine.research.report.scale import Scale, fitted, ticks
 from factorloom.engine.research.report.source import Array, Source, column
 
-__all__ = ["Bar", "columns", "correlation_map", "decay", "forest", "group_names", "sheet_shapes"]
+__all__ = ["Bar", "columns", "correlation_map", "decay", "group_names", "sheet_shapes"]
 
 WIDTH, HEIGHT = 400, 210
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 8, 24
@@ -317,23 +317,13 @@ def correlation_map(factors: Sequence[str], rows: pl.DataFrame, field: str, titl
         column_labels(bottom + 16, ((left + m, i + 1) for i, m in enumerate(middles))),
     ]
     chart = drawing(
-        max(left + size * len(factors) + 12, 560),
+        max(left + size * len(factors) + 12, 400),
         bottom + BOTTOM,
         cells(boxes, size - 1, size - 1),
         *(texts if len(factors) <= 25 else []),
         class_="map" if len(factors) <= 8 else "map many",
     )
     return card(title, note, tag("div", chart, class_="scroll", tabindex="0"))
-
-
-def forest(mean: float, low: float, high: float, scale: Scale) -> Markup:
-    """A mean with its interval beside zero, small."""
-    parts = [rule(scale(0), 0, scale(0), 22, "z")]
-    if math.isfinite(low) and math.isfinite(high):
-        parts.append(rule(scale(low), 11, scale(high), 11, "e"))
-    if math.isfinite(mean):
-        parts.append(dots([(scale(mean), 11)], "s1" if mean >= 0 else "s3"))
-    return drawing(96, 22, *parts, class_="spark")
 
 
 def _number(value: float | None) -> float:
