@@ -1,0 +1,158 @@
+"""What a report reads: the tables of an evaluation, cut by factor and horizon and laid along its dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+__all__ = ["Array", "Evaluated", "Source", "column", "trailing_mean", "trailing_std", "value_of"]
+
+Array = NDArray[np.float64]
+
+DATED = ("ic", "quantile_returns_by_date", "long_short", "turnover", "autocorrelation", "coverage")
+TABLES = (
+    "summary",
+    "ic_by_group",
+    "ic_by_year",
+    "ic_decay",
+    "quantile_returns",
+    "correlation",
+    "alpha_beta",
+    "tails",
+    "dropped",
+    *DATED,
+)
+
+
+class Evaluated(Protocol):
+    """Whatever has the tables and attributes of an `Evaluation`."""
+
+    @property
+    def factors(self) -> Sequence[str]: ...
+    @property
+    def horizons(self) -> Sequence[int]: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def summary(self) -> pl.DataFrame: ...
+    @property
+    def ic(self) -> pl.DataFrame: ...
+
+
+class Source:
+    """The tables of an evaluation, cut once and then looked up.
+
+    Attributes
+    ----------
+    tables : dict of str to polars.DataFrame
+        Every table by name; those along dates have a column `place`, the number of the date among all dates.
+    dates : polars.Series
+        All dates of the tables, in order.
+    points : int
+        The most points that a line is drawn with: fewer where there are many sheets.
+    smooth : int
+        The most points of a trailing mean.
+    """
+
+    def __init__(self, evaluation: Evaluated) -> None:
+        self.evaluation = evaluation
+        self.factors = [str(name) for name in evaluation.factors]
+        self.horizons = [int(horizon) for horizon in evaluation.horizons]
+        found = {name: getattr(evaluation, name, None) for name in TABLES}
+        self.tables: dict[str, pl.DataFrame] = {name: table for name, table in found.items() if table is not None}
+        dated = [self.tables[name]["date"] for name in DATED if name in self.tables]
+        self.dates = pl.concat([dates for dates in dated if len(dates)] or dated).unique().drop_nulls().sort()
+        for name in DATED:
+            if name in self.tables:
+                place = self.dates.search_sorted(self.tables[name]["date"]).cast(pl.Int64)
+                self.tables[name] = self.tables[name].with_columns(place=place)
+        sheets = max(1, len(self.factors) * len(self.horizons))
+        self.points = max(64, min(360, 4_200 // sheets))
+        self.smooth = self.points * 3 // 4
+        self._cut: dict[tuple[str, ...], dict[tuple[object, ...], pl.DataFrame]] = {}
+
+    def part(self, name: str, *key: object) -> pl.DataFrame:
+        """The rows of a table for a factor, a horizon and a quantile, or as many of these as are given."""
+        table = self.tables.get(name)
+        if table is None:
+            return pl.DataFrame()
+        by = ("factor", "horizon", "quantile")[: len(key)]
+        if (name, *by) not in self._cut:
+            self._cut[name, *by] = table.partition_by(by, as_dict=True, maintain_order=True)
+        return self._cut[name, *by].get(key, table.clear())
+
+    def series(self, name: str, field: str, *key: object) -> Array:
+        """A column of such rows along all dates, NaN where there is none."""
+        values = np.full(len(self.dates), np.nan)
+        rows = self.part(name, *key)
+        if rows.height:
+            values[rows["place"].to_numpy()] = column(rows, field)
+        return values
+
+    def quantiles(self, factor: str, horizon: int) -> list[int]:
+        rows = self.part("quantile_returns", factor, horizon)
+        return sorted(rows["quantile"].drop_nulls().unique().to_list()) if rows.height else []
+
+    def summary_of(self, factor: str, horizon: int) -> dict[str, Any]:
+        """The row of the summary, empty where there is none."""
+        rows = self.part("summary", factor, horizon)
+        return rows.row(0, named=True) if rows.height else {}
+
+    @cached_property
+    def per_year(self) -> float:
+        """Dates per year, counted."""
+        if len(self.dates) < 3:
+            return float(max(len(self.dates), 1))
+        days: float = (self.dates[-1] - self.dates[0]).total_seconds() / 86_400
+        return (len(self.dates) - 1) / max(days, 1e-9) * 365.25
+
+    @cached_property
+    def window(self) -> int:
+        """Dates in a trailing mean: a quarter of a year, at most a quarter of the dates, at least three."""
+        return max(3, min(round(self.per_year / 4), len(self.dates) // 4))
+
+    @cached_property
+    def date_labels(self) -> list[list[str]]:
+        """The dates as text from coarse to fine, for ticks."""
+        if not len(self.dates):
+            return []
+        forms = ["%Y", "%Y-%m", "%m-%d"] + ["%d %H:00", "%H:%M"] * (self.dates.dtype != pl.Date)
+        return [self.dates.dt.to_string(form).to_list() for form in forms]
+
+    @property
+    def span(self) -> str:
+        """The first and the last date."""
+        return f"{self.dates[0]} to {self.dates[-1]}" if len(self.dates) else "no dates"
+
+
+def column(rows: pl.DataFrame, field: str) -> Array:
+    """A column as Float64, NaN for missing and for what is not finite."""
+    if field not in rows.columns:
+        return np.full(rows.height, np.nan)
+    values = rows[field].cast(pl.Float64).to_numpy()
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def value_of(row: Mapping[str, Any], field: str) -> float:
+    """A field of a row as a number, NaN for missing."""
+    value = row.get(field)
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else float("nan")
+
+
+def trailing_mean(values: Array, window: int) -> Array:
+    """The mean of the last `window` values, where half of them are present."""
+    return _series(values).rolling_mean(window, min_samples=max(2, window // 2)).to_numpy()
+
+
+def trailing_std(values: Array, window: int) -> Array:
+    """The standard deviation of the last `window` values, where half of them are present."""
+    return _series(values).rolling_std(window, min_samples=max(2, window // 2)).to_numpy()
+
+
+def _series(values: Array) -> pl.Series:
+    return pl.Series(values, dtype=pl.Float64).fill_nan(None)
