@@ -188,7 +188,7 @@ def _record_symbols(cursor: Cursor, name: str, view: View, pieces: Pieces) -> No
         spans = pl.concat([old, _spans(added)]).group_by("symbol")
         frame = spans.agg(pl.col("first").min(), pl.col("last").max(), pl.col("bars").sum())
     else:
-        frame = _spans(view.stored(columns=[]))
+        frame = _spans(view.keys())
     cursor.execute("DELETE FROM catalog.symbols WHERE dataset = ?", [name])
     cursor.register("spans", frame.sort("symbol"))
     cursor.execute("INSERT INTO catalog.symbols SELECT $name, * FROM spans", {"name": name})
@@ -246,7 +246,7 @@ def _report(
         spans = symbols_of(cursor, view.dataset).with_columns(pl.col("first", "last").cast(pl.Int32).cast(pl.Date))
         calendar = calendar_of(spans, view.dates)
     else:
-        whole = view.stored(columns=[])
+        whole = view.keys()
         spans = _spans(whole).with_columns(pl.col("first", "last").cast(whole.schema["date"]))
         calendar = calendar_of(spans, whole["date"].unique().sort())
     attributes = next((table.frame for table in tables if table.kind == "attributes"), None)

@@ -46,11 +46,10 @@ def wanted_days(view: View, selection: Selection) -> Days:
 def selected(view: View, selection: Selection, wanted: Days) -> Rows:
     """The keys of the selected bars."""
     if not wanted.any():
-        frame = view.stored(1, 0, [])
+        keys = view.keys(1, 0)
     else:
         days = view.days[wanted]
-        frame = view.stored(int(days[0]), int(days[-1]), [], selection.symbols)
-    keys = frame.select("symbol", "date")
+        keys = view.keys(int(days[0]), int(days[-1]), selection.symbols)
     condition = _condition(view, selection)
     keys = keys if condition is None else keys.filter(condition)
     return Rows(keys, days_of(keys["date"]))
@@ -83,15 +82,18 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
     for some in groups.values():
         parts = chosen[some[0]]
         places = _places(rows.days, parts)
+        covered = sum(place.size for place in places) == size
         for (entry, *_), place in zip(parts, places, strict=True):
             if not place.size:
                 continue
             local = _local(view, entry, rows, place)
             for digest, values in zip(some, entry.gather(some, local), strict=True):
                 if place.size == size:
-                    whole[digest] = values
-                else:
-                    whole.setdefault(digest, np.full(size, np.nan))[place] = values
+                    whole[digest] = values if values.flags.owndata else values.copy()
+                    continue
+                if digest not in whole:
+                    whole[digest] = np.empty(size) if covered else np.full(size, np.nan)
+                whole[digest][place] = values
     return {digest: whole[digest] if digest in whole else np.full(size, np.nan) for digest in digests}
 
 

@@ -108,7 +108,7 @@ class Insight(Part):
             cells = 0
             if missing.len():
                 days = view.days[wanted & ~entries.covered(factor.digest)]
-                cells = sum(view.stored(int(first), int(last), []).height for first, last in _runs(days))
+                cells = sum(view.keys(int(first), int(last)).height for first, last in _runs(days))
             memory = self._tiers.where((view.stamp, selection, factor.digest))
             rows.append(
                 {

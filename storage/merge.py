@@ -98,7 +98,7 @@ def _level(row: CacheFile) -> int:
 def _joined(backing: Backing, view: View, rows: Sequence[CacheFile]) -> CacheFile:
     """One file with the factors and days of several."""
     first, last = min(row.first_day for row in rows), max(row.last_day for row in rows)
-    keys = view.stored(first, last, []).select("symbol", "date")
+    keys = view.keys(first, last)
     days = days_of(keys["date"])
     values: dict[str, Array] = {}
     for row in rows:

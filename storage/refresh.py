@@ -223,7 +223,7 @@ def _patched(
 
 def _places(old: View, entry: Entry, keys: pl.DataFrame) -> Index | None:
     """Where each bar stands among those of an entry, -1 if it is new; None where all are the same."""
-    known = old.stored(*entry.days, []).select(pl.col("symbol").cast(pl.String), "date").with_row_index("\0row")
+    known = old.keys(*entry.days).select(pl.col("symbol").cast(pl.String), "date").with_row_index("\0row")
     wanted = keys.with_columns(pl.col("symbol").cast(pl.String))
     if known.select("symbol", "date").equals(wanted):
         return None

@@ -16,7 +16,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ BLOCK = 4096
 WORDS = BLOCK // 8
 CHUNK = 64
 """So many blocks are summed at once: they stay in the processor's cache."""
+MANY = 16
+"""Stretches of fewer blocks are compared together."""
 WHOLE = 1 << 22
 """Files up to this size, 4 MiB, are compared as a whole, and need no sums beside them."""
 OPEN = 512
@@ -130,43 +132,49 @@ class Segment:
         self._offsets: dict[str, tuple[int, np.dtype[Any]]] | None = None
         self.rows = 0
 
-    def table(self, columns: Iterable[str] | None = None) -> pa.Table:
-        """Columns of the file as Arrow, all of it compared."""
+    def table(self, columns: Iterable[str] | None = None, *, codes: Sequence[str] = ()) -> pa.Table:
+        """Columns of the file as Arrow, all of it compared; text of the columns `codes` as dictionaries."""
         self.verify()
-        return pq.read_table(pa.py_buffer(self._memory), columns=None if columns is None else list(columns))
+        file = pq.ParquetFile(pa.py_buffer(self._memory), read_dictionary=list(codes))
+        return file.read(columns=None if columns is None else list(columns))
 
     def gather(self, columns: Iterable[str], rows: Index | slice) -> list[Values]:
-        """The values of these columns on these rows, in Float64."""
+        """The values of these columns on these rows, in Float64; a slice of them is a view on the file."""
         offsets = self._places()
+        some = [offsets[name] for name in columns]
         if isinstance(rows, slice):
             first, last = rows.start, rows.stop
         else:
             first, last = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
-        found = []
-        for name in columns:
-            start, dtype = offsets[name]
-            self.verify(start + first * dtype.itemsize, start + last * dtype.itemsize)
-            array = np.frombuffer(self._memory, dtype, self.rows, start)
-            found.append(array[rows].astype(np.float64, copy=isinstance(rows, slice)))
-        return found
+        self.verify(*((start + first * kind.itemsize, start + last * kind.itemsize) for start, kind in some))
+        arrays = (np.frombuffer(self._memory, kind, self.rows, start) for start, kind in some)
+        return [array[rows].astype(np.float64, copy=False) for array in arrays]
 
-    def verify(self, start: int = 0, stop: int | None = None) -> None:
-        """Compare the blocks of a stretch of bytes with their sums, those that were not compared before."""
+    def verify(self, *stretches: tuple[int, int]) -> None:
+        """Compare the blocks of stretches of bytes, or of all, with their sums: those that were not compared before."""
         self._refuse_other_size()
-        stop = self._size if stop is None else stop
-        if stop <= start:
-            return
         if self._known is None:
-            self._prepare(whole=start == 0 and stop == self._size)
+            self._prepare(whole=not stretches)
         assert self._known is not None
-        first, last = start // BLOCK, -(-stop // BLOCK)
-        if self._known[first:last].all():
+        blocks = [(start // BLOCK, -(-stop // BLOCK)) for start, stop in stretches or [(0, self._size)] if start < stop]
+        new = [np.arange(first, last) for first, last in blocks if not self._known[first:last].all()]
+        if not new:
             return
         assert self._sums is not None
-        sums = _sums(memoryview(self._memory)[first * BLOCK : min(last * BLOCK, self._size)])
-        if not np.array_equal(sums, self._sums[first:last]):
+        if sum(each.size for each in new) < MANY * len(new):
+            chosen = np.concatenate(new)
+            self._compare(chosen, _sums_of(self._memory, chosen))
+        else:
+            for each in new:
+                part = memoryview(self._memory)[each[0] * BLOCK : min((each[-1] + 1) * BLOCK, self._size)]
+                self._compare(each, _sums(part))
+
+    def _compare(self, blocks: Index, sums: Words) -> None:
+        assert self._sums is not None
+        assert self._known is not None
+        if not np.array_equal(sums, self._sums[blocks]):
             raise self._damaged("is damaged")
-        self._known[first:last] = True
+        self._known[blocks] = True
 
     def compare(self) -> None:
         """Compare all of the file, and the sums beside it."""
@@ -209,7 +217,7 @@ class Segment:
         """Where the numbers of each column start. A page without options holds nothing behind its numbers."""
         if self._offsets is None:
             tail = int.from_bytes(self._memory[self._size - 8 : self._size - 4], "little")
-            self.verify(max(0, self._size - 8 - tail), self._size)
+            self.verify((max(0, self._size - 8 - tail), self._size))
             metadata = pq.read_metadata(pa.BufferReader(pa.py_buffer(self._memory)))
             self.rows = metadata.num_rows
             offsets = {}
@@ -272,6 +280,21 @@ def _sums(memory: Any) -> Words:
         rest = np.zeros(BLOCK, np.uint8)
         rest[: size - full * BLOCK] = np.frombuffer(memory, np.uint8, size - full * BLOCK, full * BLOCK)
         sums[full] = np.einsum("j,j->", _folded(rest.view(np.uint64)), WEIGHTS)
+    return sums
+
+
+def _sums_of(memory: Any, blocks: Index) -> Words:
+    """The sums of blocks that lie apart."""
+    size = len(memory)
+    full = size // BLOCK
+    words = np.frombuffer(memory, np.uint64, full * WORDS).reshape(full, WORDS)
+    sums = np.empty(blocks.size, np.uint64)
+    places = np.flatnonzero(blocks < full)
+    for start in range(0, places.size, CHUNK):
+        some = places[start : start + CHUNK]
+        sums[some] = np.einsum("ij,j->i", _folded(words[blocks[some]]), WEIGHTS)
+    if places.size < blocks.size:
+        sums[blocks == full] = _sums(memoryview(memory)[full * BLOCK :])
     return sums
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from factorloom.engine.bars.category import encode
 from factorloom.engine.bars.layout import KEYS, Index
@@ -46,17 +47,18 @@ class BarReader:
         self._lock = threading.Lock()
 
     def frame(self, segment: BarSegment, columns: Sequence[str] = ()) -> pl.DataFrame:
-        """The keys of all bars of a segment, symbols as Enum, `BAR`, `SINCE`, and some columns."""
-        wanted = [*KEYS, BAR, SINCE, *columns]
+        """The keys of all bars of a segment, symbols as Enum, and some columns, which may be `BAR` and `SINCE`."""
+        wanted = [*KEYS, *columns]
         with self._lock:
             found = {name: self._kept[segment.file, name] for name in wanted if (segment.file, name) in self._kept}
             for name in found:
                 self._kept.move_to_end((segment.file, name))
         missing = [name for name in wanted if name not in found]
         if missing:
-            table = self.files.open(segment.file, segment.size, segment.check).table(missing)
-            for column in pl.DataFrame(pl.from_arrow(table)).iter_columns():
-                found[column.name] = encode(column.cast(pl.String)) if column.name == "symbol" else column
+            table = self.files.open(segment.file, segment.size, segment.check).table(missing, codes=["symbol"])
+            for name in missing:
+                found[name] = _symbols(table[name]) if name == "symbol" else pl.Series(pl.from_arrow(table[name]))
+                found[name] = found[name].alias(name)
             self._keep(segment.file, {name: found[name] for name in missing})
         return pl.DataFrame([found[name] for name in wanted])
 
@@ -173,17 +175,16 @@ class View:
 
     def _names(self, segment: BarSegment) -> pl.Series:
         """The symbols of a segment in this version."""
-        frame = self._reader.frame(segment)
         if segment.newest > self.version:
-            frame = frame.filter(pl.col(SINCE) <= self.version)
+            frame = self._reader.frame(segment, [SINCE]).filter(pl.col(SINCE) <= self.version)
             return frame["symbol"].unique().cast(pl.String)
-        return frame["symbol"].dtype.categories  # type: ignore[attr-defined,no-any-return]
+        return self._reader.frame(segment)["symbol"].dtype.categories  # type: ignore[attr-defined,no-any-return]
 
     def moments(self, days: Iterable[dt.date]) -> pl.Series:
         """The distinct dates of the bars on these days."""
         numbers = {day.toordinal() - EPOCH for day in days}
-        none = self.stored(1, 0, [])["date"]
-        return pl.concat([none, *(self.stored(day, day, [])["date"].unique() for day in numbers)]).unique().sort()
+        none = self.keys(1, 0)["date"]
+        return pl.concat([none, *(self.keys(day, day)["date"].unique() for day in numbers)]).unique().sort()
 
     def digest(self, columns: Iterable[str], first_day: int, last_day: int) -> int:
         """The digest of the keys and of some columns from one day to another, both included."""
@@ -225,14 +226,25 @@ class View:
     ) -> pl.DataFrame:
         """The bars as they are in the files, without dated tables; of all symbols, or of some."""
         wanted = [name for name in self.types if columns is None or name in columns]
+        return self._stored(first_day, last_day, [BAR, SINCE, *wanted], symbols)
+
+    def keys(
+        self, first_day: int | None = None, last_day: int | None = None, symbols: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The keys of the bars alone."""
+        return self._stored(first_day, last_day, [], symbols)
+
+    def _stored(
+        self, first_day: int | None, last_day: int | None, columns: Sequence[str], symbols: Sequence[str] | None
+    ) -> pl.DataFrame:
         frames = [
-            self._part(segment, first_day, last_day, wanted, symbols)
+            self._part(segment, first_day, last_day, columns, symbols)
             for segment in self.segments
             if (first_day is None or segment.last_day >= first_day)
             and (last_day is None or segment.first_day <= last_day)
         ]
         if not frames:
-            frames = [self._part(self.segments[0], 1, 0, wanted, None)]
+            frames = [self._part(self.segments[0], 1, 0, columns, None)]
         return joined(frames)
 
     def _part(
@@ -243,10 +255,12 @@ class View:
         columns: Sequence[str],
         symbols: Sequence[str] | None,
     ) -> pl.DataFrame:
-        frame = self._reader.frame(segment, [name for name in columns if name in segment.columns])
+        is_cut = segment.newest > self.version
+        there = [name for name in columns if name in (BAR, SINCE, *segment.columns)]
+        frame = self._reader.frame(segment, [*there, SINCE] if is_cut and SINCE not in there else there)
         if symbols is not None:
             frame = _of_symbols(frame, symbols)
-        if segment.newest > self.version:
+        if is_cut:
             frame = frame.filter(pl.col(SINCE) <= self.version)
         key = pl.col("date")
         if first_day is not None and first_day > segment.first_day:
@@ -254,20 +268,26 @@ class View:
         if last_day is not None and last_day < segment.last_day:
             frame = frame.filter(key < day_of(last_day + 1))
         kinds = {"text": pl.String(), "number": pl.Float64(), "": pl.Float64()}
-        lacking = [pl.lit(None, kinds[self.types[name]]).alias(name) for name in columns if name not in segment.columns]
-        return frame.with_columns(lacking).select(
-            *KEYS,
-            BAR,
-            SINCE,
-            *(pl.col(name).cast(kinds[self.types[name]]) for name in columns),
-        )
+        shown = [
+            pl.col(name)
+            if name in (BAR, SINCE)
+            else (pl.col(name) if name in there else pl.lit(None).alias(name)).cast(kinds[self.types[name]])
+            for name in columns
+        ]
+        return frame.select(*KEYS, *shown)
 
     def rows_of(self, first_day: int, last_day: int, keys: pl.DataFrame) -> tuple[Index, int]:
         """Where some bars stand among all from one day to another, and how many these are; both are sorted."""
+        segment = next(
+            (each for each in self.segments if (each.first_day, each.last_day) == (first_day, last_day)), None
+        )
+        names = keys["symbol"].dtype.categories  # type: ignore[attr-defined]
+        if segment is not None and segment.newest <= self.version and names.len() <= MANY:
+            return _places_of(self._reader.frame(segment), keys), segment.rows
         with self._lock:
             found = self._numbered.pop((first_day, last_day), None)
         if found is None:
-            found = Numbered(self.stored(first_day, last_day, []))
+            found = Numbered(self.keys(first_day, last_day))
         with self._lock:
             self._numbered[first_day, last_day] = found
             while len(self._numbered) > KEPT_KEYS:
@@ -282,7 +302,9 @@ class View:
             if segment.newest <= self.version:
                 found.append((segment.day_numbers(), segment.digests()))
             else:
-                frame = self._reader.frame(segment, segment.columns).filter(pl.col(SINCE) <= self.version)
+                frame = self._reader.frame(segment, [BAR, SINCE, *segment.columns]).filter(
+                    pl.col(SINCE) <= self.version
+                )
                 if frame.height:
                     found.append(digests_of(frame))
         return found
@@ -297,20 +319,50 @@ class View:
         return {}
 
 
+def _symbols(column: pa.ChunkedArray) -> pl.Series:
+    """Symbols that were written in their order, as an Enum."""
+    array = column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+    names = pl.Series(pl.from_arrow(array.dictionary), dtype=pl.String)
+    if not names.is_sorted():
+        return encode(names.gather(pl.Series(pl.from_arrow(array.indices))))
+    return names.cast(pl.Enum(names)).gather(pl.Series(pl.from_arrow(array.indices)))
+
+
 def _moments(dates: pl.Series) -> Index:
     return dates.to_physical().cast(pl.Int64).to_numpy()
 
 
 def _of_symbols(frame: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
-    """The bars of some symbols, of bars that are sorted by symbol."""
+    """The bars of some symbols, of bars that are sorted by symbol; other symbols are no categories any more."""
+    wanted = pl.Series(sorted(set(symbols)), dtype=pl.String)
     names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
-    codes = np.flatnonzero(names.is_in(list(symbols)).to_numpy())
+    codes = np.flatnonzero(names.is_in(wanted.implode()).to_numpy())
     known = frame["symbol"].to_physical()
     if codes.size > MANY:
         return frame.filter(known.is_in(codes.tolist()))
-    ends = [known.search_sorted(int(code), side=side) for code in codes for side in ("left", "right")]
-    parts = [frame.slice(start, stop - start) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
-    return pl.concat(parts) if parts else frame.clear()
+    parts = [frame.slice(start, stop - start) for start, stop in _stretches(known, codes)]
+    some = pl.concat(parts) if parts else frame.clear()
+    return some.with_columns(some["symbol"].cast(pl.String).cast(pl.Enum(names.gather(codes))))
+
+
+def _stretches(codes: pl.Series, wanted: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Where the rows of each symbol begin and end, of sorted rows."""
+    numbers = codes.to_numpy()
+    for code in wanted:
+        yield int(np.searchsorted(numbers, code)), int(np.searchsorted(numbers, code, side="right"))
+
+
+def _places_of(frame: pl.DataFrame, keys: pl.DataFrame) -> Index:
+    """Where the bars of a few symbols stand."""
+    names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
+    own = keys["symbol"].dtype.categories  # type: ignore[attr-defined]
+    stretches = _stretches(frame["symbol"].to_physical(), names.search_sorted(own))
+    codes, dates, wanted = keys["symbol"].to_physical().to_numpy(), _moments(frame["date"]), _moments(keys["date"])
+    places = np.empty(keys.height, np.int64)
+    for code, (start, stop) in enumerate(stretches):
+        chosen = codes == code
+        places[chosen] = start + np.searchsorted(dates[start:stop], wanted[chosen])
+    return places
 
 
 def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
