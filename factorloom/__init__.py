@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from factorloom.engine.example import example as example
     from factorloom.engine.panel import Panel as Panel
     from factorloom.engine.prepare import prepare as prepare
+    from factorloom.engine.research.evaluation.evaluate import evaluate as evaluate
+    from factorloom.engine.research.evaluation.evaluation import Evaluation as Evaluation
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _LATER = {
+    "Evaluation": "factorloom.engine.research.evaluation.evaluation",
     "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
     "ScoreFactor": "factorloom.engine.research.model",
@@ -67,6 +70,7 @@ _LATER = {
     "check_store": "factorloom.storage.checkup",
     "Winsorize": "factorloom.engine.research.model",
     "configure": "factorloom.engine.runtime.setting",
+    "evaluate": "factorloom.engine.research.evaluation.evaluate",
     "example": "factorloom.engine.example",
     "open_store": "factorloom.storage.store",
     "prepare": "factorloom.engine.prepare",
@@ -81,6 +85,7 @@ if not TYPE_CHECKING:
     __all__ = [
         "Axis",
         "CacheLimits",
+        "Evaluation",
         "Factor",
         "FactorloomError",
         "MinSamples",
@@ -100,6 +105,7 @@ if not TYPE_CHECKING:
         "col",
         "configure",
         "errors",
+        "evaluate",
         "example",
         "from_polars",
         "high",

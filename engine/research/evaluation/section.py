@@ -1,0 +1,180 @@
+"""Loops on one cross-section: ranks under a mask, quantiles, correlations. Compiled as parts of those that call them.
+
+Ranks are whole numbers: twice the mean rank among the names that are present, 0 for missing ones. Half of it, rounded
+down, is different for values that do not tie, and at most the number of names, so that ranks among a part of the names
+come from counting, without sorting again.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from factorloom.engine.bars.layout import Array
+from factorloom.expressions.operators.loop.sort import rank_section
+
+__all__ = [
+    "Ints",
+    "correlate",
+    "correlate_ranks",
+    "fill_buckets",
+    "fill_buckets_by_group",
+    "order_by_group",
+    "rank_names",
+    "restrict",
+    "restrict_by_group",
+]
+
+Ints: TypeAlias = npt.NDArray[np.int32]
+
+FEWEST = 3
+"""Names below which there is no correlation."""
+
+
+def rank_names(x: Array, scratch: Array, ranks: Ints) -> int:
+    """Fill in the doubled ranks; return how many values are present."""
+    present = rank_section(x, scratch)
+    for k in range(np.uint64(x.size)):
+        ranks[k] = np.int32(scratch[k]) if x[k] == x[k] else np.int32(0)
+    return present
+
+
+def fill_buckets(ranks: Ints, present: int, quantiles: int, counts: Ints, buckets: Ints) -> None:
+    """The quantile of every name, from 1; 0 for missing ones.
+
+    Edge j lies at the place `j * (present - 1) / quantiles` of the sorted values, counted from 0, between two values
+    linearly. A value is above it where the first of its ties stands above that place.
+    """
+    counts[: present + 1] = 0
+    for k in range(np.uint64(ranks.size)):
+        counts[np.uint64(ranks[k] >> 1)] += np.int32(1)
+    before, bucket = 0, 1
+    for i in range(1, present + 1):
+        size = counts[i]
+        while bucket < quantiles and bucket * (present - 1) < before * quantiles:
+            bucket += 1
+        counts[i] = bucket
+        before += size
+    counts[0] = 0
+    for k in range(np.uint64(ranks.size)):
+        buckets[k] = counts[np.uint64(ranks[k] >> 1)]
+
+
+def fill_buckets_by_group(ranks: Ints, order: Ints, starts: Ints, quantiles: int, buckets: Ints) -> None:
+    """The same among the names of each group, from their order by group."""
+    buckets[: ranks.size] = 0
+    for group in range(starts.size - 1):
+        first, stop = starts[group], starts[group + 1]
+        bucket, before, last = 1, 0, np.int32(0)
+        for i in range(first, stop):
+            k = order[i]
+            if ranks[k] != last:
+                before, last = i - first, ranks[k]
+                while bucket < quantiles and bucket * (stop - first - 1) < before * quantiles:
+                    bucket += 1
+            buckets[k] = bucket
+
+
+def restrict(ranks: Ints, other: Ints, present: int, counts: Ints, out: Ints) -> None:
+    """Doubled ranks among the names that `other` has too; 0 for all others."""
+    counts[: present + 1] = 0
+    for k in range(np.uint64(ranks.size)):
+        counts[np.uint64(ranks[k] >> 1) if other[k] > 0 else np.uint64(0)] += np.int32(1)
+    before = 0
+    for i in range(1, present + 1):
+        size = counts[i]
+        counts[i] = 2 * before + size + 1
+        before += size
+    counts[0] = 0
+    for k in range(np.uint64(ranks.size)):
+        out[k] = counts[np.uint64(ranks[k] >> 1) if other[k] > 0 else np.uint64(0)]
+
+
+def order_by_group(
+    ranks: Ints, groups: Ints, present: int, counts: Ints, sorted_names: Ints, order: Ints, starts: Ints
+) -> None:
+    """Present names group by group, in each by rank; `starts` is where each group starts, and the last one ends."""
+    counts[: present + 2] = 0
+    for k in range(ranks.size):
+        counts[(ranks[k] >> 1) + 1] += 1
+    counts[1] = 0
+    for i in range(2, present + 2):
+        counts[i] += counts[i - 1]
+    for k in range(ranks.size):
+        if ranks[k] > 0:
+            place = counts[ranks[k] >> 1]
+            counts[ranks[k] >> 1] = place + 1
+            sorted_names[place] = k
+    starts[:] = 0
+    for i in range(present):
+        starts[groups[sorted_names[i]] + 1] += 1
+    for group in range(1, starts.size):
+        starts[group] += starts[group - 1]
+    for i in range(present):
+        k = sorted_names[i]
+        order[starts[groups[k]]] = k
+        starts[groups[k]] += 1
+    for group in range(starts.size - 1, 0, -1):
+        starts[group] = starts[group - 1]
+    starts[0] = 0
+
+
+def restrict_by_group(ranks: Ints, other: Ints, order: Ints, starts: Ints, out: Ints) -> None:
+    """Doubled ranks in each group among the names that `other` has too; 0 for all others."""
+    out[: ranks.size] = 0
+    for group in range(starts.size - 1):
+        i, before = starts[group], 0
+        while i < starts[group + 1]:
+            stop, size, rank = i, 0, ranks[order[i]]
+            while stop < starts[group + 1] and ranks[order[stop]] == rank:
+                size += 1 if other[order[stop]] > 0 else 0
+                stop += 1
+            for place in range(i, stop):
+                if other[order[place]] > 0:
+                    out[order[place]] = 2 * before + size + 1
+            before += size
+            i = stop
+
+
+def correlate_ranks(a: Ints, b: Ints, names: int) -> float:
+    """Correlation of doubled ranks among `names` names, 0 for all others: whole numbers until the last step."""
+    aa, bb, ab = np.int64(0), np.int64(0), np.int64(0)
+    for k in range(np.uint64(a.size)):
+        u, v = np.int64(a[k]), np.int64(b[k])
+        aa += u * u
+        bb += v * v
+        ab += u * v
+    return correlation(names, aa, bb, ab)
+
+
+def correlation(names: int, aa: int, bb: int, ab: int) -> float:
+    """From sums of squares and products of doubled ranks, whose mean is `names + 1`."""
+    centre = names * (names + 1) * (names + 1)
+    if names < FEWEST or aa == centre or bb == centre:
+        return np.nan
+    value = np.float64(ab - centre) / (np.sqrt(np.float64(aa - centre)) * np.sqrt(np.float64(bb - centre)))
+    return min(max(value, -1.0), 1.0)
+
+
+def correlate(x: Array, y: Array, xx: float, yy: float, xy: float) -> float:
+    """Pearson's correlation from sums of squared deviations and their products; on a scale of 1 where they overflow."""
+    value = xy / (np.sqrt(xx) * np.sqrt(yy))
+    if not (np.isfinite(value) and xx > TINY and yy > TINY):
+        value = scaled_correlation(x, y)
+    return min(max(value, -1.0), 1.0)
+
+
+TINY = 1e-290
+
+
+def scaled_correlation(x: Array, y: Array) -> float:
+    """The same with values divided by their largest deviation."""
+    largest_x, largest_y = np.abs(x).max(), np.abs(y).max()
+    u, v = x / largest_x, y / largest_y
+    u -= u.mean()
+    v -= v.mean()
+    u /= np.abs(u).max()
+    v /= np.abs(v).max()
+    return (u * v).sum() / (np.sqrt((u * u).sum()) * np.sqrt((v * v).sum()))
