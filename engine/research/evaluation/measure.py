@@ -165,7 +165,7 @@ def measure(
         if d < first:
             continue
         present[0, d] = n
-        present[1, d] = _count_sizes(buckets, entered[a:b], names[4], sizes[d])
+        present[1, d] = _count_sizes(buckets, entered[a:b], sizes[d])
         for h in range(horizons.size):
             y, y_ranks, m = labels[h, a:b], label_ranks[h, a:b], np.int64(label_counts[h, d])
             universe = np.nan
@@ -231,15 +231,16 @@ def _remember_weights(weights: Array, buckets: Ints, symbols: Ints, sums: Array,
             old_weights[symbols[k]] = weights[k] / sums[0, buckets[k]]
 
 
-def _count_sizes(buckets: Ints, entered: Ints, counts: Ints, sizes: Ints) -> int:
+def _count_sizes(buckets: Ints, entered: Ints, sizes: Ints) -> int:
     """Names in each quantile; returns how many of them have an entry price."""
-    counts[: sizes.size + 1] = 0
     priced = np.int64(0)
     for k in range(np.uint64(buckets.size)):
-        counts[np.uint64(buckets[k])] += np.int32(1)
-        priced += np.int64(entered[k]) * np.int64(buckets[k] > 0)
+        priced += np.int64((entered[k] > 0) & (buckets[k] > 0))
     for q in range(sizes.size):
-        sizes[q] = counts[q + 1]
+        bucket, count = np.int32(q + 1), np.int64(0)
+        for k in range(np.uint64(buckets.size)):
+            count += np.int64(buckets[k] == bucket)
+        sizes[q] = count
     return priced
 
 
@@ -489,10 +490,12 @@ def _autocorrelation(now: Ints, then: Ints, now_present: int, then_present: int)
 
 
 def _count_kept(now: Ints, then: Ints, kept: Ints) -> None:
-    kept[:] = 0
-    for k in range(np.uint64(now.size)):
-        if now[k] == then[k] and now[k] > 0:
-            kept[now[k] - 1] += 1
+    """Names of each quantile that were in it then: a pass for each, many names at a time, without branches."""
+    for q in range(kept.size):
+        bucket, count = np.int32(q + 1), np.int64(0)
+        for k in range(np.uint64(now.size)):
+            count += np.int64((now[k] == bucket) & (then[k] == bucket))
+        kept[q] = count
 
 
 def _trade(buckets: Ints, shares: Array, row: int, then: int, traded: Array) -> None:

@@ -90,6 +90,5 @@ def _complete(x: Array) -> Array:
     x = x - x.mean(axis=1, keepdims=True) if x.size else x
     square = (x * x).sum(axis=1)
     usable = (square > ROUNDING) & (x.shape[1] >= FEWEST)
-    with np.errstate(all="ignore"):
-        unit = np.where(usable[:, None], x / np.sqrt(square)[:, None], np.nan)
-        return np.clip(unit @ unit.T, -1.0, 1.0)
+    unit = x / np.sqrt(np.where(usable, square, 1.0))[:, None]
+    return np.where(usable[:, None] & usable, np.clip(unit @ unit.T, -1.0, 1.0), np.nan)
