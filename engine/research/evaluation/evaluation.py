@@ -211,7 +211,9 @@ class Evaluation:
         """Mean correlations at many horizons."""
         basis = self._basis
         cells = cells_of(basis.source, basis.settings, DECAY, Observer())
-        found = _passed(basis.source, basis.factors, cells, basis.settings, Observer(), None)
+        found = measured(
+            basis.source, basis.factors, cells, basis.settings.quantiles, basis.settings.neutral, Observer()
+        )
         shape = (len(self.factors), len(DECAY))
         ic, rank_ic = (found.numbers[:, :, place].reshape(-1, self.dates.len()).T for place in (IC, RANK_IC))
         tested = newey_west(rank_ic, horizon=np.tile(cells.horizons, len(self.factors)))
@@ -373,15 +375,9 @@ def evaluated(
     def on_groups(names: list[str], series: GroupSeries) -> None:
         by_group.append(group_frame(names, cells.horizons, cells.names, series))
 
-    found = _passed(source, factors, cells, settings, observer, on_groups)
+    found = measured(source, factors, cells, settings.quantiles, settings.neutral, observer, on_groups)
     count = max(len(factors), trials or 0)
     return Evaluation(_Basis(source, factors, settings, cells, found, pl.concat(by_group), count))
-
-
-def _passed(
-    source: Source, factors: Mapping[str, Factor], cells: Cells, settings: Settings, observer: Observer, on_groups: Any
-) -> Measured:
-    return measured(source, factors, cells, settings.quantiles, settings.neutral, observer, on_groups)
 
 
 def _notes(basis: _Basis) -> list[Finding]:

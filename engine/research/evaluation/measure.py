@@ -139,10 +139,11 @@ def measure(
     begin, ring = max(first - longest, 0), longest + 1
     old_ranks = np.zeros((ring, symbol_count), np.int32)
     old_buckets = np.zeros((ring, symbol_count), np.int32)
-    old_counts = np.zeros(ring, np.int64)
+    old_counts, old_squares = np.zeros(ring, np.int64), np.zeros(ring, np.int64)
     old_weights = np.zeros((ring if weights.size > 0 else 1, symbol_count))
-    spare = np.empty((4, width + 1))
-    names = np.empty((9, max(width, quantiles) + 2), np.int32)
+    spare = np.empty((5, width + 1))
+    names = np.empty((10, max(width, quantiles) + 2), np.int32)
+    edges = np.zeros((3, quantiles + 1), np.int32)
     label_order, label_starts = names[7], np.zeros(group_count + 1, np.int32)
     starts, sums, of_group = np.zeros(group_count + 1, np.int32), np.zeros((3, quantiles + 1)), np.zeros((9, group_count))
     rank_sums = np.zeros((4, group_count), np.int64)
@@ -159,13 +160,19 @@ def measure(
             fill_buckets_by_group(ranks, names[6], starts, quantiles, buckets)
         else:
             fill_buckets(ranks, n, quantiles, names[4], buckets)
-        _remember(ranks, buckets, symbols[a:b], old_ranks[row], old_buckets[row])
+        old_squares[row] = _remember(ranks, buckets, symbols[a:b], n, old_ranks[row], old_buckets[row])
         if weights.size > 0:
             _remember_weights(weights[a:b], buckets, symbols[a:b], sums, old_weights[row])
         if d < first:
             continue
         present[0, d] = n
         present[1, d] = _count_sizes(buckets, entered[a:b], sizes[d])
+        order, u = names[9, :n], spare[4, :n]
+        _order_by_quantile(buckets, sizes[d], names[9], edges)
+        for k in range(np.uint64(n)):
+            u[k] = x[np.uint64(order[k])]
+        centre = _mean(u)
+        square, away = _spread(u, centre)
         for h in range(horizons.size):
             y, y_ranks, m = labels[h, a:b], label_ranks[h, a:b], np.int64(label_counts[h, d])
             universe = np.nan
@@ -173,26 +180,39 @@ def measure(
                 y, y_ranks = spare[3, :size], names[8, :size]
                 universe = _demean(ranks, labels[h, a:b], groups[a:b], of_group, y)
                 m = rank_names(y, spare[1, :size], y_ranks)
-            used[h, d] = _relate(
-                x,
-                ranks,
-                buckets,
-                n,
-                y,
-                y_ranks,
-                m,
-                weights[a:b] if weights.size > 0 else weights,
-                spare,
-                names,
-                sums,
-                numbers[h],
-                by_quantile[h],
-                d,
-            )
+            both = _count_both(ranks, y_ranks) if n < size or m < size else size
+            v, w, ends = spare[1, :both], u, edges[0]
+            centre_x, xx, deviations = centre, square, away
+            if both == n:
+                for k in range(np.uint64(n)):
+                    v[k] = y[np.uint64(order[k])]
+            else:
+                w, ends = spare[2, :both], edges[2]
+                _gather(x, y, y_ranks, order, edges[0], spare[2], spare[1], ends)
+                centre_x = _mean(w)
+                xx, deviations = _spread(w, centre_x)
+            used[h, d] = both
+            centre_y = _mean(v)
+            numbers[h, UNIVERSE, d] = centre_y if np.isfinite(centre_y) else np.nan
+            xy, yy = _returns(w, v, ends, centre_x, centre_y, by_quantile[h], d)
+            if weights.size > 0:
+                _weighted_returns(y, y_ranks, buckets, weights[a:b], sums, by_quantile[h], d)
+            left, right = ranks, y_ranks
+            if both < n:
+                left = names[2, :size]
+                restrict(ranks, y_ranks, n, both, names[4], left)
+            if both < m:
+                right = names[3, :size]
+                restrict(y_ranks, ranks, m, both, names[4], right)
+            rank_ic = correlate_ranks(left, right, both)
+            numbers[h, RANK_IC, d] = rank_ic
+            numbers[h, IC, d] = correlate(w, v, xx, yy, xy) if rank_ic == rank_ic else np.nan
+            earned = xy / deviations
+            numbers[h, PORTFOLIO, d] = earned if np.isfinite(earned) and _varied(left) else np.nan
             if neutral:
                 numbers[h, UNIVERSE, d] = universe
                 numbers[h, PORTFOLIO, d] = _neutral_portfolio(x, ranks, y, y_ranks, groups[a:b], of_group)
-            if group_count > 0:
+            if group_used.shape[1] > 0:
                 order_by_group(y_ranks, groups[a:b], m, names[4], names[5], label_order, label_starts)
                 restrict_by_group(ranks, y_ranks, names[6], starts, names[2])
                 restrict_by_group(y_ranks, ranks, label_order, label_starts, names[3])
@@ -203,7 +223,7 @@ def measure(
             if before >= 0:
                 then = before % ring
                 numbers[h, AUTOCORRELATION, d] = _autocorrelation(
-                    old_ranks[row], old_ranks[then], old_counts[row], old_counts[then]
+                    old_ranks[row], old_ranks[then], old_counts[row], old_counts[then], old_squares[row], old_squares[then]
                 )
                 _count_kept(old_buckets[row], old_buckets[then], kept[h, d])
             if weights.size > 0:
@@ -211,13 +231,20 @@ def measure(
                 _trade(old_buckets, old_weights, row, then, by_quantile[h, TRADED, d])
 
 
-def _remember(ranks: Ints, buckets: Ints, symbols: Ints, old_ranks: Ints, old_buckets: Ints) -> None:
+def _remember(
+    ranks: Ints, buckets: Ints, symbols: Ints, present: int, old_ranks: Ints, old_buckets: Ints
+) -> int:
+    """Keep ranks and quantiles by symbol; returns the sum of squared deviations of the ranks."""
     old_ranks[:] = 0
     old_buckets[:] = 0
+    squares = np.int64(0)
     for k in range(np.uint64(ranks.size)):
         symbol = np.uint64(symbols[k])
         old_ranks[symbol] = ranks[k]
         old_buckets[symbol] = buckets[k]
+    for k in range(np.uint64(ranks.size)):
+        squares += np.int64(ranks[k]) * np.int64(ranks[k])
+    return squares - present * (present + 1) * (present + 1)
 
 
 def _remember_weights(weights: Array, buckets: Ints, symbols: Ints, sums: Array, old_weights: Array) -> None:
@@ -244,52 +271,39 @@ def _count_sizes(buckets: Ints, entered: Ints, sizes: Ints) -> int:
     return priced
 
 
-def _relate(
-    x: Array,
-    ranks: Ints,
-    buckets: Ints,
-    n: int,
-    y: Array,
-    y_ranks: Ints,
-    m: int,
-    weights: Array,
-    spare: Array,
-    names: Ints,
-    sums: Array,
-    numbers: Array,
-    by_quantile: Array,
-    d: int,
-) -> int:
-    """What the names that have factor and label show; returns how many there are."""
-    u, v, chosen = spare[1], spare[2], names[2]
-    count = np.uint64(0)
-    for k in range(np.uint64(x.size)):
-        u[count] = x[k]
-        v[count] = y[k]
-        chosen[count] = buckets[k]
-        count += np.uint64((ranks[k] > 0) & (y_ranks[k] > 0))
-    both = np.int64(count)
-    u, v, chosen = u[:both], v[:both], chosen[:both]
-    centre_x, centre_y = _means(u, v)
-    numbers[UNIVERSE, d] = centre_y
-    if weights.size > 0:
-        _weighted_returns(y, y_ranks, buckets, weights, sums, by_quantile, d)
-    else:
-        _quantile_returns(v, chosen, centre_y, sums, by_quantile, d)
-    a, b = ranks, y_ranks
-    if both < n:
-        a = names[2, : x.size]
-        restrict(ranks, y_ranks, n, names[4], a)
-    if both < m:
-        b = names[3, : x.size]
-        restrict(y_ranks, ranks, m, names[4], b)
-    rank_ic = correlate_ranks(a, b, both)
-    xx, yy, xy, size = _moments(u, v, centre_x, centre_y)
-    numbers[RANK_IC, d] = rank_ic
-    numbers[IC, d] = correlate(u, v, xx, yy, xy) if rank_ic == rank_ic else np.nan
-    varied = both > 1 and _varied(a)
-    numbers[PORTFOLIO, d] = xy / size if varied and np.isfinite(xy / size) else np.nan
+def _order_by_quantile(buckets: Ints, sizes: Ints, order: Ints, edges: Ints) -> None:
+    """Names by quantile, those without one last; `edges[0]` is where each quantile starts, and the last one ends."""
+    for q in range(sizes.size):
+        edges[0, q + 1] = edges[0, q] + sizes[q]
+        edges[1, q + 1] = edges[0, q]
+    edges[1, 0] = edges[0, sizes.size]
+    for k in range(np.uint64(buckets.size)):
+        bucket = np.uint64(buckets[k])
+        place = edges[1, bucket]
+        order[np.uint64(place)] = k
+        edges[1, bucket] = place + 1
+
+
+def _count_both(ranks: Ints, y_ranks: Ints) -> int:
+    both = np.int64(0)
+    for k in range(np.uint64(ranks.size)):
+        both += np.int64((ranks[k] > 0) & (y_ranks[k] > 0))
     return both
+
+
+def _gather(
+    x: Array, y: Array, y_ranks: Ints, order: Ints, edges: Ints, u: Array, v: Array, ends: Ints
+) -> None:
+    """The names that have a label too, by quantile, with new edges."""
+    count = np.uint64(0)
+    for q in range(edges.size - 1):
+        ends[q] = count
+        for i in range(np.uint64(edges[q]), np.uint64(edges[q + 1])):
+            k = np.uint64(order[i])
+            u[count] = x[k]
+            v[count] = y[k]
+            count += np.uint64(y_ranks[k] > 0)
+    ends[edges.size - 1] = count
 
 
 def _varied(ranks: Ints) -> bool:
@@ -303,68 +317,72 @@ def _varied(ranks: Ints) -> bool:
     return False
 
 
-def _means(x: Array, y: Array) -> tuple[float, float]:
-    """Both means, NaN where there are no values; four sums at a time."""
-    n, whole = x.size, np.uint64(x.size // 4 * 4)
-    p0 = p1 = p2 = p3 = q0 = q1 = q2 = q3 = 0.0
-    k = np.uint64(0)
+def _mean(x: Array) -> float:
+    """The mean, NaN where there are no values; four sums at a time."""
+    whole, k = np.uint64(x.size // 4 * 4), np.uint64(0)
+    a = b = c = d = 0.0
     while k < whole:
-        p0 += x[k]
-        p1 += x[k + np.uint64(1)]
-        p2 += x[k + np.uint64(2)]
-        p3 += x[k + np.uint64(3)]
-        q0 += y[k]
-        q1 += y[k + np.uint64(1)]
-        q2 += y[k + np.uint64(2)]
-        q3 += y[k + np.uint64(3)]
+        a += x[k]
+        b += x[k + np.uint64(1)]
+        c += x[k + np.uint64(2)]
+        d += x[k + np.uint64(3)]
         k += np.uint64(4)
-    while k < np.uint64(n):
-        p0 += x[k]
-        q0 += y[k]
+    while k < np.uint64(x.size):
+        a += x[k]
         k += np.uint64(1)
-    return ((p0 + p1) + (p2 + p3)) / n, ((q0 + q1) + (q2 + q3)) / n
+    return ((a + b) + (c + d)) / x.size
 
 
-def _moments(x: Array, y: Array, centre_x: float, centre_y: float) -> tuple[float, float, float, float]:
-    """Sums of squared deviations, of their products, and of the absolute deviations of x."""
-    n, half = np.uint64(x.size), np.uint64(x.size // 2 * 2)
-    a0 = a1 = b0 = b1 = c0 = c1 = s0 = s1 = 0.0
-    k = np.uint64(0)
-    while k < half:
-        u0, v0 = x[k] - centre_x, y[k] - centre_y
-        u1, v1 = x[k + np.uint64(1)] - centre_x, y[k + np.uint64(1)] - centre_y
-        a0 += u0 * u0
-        a1 += u1 * u1
-        b0 += v0 * v0
-        b1 += v1 * v1
-        c0 += u0 * v0
-        c1 += u1 * v1
-        s0 += abs(u0)
-        s1 += abs(u1)
+def _spread(x: Array, centre: float) -> tuple[float, float]:
+    """Sums of squared and of absolute deviations."""
+    whole, k = np.uint64(x.size // 2 * 2), np.uint64(0)
+    a = b = c = d = 0.0
+    while k < whole:
+        u, v = x[k] - centre, x[k + np.uint64(1)] - centre
+        a += u * u
+        b += v * v
+        c += abs(u)
+        d += abs(v)
         k += np.uint64(2)
-    if k < n:
-        u0, v0 = x[k] - centre_x, y[k] - centre_y
-        a0 += u0 * u0
-        b0 += v0 * v0
-        c0 += u0 * v0
-        s0 += abs(u0)
-    return a0 + a1, b0 + b1, c0 + c1, s0 + s1
+    if k < np.uint64(x.size):
+        u = x[k] - centre
+        a += u * u
+        c += abs(u)
+    return a + b, c + d
 
 
-def _quantile_returns(v: Array, buckets: Ints, centre: float, sums: Array, by_quantile: Array, d: int) -> None:
-    """Mean and standard error of each quantile, from deviations from the mean of all."""
-    sums[:] = 0.0
-    for k in range(np.uint64(v.size)):
-        q, away = np.uint64(buckets[k]), v[k] - centre
-        sums[np.uint64(0), q] += 1.0
-        sums[np.uint64(1), q] += away
-        sums[np.uint64(2), q] += away * away
-    for q in range(by_quantile.shape[2]):
-        count, total, square = sums[0, q + 1], sums[1, q + 1], sums[2, q + 1]
-        by_quantile[MEAN, d, q] = centre + total / count if count > 0 else np.nan
+def _returns(
+    x: Array, y: Array, edges: Ints, centre_x: float, centre_y: float, by_quantile: Array, d: int
+) -> tuple[float, float]:
+    """Mean and standard error of each quantile; returns sums of products and of squares of deviations."""
+    products, squares = 0.0, 0.0
+    for q in range(edges.size - 1):
+        k, last = np.uint64(edges[q]), np.uint64(edges[q + 1])
+        count = np.float64(edges[q + 1] - edges[q])
+        s0 = s1 = b0 = b1 = c0 = c1 = 0.0
+        while k + np.uint64(1) < last:
+            u0, v0 = x[k] - centre_x, y[k] - centre_y
+            u1, v1 = x[k + np.uint64(1)] - centre_x, y[k + np.uint64(1)] - centre_y
+            s0 += v0
+            s1 += v1
+            b0 += v0 * v0
+            b1 += v1 * v1
+            c0 += u0 * v0
+            c1 += u1 * v1
+            k += np.uint64(2)
+        if k < last:
+            u0, v0 = x[k] - centre_x, y[k] - centre_y
+            s0 += v0
+            b0 += v0 * v0
+            c0 += u0 * v0
+        total, square = s0 + s1, b0 + b1
+        products += c0 + c1
+        squares += square
+        by_quantile[MEAN, d, q] = centre_y + total / count if count > 0 else np.nan
         variance = max(square - total * total / count, 0.0) / (count - 1.0) if count > 1 else np.nan
         by_quantile[ERROR, d, q] = np.sqrt(variance / count) if count > 1 else np.nan
         by_quantile[COUNT, d, q] = count
+    return products, squares
 
 
 def _weighted_returns(
@@ -470,23 +488,35 @@ def _relate_groups(
 # --- earlier dates --------------------------------------------------------------------------------------------------
 
 
-def _autocorrelation(now: Ints, then: Ints, now_present: int, then_present: int) -> float:
+def _autocorrelation(now: Ints, then: Ints, n: int, m: int, now_squares: int, then_squares: int) -> float:
     """Correlation of the ranks on two dates, each among all names of its date, over the names on both."""
-    n, p, q, pp, qq, pq = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    both, product = np.int64(0), np.int64(0)
     for k in range(np.uint64(now.size)):
-        both = np.int64((now[k] > 0) & (then[k] > 0))
-        u, v = (np.int64(now[k]) - now_present - 1) * both, (np.int64(then[k]) - then_present - 1) * both
-        n += both
-        p += u
-        q += v
-        pp += u * u
-        qq += v * v
-        pq += u * v
-    size, a, b = np.float64(n), np.float64(p), np.float64(q)
-    uu, vv, uv = pp - a * (a / size), qq - b * (b / size), pq - a * (b / size)
-    if n < FEWEST or not (uu > 1e-12 * pp and vv > 1e-12 * qq):
+        both += np.int64((now[k] > 0) & (then[k] > 0))
+        product += np.int64(now[k]) * np.int64(then[k])
+    uu, vv, uv = np.float64(now_squares), np.float64(then_squares), np.float64(product - n * (n + 1) * (m + 1))
+    if both < n or both < m:
+        uu, vv, uv = _moments_of_both(now, then, n, m, both)
+    if both < FEWEST or not (uu > 0.0 and vv > 0.0):
         return np.nan
     return min(max(uv / (np.sqrt(uu) * np.sqrt(vv)), -1.0), 1.0)
+
+
+def _moments_of_both(now: Ints, then: Ints, n: int, m: int, both: int) -> tuple[float, float, float]:
+    """Sums of squares and products of deviations over the names on both dates; 0 where they are only rounding."""
+    p, q, pp, qq, pq = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    for k in range(np.uint64(now.size)):
+        is_there = (now[k] > 0) & (then[k] > 0)
+        u = np.int32(now[k] - n - 1) if is_there else np.int32(0)
+        v = np.int32(then[k] - m - 1) if is_there else np.int32(0)
+        p += np.int64(u)
+        q += np.int64(v)
+        pp += np.int64(u) * np.int64(u)
+        qq += np.int64(v) * np.int64(v)
+        pq += np.int64(u) * np.int64(v)
+    size, a, b = np.float64(both), np.float64(p), np.float64(q)
+    uu, vv = pp - a * (a / size), qq - b * (b / size)
+    return uu if uu > 1e-12 * pp else 0.0, vv if vv > 1e-12 * qq else 0.0, pq - a * (b / size)
 
 
 def _count_kept(now: Ints, then: Ints, kept: Ints) -> None:

@@ -91,10 +91,11 @@ def measured(
     quantiles: int,
     neutral: bool,
     observer: Observer,
-    on_groups: Callable[[list[str], GroupSeries], None],
+    on_groups: Callable[[list[str], GroupSeries], None] | None = None,
 ) -> Measured:
     """Run the pass for all factors; correlations in groups go to `on_groups`, some factors at a time."""
-    horizons, dates, groups = cells.horizons.size, cells.dates.len(), len(cells.names)
+    horizons, dates = cells.horizons.size, cells.dates.len()
+    groups = len(cells.names) if on_groups else 0
     whole = Measured.empty(len(factors), horizons, dates, quantiles)
     measure.prepare()
     done = 0
@@ -105,7 +106,7 @@ def measured(
                 np.full((len(columns), horizons, 2, groups, dates), np.nan),
             )
             _run(columns, cells, quantiles, neutral, whole, done, series, observer)
-            if groups:
+            if on_groups and groups:
                 on_groups(list(columns), series)
             done += len(columns)
     return whole

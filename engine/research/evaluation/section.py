@@ -32,6 +32,9 @@ Ints: TypeAlias = npt.NDArray[np.int32]
 FEWEST = 3
 """Names below which there is no correlation."""
 
+FEW_REMOVED = 24
+"""So many names are taken out of ranks one by one; of more, the names that stay are counted."""
+
 
 def rank_names(x: Array, scratch: Array, ranks: Ints) -> int:
     """Fill in the doubled ranks; return how many values are present."""
@@ -77,8 +80,11 @@ def fill_buckets_by_group(ranks: Ints, order: Ints, starts: Ints, quantiles: int
             buckets[k] = bucket
 
 
-def restrict(ranks: Ints, other: Ints, present: int, counts: Ints, out: Ints) -> None:
-    """Doubled ranks among the names that `other` has too; 0 for all others."""
+def restrict(ranks: Ints, other: Ints, present: int, both: int, counts: Ints, out: Ints) -> None:
+    """Doubled ranks among the `both` names that `other` has too, of the `present` ones; 0 for all others."""
+    if present - both <= FEW_REMOVED:
+        _remove(ranks, other, counts, out)
+        return
     counts[: present + 1] = 0
     for k in range(np.uint64(ranks.size)):
         counts[np.uint64(ranks[k] >> 1) if other[k] > 0 else np.uint64(0)] += np.int32(1)
@@ -90,6 +96,20 @@ def restrict(ranks: Ints, other: Ints, present: int, counts: Ints, out: Ints) ->
     counts[0] = 0
     for k in range(np.uint64(ranks.size)):
         out[k] = counts[np.uint64(ranks[k] >> 1) if other[k] > 0 else np.uint64(0)]
+
+
+def _remove(ranks: Ints, other: Ints, removed: Ints, out: Ints) -> None:
+    """The same for a few names: each one that goes lowers the doubled ranks above it by 2, and those of its ties by 1."""
+    count = np.uint64(0)
+    for k in range(np.uint64(ranks.size)):
+        removed[count] = out[k] = ranks[k]
+        count += np.uint64((ranks[k] > 0) & (other[k] == 0))
+    for i in range(count):
+        rank = removed[i]
+        for k in range(np.uint64(ranks.size)):
+            out[k] = np.int32(out[k] - np.int32(ranks[k] > rank) - np.int32(ranks[k] >= rank))
+    for k in range(np.uint64(ranks.size)):
+        out[k] = out[k] if other[k] > 0 else np.int32(0)
 
 
 def order_by_group(
@@ -161,12 +181,13 @@ def correlation(names: int, aa: int, bb: int, ab: int) -> float:
 def correlate(x: Array, y: Array, xx: float, yy: float, xy: float) -> float:
     """Pearson's correlation from sums of squared deviations and their products; on a scale of 1 where they overflow."""
     value = xy / (np.sqrt(xx) * np.sqrt(yy))
-    if not (np.isfinite(value) and xx > TINY and yy > TINY):
+    if not (np.isfinite(value) and TINY < xx < HUGE and TINY < yy < HUGE):
         value = scaled_correlation(x, y)
     return min(max(value, -1.0), 1.0)
 
 
-TINY = 1e-290
+TINY, HUGE = 1e-290, 1e290
+"""Sums of squares outside these may have lost digits."""
 
 
 def scaled_correlation(x: Array, y: Array) -> float:
