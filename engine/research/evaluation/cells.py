@@ -96,23 +96,22 @@ def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], obse
     first, last = _span(bars, settings)
     by_date = np.empty(bars.rows, np.int64)
     by_date[bars.places] = np.arange(bars.rows)
-    rows = by_date[kept[by_date]]
+    rows = by_date if kept.all() else by_date[kept[by_date]]
     offsets = np.searchsorted(codes[rows], np.arange(first, last + 2)).astype(np.int64)
     labels = label_values(
         bars, horizons, entry_lag=settings.entry_lag, price=settings.price, halted=settings.halted
     )
     symbol_of = np.repeat(np.arange(bars.by_symbol.size - 1), np.diff(bars.by_symbol))[rows]
-    known, symbols = np.unique(symbol_of, return_inverse=True)
-    of_cells = np.ascontiguousarray(labels.values[:, rows])
+    numbers, count = _numbered(symbol_of, bars.by_symbol.size - 1)
     days = np.arange(first, last + 1)
     shifts = settings.entry_lag + np.array(horizons)
-    ranks, counts = _ranked(of_cells, offsets, observer)
+    of_cells, ranks, counts = _ranked(labels.values, rows, offsets, observer)
     groups, names = _groups(bars, settings, rows)
     return Cells(
         dates=bars.dates[first : last + 1],
         rows=rows,
-        symbols=symbols.astype(np.int32),
-        symbol_count=max(known.size, 1),
+        symbols=numbers,
+        symbol_count=max(count, 1),
         groups=groups,
         names=names,
         offsets=offsets,
@@ -137,17 +136,29 @@ def pieces(dates: int, items: int) -> list[tuple[int, int]]:
     return list(zip(edges[:-1], edges[1:], strict=True))
 
 
-def _ranked(labels: Array, offsets: Index, observer: Observer) -> tuple[Ints, Ints]:
+def _numbered(codes: Index, size: int) -> tuple[Ints, int]:
+    """Codes below a size as numbers of those that occur, and how many these are."""
+    present = np.zeros(size, np.bool_)
+    present[codes] = True
+    numbers = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return numbers[codes], int(present.sum())
+
+
+def _ranked(labels: Array, rows: Index, offsets: Index, observer: Observer) -> tuple[Array, Ints, Ints]:
+    """Labels by cell, their ranks, and how many there are on each date."""
     dates = offsets.size - 1
-    ranks, counts = np.zeros(labels.shape, np.int32), np.zeros((len(labels), dates), np.int32)
-    items = [(h, *piece) for h in range(len(labels)) for piece in pieces(dates, len(labels))]
+    of_cells = np.empty((len(labels), rows.size))
+    ranks, counts = np.zeros(of_cells.shape, np.int32), np.zeros((len(labels), dates), np.int32)
     rank_labels.prepare()
 
     def work(item: tuple[int, int, int]) -> None:
-        rank_labels(labels, offsets, *item, ranks, counts)
+        h, first, last = item
+        some = slice(offsets[first], offsets[last])
+        np.take(labels[h], rows[some], out=of_cells[h, some], mode="clip")
+        rank_labels(of_cells, offsets, h, first, last, ranks, counts)
 
-    for_each(work, items, observer)
-    return ranks, counts
+    for_each(work, [(h, *piece) for h in range(len(labels)) for piece in pieces(dates, len(labels))], observer)
+    return of_cells, ranks, counts
 
 
 def _span(bars: Bars, settings: Settings) -> tuple[int, int]:

@@ -13,6 +13,8 @@ from numba import types
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, Rows
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
 
 __all__ = ["Halted", "Labels", "label_values"]
 
@@ -58,8 +60,14 @@ def label_values(bars: Bars, horizons: Sequence[int], *, entry_lag: int, price: 
     mode, filling = (GIVEN, float(halted)) if not isinstance(halted, str) else (LAST if halted == "last" else MISSING, 0.0)
     entered = np.empty(bars.rows)
     last = bars.dates.len() - 1
-    for place, horizon in enumerate(horizons):
-        _forward(prices, bars.date_codes, bars.by_symbol, last, entry_lag, horizon, mode, filling, values[place], entered)
+    codes, offsets = bars.date_codes, bars.by_symbol
+    _forward.prepare()
+
+    def work(place: int) -> None:
+        there = entered if place == 0 else np.empty(bars.rows)
+        _forward(prices, codes, offsets, last, entry_lag, horizons[place], mode, filling, values[place], there)
+
+    for_each(work, range(len(horizons)), Observer())
     return Labels(values, entered > 0, unpriced)
 
 

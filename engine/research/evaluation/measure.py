@@ -14,6 +14,7 @@ from numba import types
 
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.section import (
+    FEW_REMOVED,
     FEWEST,
     Ints,
     correlate,
@@ -23,6 +24,7 @@ from factorloom.engine.research.evaluation.section import (
     fill_buckets_by_group,
     order_by_group,
     rank_names,
+    remove_absent,
     restrict,
     restrict_by_group,
 )
@@ -203,7 +205,10 @@ def measure(
                 restrict(ranks, y_ranks, n, both, names[4], left)
             if both < m:
                 right = names[3, :size]
-                restrict(y_ranks, ranks, m, both, names[4], right)
+                if both == n and size - n <= FEW_REMOVED:
+                    remove_absent(y_ranks, ranks, names[9, n:size], names[4], right)
+                else:
+                    restrict(y_ranks, ranks, m, both, names[4], right)
             rank_ic = correlate_ranks(left, right, both)
             numbers[h, RANK_IC, d] = rank_ic
             numbers[h, IC, d] = correlate(w, v, xx, yy, xy) if rank_ic == rank_ic else np.nan

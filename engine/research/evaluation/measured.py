@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from itertools import islice
 
 import numpy as np
+import polars as pl
 
 from factorloom.engine.bars.layout import Array, as_array
 from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
@@ -81,7 +82,13 @@ def batches(source: Source, factors: Mapping[str, Factor]) -> Iterator[dict[str,
     names = iter(factors)
     while some := {name: factors[name] for name in islice(names, count)}:
         frame = source.values(some)
-        yield {name: np.asarray(as_array(frame[name]), np.float64) for name in some}
+        columns = dict.fromkeys(some, np.empty(0))
+
+        def work(name: str, frame: pl.DataFrame = frame, columns: dict[str, Array] = columns) -> None:
+            columns[name] = np.asarray(as_array(frame[name]), np.float64)
+
+        for_each(work, some, Observer())
+        yield columns
 
 
 def measured(

@@ -16,13 +16,17 @@ from factorloom.engine.bars.layout import Array
 from factorloom.expressions.operators.loop.sort import rank_section
 
 __all__ = [
+    "FEWEST",
+    "FEW_REMOVED",
     "Ints",
     "correlate",
     "correlate_ranks",
+    "correlation",
     "fill_buckets",
     "fill_buckets_by_group",
     "order_by_group",
     "rank_names",
+    "remove_absent",
     "restrict",
     "restrict_by_group",
 ]
@@ -102,9 +106,25 @@ def _remove(ranks: Ints, other: Ints, removed: Ints, out: Ints) -> None:
     """The same for a few names: each one that goes lowers the doubled ranks above it by 2, and those of its ties by 1."""
     count = np.uint64(0)
     for k in range(np.uint64(ranks.size)):
-        removed[count] = out[k] = ranks[k]
+        removed[count] = ranks[k]
         count += np.uint64((ranks[k] > 0) & (other[k] == 0))
-    for i in range(count):
+    lower(ranks, other, removed[:count], out)
+
+
+def remove_absent(ranks: Ints, other: Ints, absent: Ints, removed: Ints, out: Ints) -> None:
+    """The same where the names that `other` lacks are known."""
+    count = np.uint64(0)
+    for i in range(np.uint64(absent.size)):
+        removed[count] = ranks[np.uint64(absent[i])]
+        count += np.uint64(removed[count] > 0)
+    lower(ranks, other, removed[:count], out)
+
+
+def lower(ranks: Ints, other: Ints, removed: Ints, out: Ints) -> None:
+    """Take the removed ranks out of all, and the names that `other` lacks."""
+    for k in range(np.uint64(ranks.size)):
+        out[k] = ranks[k]
+    for i in range(np.uint64(removed.size)):
         rank = removed[i]
         for k in range(np.uint64(ranks.size)):
             out[k] = np.int32(out[k] - np.int32(ranks[k] > rank) - np.int32(ranks[k] >= rank))
