@@ -145,7 +145,7 @@ def block_bootstrap(
     series: npt.ArrayLike,
     block: int | None = None,
     *,
-    horizon: int = 1,
+    horizon: npt.ArrayLike = 1,
     draws: int = 1000,
     level: float = 0.95,
     seed: int = 0,
@@ -164,7 +164,7 @@ def block_bootstrap(
     block
         Values in a block. Default: `max(horizon, ceil(n ** (1 / 3)))`.
     horizon
-        Dates that one value spans.
+        Dates that one value spans, one for all or one per series.
     draws, level, seed
         Resampled means, the share of them inside the interval, and the seed of the random numbers.
 
@@ -187,9 +187,9 @@ def block_bootstrap(
     """
     level, draws = check_number("level", level, 0, 1), check_whole("draws", draws, 1)
     size = None if block is None else check_whole("block", block, 1)
-    span = check_whole("horizon", horizon, 1)
     away = deviations(as_columns(series))
-    sizes = np.array([size or max(span, _cube_root(int(n))) for n in away.present], dtype=np.int64)
+    spans = _each("horizon", horizon, away.present, 1)
+    sizes = np.array([size or max(span, _cube_root(int(n))) for n, span in zip(away.present, spans, strict=True)])
     blocks = -(-away.present // sizes)
     usable = away.varied & (blocks >= 2)
     uniform = np.random.default_rng(seed).random((int(blocks[usable].max(initial=0)), draws))
@@ -294,9 +294,15 @@ def _cube_root(count: int) -> int:
 
 def _lags(lags: npt.ArrayLike | None, count: Counts, horizon: npt.ArrayLike) -> Counts:
     """The lags of each series."""
-    chosen = automatic_lags(count, horizon) if lags is None else whole("lags", lags, 0)
+    spans = _each("horizon", horizon, count, 1)
+    return automatic_lags(count, spans) if lags is None else _each("lags", lags, count, 0)
+
+
+def _each(name: str, value: npt.ArrayLike, count: Counts, least: int) -> Counts:
+    """A whole number for each series."""
+    chosen = whole(name, value, least)
     if chosen.ndim and chosen.shape != count.shape:
-        raise ParameterError(f"lags and horizon must be one number, or one for each of {len(count)} series")
+        raise ParameterError(f"{name} must be one number, or one for each of {len(count)} series, got {value!r}")
     return np.broadcast_to(chosen, count.shape)
 
 

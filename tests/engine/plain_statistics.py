@@ -114,7 +114,9 @@ class Plain:
         self.dates = [day for day in self.market if (start is None or day >= start) and (end is None or day <= end)]
         labels = plain_labels(frame, horizon, entry_lag, halted)
         table = frame.to_pandas()
-        table["label"] = [labels.get((row.symbol, day)) for row, day in zip(table.itertuples(), frame["date"], strict=True)]
+        table["label"] = [
+            labels.get((row.symbol, day)) for row, day in zip(table.itertuples(), frame["date"], strict=True)
+        ]
         table["day"] = frame["date"].to_list()
         table["factor"] = table[factor].astype(float)
         table["label"] = table["label"].astype(float)
@@ -130,9 +132,7 @@ class Plain:
         table = table[dated & inside & grouped]
         self.by_day = {day: table[table["day"] == day].set_index("symbol") for day in self.dates}
         self.present = {day: rows[rows["factor"].notna()] for day, rows in self.by_day.items()}
-        self.quantile = {
-            day: self._quantiles(rows, group if neutral else None) for day, rows in self.present.items()
-        }
+        self.quantile = {day: self._quantiles(rows, group if neutral else None) for day, rows in self.present.items()}
         self.both = {day: rows[rows["label"].notna()].copy() for day, rows in self.present.items()}
         self.raw = {day: rows["label"].copy() for day, rows in self.both.items()}
         if neutral:
@@ -142,7 +142,9 @@ class Plain:
 
     def _quantiles(self, rows: pd.DataFrame, group: str | None) -> dict[str, int]:
         parts = [rows] if group is None else [part for _, part in rows.groupby(group)]
-        return {name: q for part in parts for name, q in plain_quantiles(part["factor"].to_dict(), self.quantiles).items()}
+        return {
+            name: q for part in parts for name, q in plain_quantiles(part["factor"].to_dict(), self.quantiles).items()
+        }
 
     def ic(self, day: Any) -> tuple[float, float, int]:
         rows = self.both[day]

@@ -115,9 +115,7 @@ def test_every_row_is_accounted_for(frame: pl.DataFrame, case: dict[str, Any]) -
             counted = {reason: dropped[factor, horizon, reason]["rows"] for reason in REASONS}
             assert {reason: counted[reason] for reason in plain.rows} == plain.rows
             assert counted["used"] == sum(len(rows) for rows in plain.both.values())
-            assert counted["no factor value"] == sum(
-                int(rows["factor"].isna().sum()) for rows in plain.by_day.values()
-            )
+            assert counted["no factor value"] == sum(int(rows["factor"].isna().sum()) for rows in plain.by_day.values())
             late = {
                 day: plain.market.index(day) + case["entry_lag"] + horizon >= len(plain.market) for day in plain.dates
             }
@@ -142,7 +140,8 @@ def test_groups_have_correlations_of_their_own(frame: pl.DataFrame, horizon: int
                 same(row["ic_mean"], float(np.mean([each[0] for each in known])) if known else math.nan, tolerance=1e-9)
                 same(row["rank_ic_mean"], float(np.mean([each[1] for each in known])) if known else math.nan)
                 same(
-                    row["rank_ic_std"], float(np.std([each[1] for each in known], ddof=1)) if len(known) > 1 else math.nan
+                    row["rank_ic_std"],
+                    float(np.std([each[1] for each in known], ddof=1)) if len(known) > 1 else math.nan,
                 )
 
 
@@ -163,7 +162,9 @@ def test_quantiles_as_a_whole_and_the_factor_weighted_portfolio(frame: pl.DataFr
                 same(row["mean"], float(np.mean(list(known.values()))) if known else math.nan)
                 excess = [mean - plain.universe(day) for day, mean in known.items()]
                 same(row["excess"], float(np.mean(excess)) if excess else math.nan)
-                error = float(np.std(list(known.values()), ddof=1) / np.sqrt(len(known))) if len(known) > 1 else math.nan
+                error = (
+                    float(np.std(list(known.values()), ddof=1) / np.sqrt(len(known))) if len(known) > 1 else math.nan
+                )
                 same(row["std_error"], error)
             number = found._found.numbers[list(FACTORS).index(factor), (1, 2).index(horizon)]
             for place, day in enumerate(plain.dates):
@@ -179,7 +180,9 @@ def test_labels_are_as_defined(frame: pl.DataFrame, entry_lag: int, halted: Any)
     made = label_values(panel, (1, 2), entry_lag=entry_lag, price="close", halted=halted)
     for place, horizon in enumerate((1, 2)):
         expected = plain_labels(frame, horizon, entry_lag, halted)
-        for value, key in zip(made.values[place].tolist(), panel.frame.select("symbol", "date").iter_rows(), strict=True):
+        for value, key in zip(
+            made.values[place].tolist(), panel.frame.select("symbol", "date").iter_rows(), strict=True
+        ):
             same(None if math.isnan(value) else value, expected.get(key, math.nan))
 
 
@@ -261,7 +264,9 @@ def test_what_the_order_and_scale_of_values_do_not_change() -> None:
     frame = simulate(symbols=30, years=1)
     factor = fl.ts_pct_change(fl.close, 5)
     plain = fl.evaluate(fl.Panel.from_frame(frame), {"f": factor}, horizons=(1, 5))
-    shuffled = fl.evaluate(fl.Panel.from_frame(frame.sample(fraction=1, shuffle=True, seed=3)), {"f": 4 * factor}, horizons=(1, 5))
+    shuffled = fl.evaluate(
+        fl.Panel.from_frame(frame.sample(fraction=1, shuffle=True, seed=3)), {"f": 4 * factor}, horizons=(1, 5)
+    )
     for name in ("ic", "quantile_returns_by_date", "turnover", "summary"):
         assert_frame_equal(getattr(plain, name), getattr(shuffled, name), abs_tol=1e-9)
     turned = fl.evaluate(fl.Panel.from_frame(frame), {"f": -factor}, horizons=(1, 5))
@@ -269,16 +274,16 @@ def test_what_the_order_and_scale_of_values_do_not_change() -> None:
 
 
 def test_many_threads_and_batches_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from factorloom.engine.research.evaluation import measured
+    from factorloom.engine.research.evaluation import cells, measured
 
     panel = fl.Panel.from_frame(simulate(symbols=25, years=1))
     factors = {f"f{window}": fl.ts_mean(fl.returns, window) for window in (2, 3, 5, 8, 13)}
     once = fl.evaluate(panel, factors, group="sector")
     monkeypatch.setattr(measured, "BATCH_BYTES", 1)
-    with fl.configure(threads=3):
-        again = fl.evaluate(panel, factors, group="sector")
-        for name in TABLES:
-            assert_frame_equal(getattr(once, name), getattr(again, name))
+    monkeypatch.setattr(cells, "processors", lambda: 3)
+    again = fl.evaluate(panel, factors, group="sector")
+    for name in TABLES:
+        assert_frame_equal(getattr(once, name), getattr(again, name))
 
 
 # --- degenerate input ---------------------------------------------------------------------------------------------
@@ -413,5 +418,3 @@ def test_no_bars_and_no_panel_are_refused() -> None:
         fl.evaluate(PANEL.frame, {"x": fl.col("x")})  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="before"):
         fl.evaluate(PANEL, {"x": fl.col("x")}).events(before=-1)
-
-

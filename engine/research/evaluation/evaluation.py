@@ -93,9 +93,7 @@ class Evaluation:
         self.quantiles = basis.settings.quantiles
         self.dates = basis.cells.dates
         self._found = basis.found
-        self.dropped = ledger(
-            self._names, self._spans, basis.cells, basis.found, basis.source.bars.rows
-        )
+        self.dropped = ledger(self._names, self._spans, basis.cells, basis.found, basis.source.bars.rows)
 
     def __repr__(self) -> str:
         ends = f"{self.dates[0]} to {self.dates[-1]}"

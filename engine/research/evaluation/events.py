@@ -101,5 +101,3 @@ def _around(
                     sums[place, q, 1] += mean
                     sums[place, q, 2] += mean * mean
                     sums[place, q, 3] += mean - whole / names
-
-

@@ -57,7 +57,9 @@ def label_values(bars: Bars, horizons: Sequence[int], *, entry_lag: int, price: 
     unpriced = int((given <= 0).sum())
     prices = np.where(given > 0, given, np.nan)
     values = np.empty((len(horizons), bars.rows))
-    mode, filling = (GIVEN, float(halted)) if not isinstance(halted, str) else (LAST if halted == "last" else MISSING, 0.0)
+    mode, filling = (
+        (GIVEN, float(halted)) if not isinstance(halted, str) else (LAST if halted == "last" else MISSING, 0.0)
+    )
     entered = np.empty(bars.rows)
     last = bars.dates.len() - 1
     codes, offsets = bars.date_codes, bars.by_symbol

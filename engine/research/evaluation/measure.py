@@ -147,7 +147,11 @@ def measure(
     names = np.empty((10, max(width, quantiles) + 2), np.int32)
     edges = np.zeros((3, quantiles + 1), np.int32)
     label_order, label_starts = names[7], np.zeros(group_count + 1, np.int32)
-    starts, sums, of_group = np.zeros(group_count + 1, np.int32), np.zeros((3, quantiles + 1)), np.zeros((9, group_count))
+    starts, sums, of_group = (
+        np.zeros(group_count + 1, np.int32),
+        np.zeros((3, quantiles + 1)),
+        np.zeros((9, group_count)),
+    )
     rank_sums = np.zeros((4, group_count), np.int64)
     for d in range(begin, last):
         a, b = offsets[d], offsets[d + 1]
@@ -222,13 +226,27 @@ def measure(
                 restrict_by_group(ranks, y_ranks, names[6], starts, names[2])
                 restrict_by_group(y_ranks, ranks, label_order, label_starts, names[3])
                 _relate_groups(
-                    x, y, names[2, :size], names[3, :size], groups[a:b], of_group, rank_sums, group_used[h], by_group[h], d
+                    x,
+                    y,
+                    names[2, :size],
+                    names[3, :size],
+                    groups[a:b],
+                    of_group,
+                    rank_sums,
+                    group_used[h],
+                    by_group[h],
+                    d,
                 )
             before = d - horizons[h]
             if before >= 0:
                 then = before % ring
                 numbers[h, AUTOCORRELATION, d] = _autocorrelation(
-                    old_ranks[row], old_ranks[then], old_counts[row], old_counts[then], old_squares[row], old_squares[then]
+                    old_ranks[row],
+                    old_ranks[then],
+                    old_counts[row],
+                    old_counts[then],
+                    old_squares[row],
+                    old_squares[then],
                 )
                 _count_kept(old_buckets[row], old_buckets[then], kept[h, d])
             if weights.size > 0:
@@ -236,9 +254,7 @@ def measure(
                 _trade(old_buckets, old_weights, row, then, by_quantile[h, TRADED, d])
 
 
-def _remember(
-    ranks: Ints, buckets: Ints, symbols: Ints, present: int, old_ranks: Ints, old_buckets: Ints
-) -> int:
+def _remember(ranks: Ints, buckets: Ints, symbols: Ints, present: int, old_ranks: Ints, old_buckets: Ints) -> int:
     """Keep ranks and quantiles by symbol; returns the sum of squared deviations of the ranks."""
     old_ranks[:] = 0
     old_buckets[:] = 0
@@ -296,9 +312,7 @@ def _count_both(ranks: Ints, y_ranks: Ints) -> int:
     return both
 
 
-def _gather(
-    x: Array, y: Array, y_ranks: Ints, order: Ints, edges: Ints, u: Array, v: Array, ends: Ints
-) -> None:
+def _gather(x: Array, y: Array, y_ranks: Ints, order: Ints, edges: Ints, u: Array, v: Array, ends: Ints) -> None:
     """The names that have a label too, by quantile, with new edges."""
     count = np.uint64(0)
     for q in range(edges.size - 1):

@@ -134,7 +134,9 @@ class Summary:
         autocorrelation = mean_of(self.number(AUTOCORRELATION), 0)
         present, eligible = self.found.present[:, 0].sum(axis=1), max(int(self.eligible.sum()), 1)
         return {
-            "coverage": np.repeat(present / eligible if self.eligible.sum() else np.full(len(present), np.nan), self.shape[1]),
+            "coverage": np.repeat(
+                present / eligible if self.eligible.sum() else np.full(len(present), np.nan), self.shape[1]
+            ),
             "turnover": mean_of(mean_of(ends, 2), 2).reshape(-1),
             "autocorrelation": autocorrelation,
             "half_life": half_life(autocorrelation, self.spans),
