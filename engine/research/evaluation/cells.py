@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,8 +14,8 @@ from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_array, codes_of
 from factorloom.engine.bars.selection import select, selected_rows
 from factorloom.engine.research.evaluation.labels import label_values
-from factorloom.engine.research.evaluation.measure import rank_labels
-from factorloom.engine.research.evaluation.section import Ints
+from factorloom.engine.research.evaluation.loop.measure import rank_labels
+from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.setting import Settings
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each, processors
@@ -131,7 +132,7 @@ def pieces(dates: int, items: int) -> list[tuple[int, int]]:
     """Stretches of dates so that every processor has work, however few items there are."""
     count = max(1, min(-(-processors() // max(items, 1)), dates))
     edges = np.linspace(0, dates, count + 1).astype(int).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def _numbered(codes: Index, size: int) -> tuple[Ints, int]:

@@ -58,8 +58,8 @@ def evaluate(
     """What factors say about the returns that follow.
 
     On every date, the factor's values are compared with the labels: the return of each name from the price of
-    `entry_lag` market dates later to that of `horizon` market dates after the entry. Market dates are the distinct dates
-    of the panel.
+    `entry_lag` market dates later to that of `horizon` market dates after the entry. Market dates are the distinct
+    dates of the panel. docs/statistics.md has the formula of every column.
 
     Parameters
     ----------

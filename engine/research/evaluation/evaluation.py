@@ -16,7 +16,7 @@ from factorloom.engine.research.evaluation.events import events
 from factorloom.engine.research.evaluation.groups import EMPTY, group_frame
 from factorloom.engine.research.evaluation.ledger import ledger
 from factorloom.engine.research.evaluation.long import long
-from factorloom.engine.research.evaluation.measure import AUTOCORRELATION, COUNT, ERROR, IC, MEAN, RANK_IC, UNIVERSE
+from factorloom.engine.research.evaluation.loop.place import AUTOCORRELATION, COUNT, ERROR, IC, MEAN, RANK_IC, UNIVERSE
 from factorloom.engine.research.evaluation.measured import GroupSeries, Measured, measured
 from factorloom.engine.research.evaluation.pairs import correlation_of_ics, correlation_of_values, pair_frame
 from factorloom.engine.research.evaluation.portfolio import LongShort, compounded, long_short, turnover
@@ -330,8 +330,8 @@ class Evaluation:
         -------
         polars.DataFrame
             Factor, quantile, `offset` in market dates, `dates`, and over these the `mean` of
-            `mean over names of price[date + offset] / price[date] - 1`, its `std_error`, and its `excess` over all names
-            that have the factor. A name without a price has its last one.
+            `mean over names of price[date + offset] / price[date] - 1`, its `std_error`, and its `excess` over all
+            names that have the factor. A name without a price has its last one.
 
         Raises
         ------

@@ -11,9 +11,9 @@ from numba import types
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.long import long
-from factorloom.engine.research.evaluation.section import Ints
+from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.tails import buckets_of
-from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop
+from factorloom.engine.runtime.jit import COUNTS, loop
 from factorloom.expressions.factor import Factor
 
 __all__ = ["events"]

@@ -49,9 +49,9 @@ class Labels:
 def label_values(bars: Bars, horizons: Sequence[int], *, entry_lag: int, price: str, halted: Halted) -> Labels:
     """Return of every bar from the price `entry_lag` market dates later to that `horizon` market dates after the entry.
 
-    `p[d + entry_lag + horizon] / p[d + entry_lag] - 1`, with d counting the distinct dates of all bars: gaps of a symbol
-    do not shorten the horizon. Missing without a price on the entry date, and where the exit date is after the last
-    date of all.
+    `p[d + entry_lag + horizon] / p[d + entry_lag] - 1`, with d counting the distinct dates of all bars: gaps of a
+    symbol do not shorten the horizon. Missing without a price on the entry date, and where the exit date is after the
+    last date of all.
     """
     given = bars.array(price).astype(np.float64)
     unpriced = int((given <= 0).sum())

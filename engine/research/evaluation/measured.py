@@ -11,8 +11,9 @@ import polars as pl
 
 from factorloom.engine.bars.layout import Array, as_array
 from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
-from factorloom.engine.research.evaluation.measure import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE, measure
-from factorloom.engine.research.evaluation.section import Ints
+from factorloom.engine.research.evaluation.loop.measure import measure
+from factorloom.engine.research.evaluation.loop.place import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE
+from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor

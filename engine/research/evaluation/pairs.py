@@ -24,7 +24,7 @@ ROUNDING = 1e-20
 
 
 def correlation_of_values(source: Source, factors: Mapping[str, Factor], cells: Cells) -> Array:
-    """Mean over dates of the correlation of ranks, each among all names that have the factor, over the names of both."""
+    """Mean over dates of the correlation of ranks, each among all names of its factor, over the names of both."""
     count, dates = len(factors), cells.offsets.size - 1
     ranks = np.zeros((count, cells.count), np.uint16 if _is_narrow(cells) else np.uint32)
     for place, found, _ in buckets_of(source, factors, cells, 2, False):

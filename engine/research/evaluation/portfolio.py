@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from factorloom.engine.bars.layout import Array, Index
-from factorloom.engine.research.evaluation.measure import MEAN, TRADED
+from factorloom.engine.research.evaluation.loop.place import MEAN, TRADED
+from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.measured import Measured
-from factorloom.engine.research.evaluation.section import Ints
 from factorloom.engine.research.performance import drawdown
 
 __all__ = ["LongShort", "compounded", "long_short", "turnover"]
@@ -36,9 +36,10 @@ class LongShort:
 def long_short(found: Measured, horizons: Index, costs_bps: float, *, weighted: bool) -> LongShort:
     """The portfolio of every factor and horizon.
 
-    `gross = (mean of the highest quantile - mean of the lowest) / horizon`; `turnover` is the sum of the absolute changes
-    of weights of both legs since the portfolio of `horizon` dates before, divided by `horizon`: 2 / horizon where all
-    of both legs is new. `cost = costs_bps / 10000 * turnover`, and `net = gross - cost`.
+    `gross = (mean of the highest quantile - mean of the lowest) / horizon`; `turnover` is the sum of the absolute
+    changes of weights of both legs since the portfolio of `horizon` dates before, divided by `horizon`: 2 / horizon for
+    the first portfolios, which are bought from cash, and 4 / horizon where all names of both legs are exchanged.
+    `cost = costs_bps / 10000 * turnover`, and `net = gross - cost`.
     """
     means = found.by_quantile[:, :, MEAN]
     by_horizon = horizons[None, :, None]

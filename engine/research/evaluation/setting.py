@@ -120,10 +120,11 @@ def _horizons(given: object) -> tuple[int, ...]:
 def _whole(name: str, value: object, least: int, most: int | None = None) -> int:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ArgumentError(f"{name} must be a whole number, got {value!r}")
-    if value < least or (most is not None and value > most):
+    number = int(value)
+    if number < least or (most is not None and number > most):
         bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise ParameterError(f"{name} must be {bounds}, got {value}")
-    return int(value)
+        raise ParameterError(f"{name} must be {bounds}, got {number}")
+    return number
 
 
 def _number(name: str, value: object) -> float:
@@ -139,10 +140,10 @@ def _halted(value: object) -> Halted:
         return "last"
     if value == "missing":
         return "missing"
-    if isinstance(value, str) or isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if isinstance(value, str | bool) or not isinstance(value, numbers.Real):
         raise ParameterError(
             f"halted must be 'last', 'missing' or a return, got {value!r}",
-            hint="what a symbol without a price on the exit date gets: its last price, nothing, or a return such as -0.3",
+            hint="a symbol without a price on the exit date gets its last price, nothing, or a return such as -0.3",
         )
     if not -1 <= float(value) < math.inf:
         raise ParameterError(f"halted must be a return of at least -1, got {value}")

@@ -10,12 +10,14 @@ import polars as pl
 
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.long import long
-from factorloom.engine.research.evaluation.measure import AUTOCORRELATION, IC, MEAN, PORTFOLIO, RANK_IC, UNIVERSE
+from factorloom.engine.research.evaluation.loop.place import AUTOCORRELATION, IC, MEAN, PORTFOLIO, RANK_IC, UNIVERSE
 from factorloom.engine.research.evaluation.measured import Measured
 from factorloom.engine.research.evaluation.portfolio import LongShort, turnover
 from factorloom.engine.research.inference import Regression, benjamini_hochberg, block_bootstrap, newey_west, regression
 from factorloom.engine.research.performance import deflated_sharpe, half_life, hit_rate, monotonicity, sharpe
 from factorloom.engine.research.series import finite
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
 
 __all__ = ["Summary", "mean_of", "spread_of"]
 
@@ -76,14 +78,15 @@ class Summary:
 
     def frame(self, factors: pl.Series, horizons: pl.Series) -> pl.DataFrame:
         """The table."""
-        columns = {**self._correlations(), **self._returns(), **self._character()}
+        columns: dict[str, Array] = {}
+        parts = (self._correlations, self._intervals, self._returns, self._character)
+        for_each(lambda part: columns.update(part()), parts, Observer())
         ordered = {name: columns[name].reshape(self.shape) for name in ORDER}
         return long({"factor": factors, "horizon": horizons}, ordered)
 
     def _correlations(self) -> dict[str, Array]:
         ic, rank_ic = self.number(IC), self.number(RANK_IC)
         plain, ranked = newey_west(ic, horizon=self.spans), newey_west(rank_ic, horizon=self.spans)
-        low, high = self._interval(rank_ic)
         q = benjamini_hochberg(ranked.p.reshape(self.shape)).reshape(-1)
         return {
             "dates": (~np.isnan(rank_ic)).sum(axis=0),
@@ -98,19 +101,17 @@ class Summary:
             "rank_ic_t": ranked.t,
             "rank_ic_p": ranked.p,
             "rank_ic_q": q,
-            "rank_ic_low": low,
-            "rank_ic_high": high,
             "hit_rate": hit_rate(rank_ic),
             "lags": ranked.lags,
         }
 
-    def _interval(self, rank_ic: Array) -> tuple[Array, Array]:
+    def _intervals(self) -> dict[str, Array]:
         """Bootstrap intervals, for one horizon at a time."""
         low, high = np.empty((2, *self.shape))
-        by_horizon = rank_ic.reshape(-1, *self.shape)
+        by_horizon = self.number(RANK_IC).reshape(-1, *self.shape)
         for place, horizon in enumerate(self.horizons.tolist()):
             low[:, place], high[:, place] = block_bootstrap(by_horizon[:, :, place], horizon=horizon)
-        return low.reshape(-1), high.reshape(-1)
+        return {"rank_ic_low": low.reshape(-1), "rank_ic_high": high.reshape(-1)}
 
     def _returns(self) -> dict[str, Array]:
         means = mean_of(self.found.by_quantile[:, :, MEAN], 2)

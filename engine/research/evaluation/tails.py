@@ -11,14 +11,14 @@ from numba import types
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.long import long
-from factorloom.engine.research.evaluation.measured import batches
-from factorloom.engine.research.evaluation.section import (
+from factorloom.engine.research.evaluation.loop.section import (
     Ints,
     fill_buckets,
     fill_buckets_by_group,
     order_by_group,
     rank_names,
 )
+from factorloom.engine.research.evaluation.measured import batches
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
