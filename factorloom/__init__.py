@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from factorloom.engine.panel import Panel as Panel
     from factorloom.engine.prepare import prepare as prepare
     from factorloom.engine.research.label import forward_return as forward_return
+    from factorloom.engine.research.evaluation.evaluate import evaluate as evaluate
+    from factorloom.engine.research.evaluation.evaluation import Evaluation as Evaluation
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _LATER = {
+    "Evaluation": "factorloom.engine.research.evaluation.evaluation",
     "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
     "ScoreFactor": "factorloom.engine.research.model",
@@ -68,6 +71,7 @@ _LATER = {
     "check_store": "factorloom.storage.checkup",
     "Winsorize": "factorloom.engine.research.model",
     "configure": "factorloom.engine.runtime.setting",
+    "evaluate": "factorloom.engine.research.evaluation.evaluate",
     "example": "factorloom.engine.example",
     "forward_return": "factorloom.engine.research.label",
     "open_store": "factorloom.storage.store",
@@ -83,6 +87,7 @@ if not TYPE_CHECKING:
     __all__ = [
         "Axis",
         "CacheLimits",
+        "Evaluation",
         "Factor",
         "FactorloomError",
         "MinSamples",
@@ -102,6 +107,7 @@ if not TYPE_CHECKING:
         "col",
         "configure",
         "errors",
+        "evaluate",
         "example",
         "forward_return",
         "from_polars",

@@ -1,0 +1,391 @@
+"""`Evaluation`: what factors showed, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from factorloom.engine.bars.layout import Array
+from factorloom.engine.research.evaluation.cells import Cells, Source, cells_of
+from factorloom.engine.research.evaluation.events import events
+from factorloom.engine.research.evaluation.groups import EMPTY, group_frame
+from factorloom.engine.research.evaluation.ledger import ledger
+from factorloom.engine.research.evaluation.long import long
+from factorloom.engine.research.evaluation.loop.place import AUTOCORRELATION, COUNT, ERROR, IC, MEAN, RANK_IC, UNIVERSE
+from factorloom.engine.research.evaluation.measured import GroupSeries, Measured, measured
+from factorloom.engine.research.evaluation.pairs import correlation_of_ics, correlation_of_values, pair_frame
+from factorloom.engine.research.evaluation.portfolio import LongShort, compounded, long_short, turnover
+from factorloom.engine.research.evaluation.setting import Settings
+from factorloom.engine.research.evaluation.summary import Summary, deviation, mean_of
+from factorloom.engine.research.evaluation.tails import tails
+from factorloom.engine.research.inference import newey_west
+from factorloom.engine.runtime.observer import Observer
+from factorloom.expressions.errors import ParameterError, plural
+from factorloom.expressions.factor import Factor
+
+__all__ = ["DECAY", "Evaluation", "Finding", "evaluated"]
+
+DECAY = (1, 2, 3, 5, 10, 21, 42, 63)
+"""Horizons of `ic_decay`."""
+
+SECONDS_PER_YEAR = 365.25 * 86400
+
+
+class Finding(NamedTuple):
+    """Something to know about an evaluation.
+
+    Attributes
+    ----------
+    name
+        Of the check.
+    level
+        `"info"`, `"warning"` or `"fault"`.
+    text
+        What was found, in words.
+    """
+
+    name: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What the tables are made from."""
+
+    source: Source
+    factors: Mapping[str, Factor]
+    settings: Settings
+    cells: Cells
+    found: Measured
+    by_group: pl.DataFrame
+    trials: int
+
+
+class Evaluation:
+    """What factors showed, as Polars frames in long form; docs/statistics.md has the formula of every column.
+
+    `factor` and `quantile` (1: the lowest values of the factor) are keys, and `horizon` is a number of market dates.
+    Missing is null. `correlation`, `ic_decay`, `tails` and `events` are computed when they are first asked for.
+
+    Attributes
+    ----------
+    factors : tuple of str
+    horizons : tuple of int
+    quantiles : int
+    dates : Series
+        The evaluated dates.
+    settings : dict
+        All arguments, `dates_per_year` as counted, and the number of `trials`.
+    notes : tuple of Finding
+        What was left out or replaced.
+    """
+
+    def __init__(self, basis: _Basis) -> None:
+        self._basis = basis
+        self.factors = tuple(basis.factors)
+        self.horizons = basis.settings.horizons
+        self.quantiles = basis.settings.quantiles
+        self.dates = basis.cells.dates
+        self._found = basis.found
+        self.dropped = ledger(self._names, self._spans, basis.cells, basis.found, basis.source.bars.rows)
+
+    def __repr__(self) -> str:
+        ends = f"{self.dates[0]} to {self.dates[-1]}"
+        horizons = ", ".join(map(str, self.horizons))
+        return (
+            f"<Evaluation: {plural(len(self.factors), 'factor')}, horizons {horizons}, {self.quantiles} quantiles, "
+            f"{plural(self.dates.len(), 'date')} from {ends}>"
+        )
+
+    # --- what it is made of ------------------------------------------------------------------------------------------
+
+    @property
+    def _names(self) -> pl.Series:
+        return pl.Series(self.factors, dtype=pl.String)
+
+    @property
+    def _spans(self) -> pl.Series:
+        return pl.Series(self.horizons, dtype=pl.Int64)
+
+    @property
+    def _buckets(self) -> pl.Series:
+        return pl.Series(range(1, self.quantiles + 1), dtype=pl.Int64)
+
+    def _long(self, *keys: str, **values: np.ndarray[Any, Any]) -> pl.DataFrame:
+        known = {"factor": self._names, "horizon": self._spans, "quantile": self._buckets, "date": self.dates}
+        return long({key: known[key] for key in keys}, values)
+
+    def _number(self, place: int) -> Array:
+        return self._found.numbers[:, :, place]
+
+    @cached_property
+    def _eligible(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        return np.diff(self._basis.cells.offsets)
+
+    @cached_property
+    def dates_per_year(self) -> float:
+        """Evaluated dates per year of 365.25 days, counted; NaN where there is only one."""
+        seconds = self.dates.cast(pl.Datetime("us")).dt.timestamp("us")
+        years = (int(seconds[-1]) - int(seconds[0])) / 1e6 / SECONDS_PER_YEAR
+        return (self.dates.len() - 1) / years if years > 0 else float("nan")
+
+    @cached_property
+    def _book(self) -> LongShort:
+        settings = self._basis.settings
+        horizons = self._basis.cells.horizons
+        return long_short(self._found, horizons, settings.costs_bps, weighted=settings.weights is not None)
+
+    @cached_property
+    def _summary(self) -> Summary:
+        return Summary(
+            self._found,
+            self._book,
+            self._eligible,
+            self._basis.cells.horizons,
+            self.dates_per_year,
+            self._basis.trials,
+        )
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """All arguments as plain values, and what was counted."""
+        return {
+            **self._basis.settings.as_dict(),
+            "dates_per_year": self.dates_per_year,
+            "trials": self._basis.trials,
+        }
+
+    @cached_property
+    def notes(self) -> tuple[Finding, ...]:
+        """What was left out or replaced."""
+        return tuple(_notes(self._basis))
+
+    # --- tables ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def summary(self) -> pl.DataFrame:
+        """A row for each factor and horizon."""
+        return self._summary.frame(self._names, self._spans)
+
+    @cached_property
+    def ic(self) -> pl.DataFrame:
+        """Correlation of factor and label, of values and of ranks, by date."""
+        return self._long(
+            *("factor", "horizon", "date"), ic=self._number(IC), rank_ic=self._number(RANK_IC), names=self._found.used
+        )
+
+    @property
+    def ic_by_group(self) -> pl.DataFrame:
+        """Correlations among the names of each group; no rows without `group`."""
+        return self._basis.by_group
+
+    @cached_property
+    def ic_by_year(self) -> pl.DataFrame:
+        """Correlations by calendar year."""
+        rank_ic = pl.col("rank_ic")
+        mean, std = rank_ic.mean(), rank_ic.std()
+        hits = (rank_ic.sign() == mean.sign()).sum() / rank_ic.count()
+        return (
+            self.ic.with_columns(pl.col("date").dt.year().cast(pl.Int64).alias("year"))
+            .group_by("factor", "horizon", "year", maintain_order=True)
+            .agg(
+                rank_ic.count().cast(pl.Int64).alias("dates"),
+                pl.col("ic").mean().alias("ic_mean"),
+                mean.alias("rank_ic_mean"),
+                std.alias("rank_ic_std"),
+                pl.when(std > 1e-14).then(mean / std).alias("rank_icir"),
+                pl.when((rank_ic.count() > 2) & (mean != 0)).then(hits).alias("hit_rate"),
+            )
+        )
+
+    @cached_property
+    def ic_decay(self) -> pl.DataFrame:
+        """Mean correlations at many horizons."""
+        basis = self._basis
+        cells = cells_of(basis.source, basis.settings, DECAY, Observer())
+        found = measured(
+            basis.source, basis.factors, cells, basis.settings.quantiles, basis.settings.neutral, Observer()
+        )
+        shape = (len(self.factors), len(DECAY))
+        ic, rank_ic = (found.numbers[:, :, place].reshape(-1, self.dates.len()).T for place in (IC, RANK_IC))
+        tested = newey_west(rank_ic, horizon=np.tile(cells.horizons, len(self.factors)))
+        values = {
+            "dates": (~np.isnan(rank_ic)).sum(axis=0),
+            "ic_mean": mean_of(ic, 0),
+            "rank_ic_mean": tested.mean,
+            "rank_ic_t": tested.t,
+        }
+        keys = {"factor": self._names, "horizon": pl.Series(DECAY, dtype=pl.Int64)}
+        return long(keys, {name: array.reshape(shape) for name, array in values.items()})
+
+    @cached_property
+    def quantile_returns(self) -> pl.DataFrame:
+        """Returns of each quantile: means over dates of the means of a date."""
+        means = self._found.by_quantile[:, :, MEAN]
+        excess = means - self._number(UNIVERSE)[..., None]
+        known = ~np.isnan(means)
+        count = known.sum(axis=2)
+        by_date = np.moveaxis(means, 2, 0)
+        spread = deviation(by_date.reshape(len(by_date), -1)).reshape(by_date.shape[1:])
+        with np.errstate(all="ignore"):
+            return self._long(
+                *("factor", "horizon", "quantile"),
+                dates=count,
+                names=np.nansum(self._found.by_quantile[:, :, COUNT], axis=2).astype(np.int64),
+                mean=mean_of(means, 2),
+                std_error=spread / np.sqrt(count),
+                excess=mean_of(excess, 2),
+                hit_rate=np.where(count > 0, (excess > 0).sum(axis=2) / count, np.nan),
+            )
+
+    @cached_property
+    def quantile_returns_by_date(self) -> pl.DataFrame:
+        """Returns of each quantile on each date."""
+        means, errors, counts = (self._found.by_quantile[:, :, place] for place in (MEAN, ERROR, COUNT))
+        order = ("factor", "horizon", "quantile", "date")
+        by_quantile = [np.swapaxes(each, 2, 3) for each in (means, errors, counts)]
+        spans = self._basis.cells.horizons[None, :, None, None]
+        return self._long(
+            *order,
+            mean=by_quantile[0],
+            std_error=by_quantile[1],
+            names=np.nan_to_num(by_quantile[2]).astype(np.int64),
+            cumulative=compounded(by_quantile[0] / spans),
+        )
+
+    @cached_property
+    def long_short(self) -> pl.DataFrame:
+        """The portfolio that is long the highest quantile and short the lowest, on each date."""
+        book = self._book
+        return self._long(
+            *("factor", "horizon", "date"),
+            gross=book.gross,
+            cost=book.cost,
+            net=book.net,
+            turnover=book.turnover,
+            cumulative_gross=book.cumulative_gross,
+            cumulative_net=book.cumulative_net,
+            drawdown=book.drawdown,
+        )
+
+    @cached_property
+    def turnover(self) -> pl.DataFrame:
+        """Share of the names of each quantile that are new since `horizon` market dates before."""
+        share = turnover(self._found, self._basis.cells.horizons)
+        return self._long("factor", "horizon", "quantile", "date", turnover=np.swapaxes(share, 2, 3))
+
+    @cached_property
+    def autocorrelation(self) -> pl.DataFrame:
+        """Correlation of the ranks of a factor with those of `horizon` market dates before."""
+        return self._long("factor", "horizon", "date", autocorrelation=self._number(AUTOCORRELATION))
+
+    @cached_property
+    def coverage(self) -> pl.DataFrame:
+        """Names in the universe, and those of them that have a value, on each date."""
+        present, eligible = self._found.present[:, 0], self._eligible[None]
+        share = np.where(eligible > 0, present / np.maximum(eligible, 1), np.nan)
+        return self._long("factor", "date", eligible=eligible, present=present, coverage=share)
+
+    @cached_property
+    def correlation(self) -> pl.DataFrame:
+        """How much each two factors say the same."""
+        basis = self._basis
+        values = correlation_of_values(basis.source, basis.factors, basis.cells)
+        return pair_frame(list(self.factors), values, correlation_of_ics(self._number(RANK_IC)[:, 0]))
+
+    @cached_property
+    def alpha_beta(self) -> pl.DataFrame:
+        """The factor-weighted portfolio against the mean return of all names used."""
+        line, shape = self._summary.line, self._summary.shape
+        columns = {
+            "alpha": self._summary.alpha,
+            "alpha_t": line.alpha_t,
+            "beta": line.beta,
+            "beta_t": line.beta_t,
+            "r_squared": line.r_squared,
+        }
+        return self._long("factor", "horizon", **{name: column.reshape(shape) for name, column in columns.items()})
+
+    @cached_property
+    def tails(self) -> pl.DataFrame:
+        """Returns of each quantile far from the mean."""
+        basis = self._basis
+        return tails(basis.source, basis.factors, basis.cells, self.quantiles, basis.settings.neutral)
+
+    def events(self, *, before: int = 10, after: int = 15) -> pl.DataFrame:
+        """Returns around the dates on which names stand in a quantile, from the price of the date itself.
+
+        Parameters
+        ----------
+        before, after
+            Market dates before and after.
+
+        Returns
+        -------
+        polars.DataFrame
+            Factor, quantile, `offset` in market dates, `dates`, and over these the `mean` of
+            `mean over names of price[date + offset] / price[date] - 1`, its `std_error`, and its `excess` over all
+            names that have the factor. A name without a price has its last one.
+
+        Raises
+        ------
+        ParameterError
+            A number of dates is negative.
+        """
+        for name, value in (("before", before), ("after", after)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ParameterError(f"{name} must be a whole number of at least 0, got {value!r}")
+        basis, settings = self._basis, self._basis.settings
+        return events(
+            basis.source, basis.factors, basis.cells, self.quantiles, settings.neutral, settings.price, before, after
+        )
+
+
+def evaluated(
+    source: Source,
+    factors: Mapping[str, Factor],
+    settings: Settings,
+    observer: Observer,
+    *,
+    trials: int | None = None,
+) -> Evaluation:
+    """Evaluate factors on bars and values from any source, as checked settings say.
+
+    Parameters
+    ----------
+    source
+        Bars, and the values of factors on all of them.
+    factors, settings
+        As `setting.py` has checked them.
+    observer
+    trials
+        How many factors were ever tried, for the deflated Sharpe ratio. Default: those of this evaluation.
+    """
+    cells = cells_of(source, settings, settings.horizons, observer)
+    by_group: list[pl.DataFrame] = [EMPTY]
+
+    def on_groups(names: list[str], series: GroupSeries) -> None:
+        by_group.append(group_frame(names, cells.horizons, cells.names, series))
+
+    found = measured(source, factors, cells, settings.quantiles, settings.neutral, observer, on_groups)
+    count = max(len(factors), trials or 0)
+    return Evaluation(_Basis(source, factors, settings, cells, found, pl.concat(by_group), count))
+
+
+def _notes(basis: _Basis) -> list[Finding]:
+    found, cells = [], basis.cells
+    if cells.unpriced:
+        prices = plural(cells.unpriced, "price")
+        text = f"{prices} in {basis.settings.price!r} not positive: counted as missing"
+        found.append(Finding("prices", "warning", text))
+    never = [str(h) for h, known in zip(cells.horizons, cells.complete, strict=True) if not known.any()]
+    if never:
+        text = f"no label is complete at {', '.join(never)} market dates: the bars end before"
+        found.append(Finding("horizons", "warning", text))
+    return found

@@ -1,0 +1,1 @@
+"""Loops of an evaluation, compiled when first used."""

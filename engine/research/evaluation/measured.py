@@ -1,0 +1,167 @@
+"""What the pass over dates leaves of every factor: numbers by date, never values of bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from itertools import islice
+
+import numpy as np
+import polars as pl
+
+from factorloom.engine.bars.layout import Array, as_array
+from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
+from factorloom.engine.research.evaluation.loop.measure import measure
+from factorloom.engine.research.evaluation.loop.place import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE
+from factorloom.engine.research.evaluation.loop.section import Ints
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
+from factorloom.expressions.factor import Factor
+
+__all__ = ["GroupSeries", "Measured", "batches", "measured"]
+
+BATCH_BYTES = 256 * 2**20
+"""Values of factors that are in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Arrays of all factors.
+
+    Attributes
+    ----------
+    present : (factors, 2, dates)
+        Names that have a value, and of these the ones that have an entry price.
+    sizes : (factors, dates, quantiles)
+        Names in each quantile.
+    used : (factors, horizons, dates)
+        Names that have a value and a label.
+    kept : (factors, horizons, dates, quantiles)
+        Names of a quantile that were in it `horizon` market dates before.
+    numbers : (factors, horizons, numbers, dates)
+        IC, rank IC, return of the factor-weighted portfolio, mean return of the names used, autocorrelation of ranks.
+    by_quantile : (factors, horizons, numbers, dates, quantiles)
+        Mean return, its standard error, the names that it is of, and with weights the weight traded.
+    """
+
+    present: Ints
+    sizes: Ints
+    used: Ints
+    kept: Ints
+    numbers: Array
+    by_quantile: Array
+
+    @classmethod
+    def empty(cls, factors: int, horizons: int, dates: int, quantiles: int) -> Measured:
+        """Arrays to be filled."""
+        return cls(
+            np.zeros((factors, 2, dates), np.int32),
+            np.zeros((factors, dates, quantiles), np.int32),
+            np.zeros((factors, horizons, dates), np.int32),
+            np.zeros((factors, horizons, dates, quantiles), np.int32),
+            np.full((factors, horizons, NUMBERS_BY_DATE, dates), np.nan),
+            np.full((factors, horizons, NUMBERS_BY_QUANTILE, dates, quantiles), np.nan),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that it takes."""
+        return sum(int(getattr(self, field.name).nbytes) for field in fields(self))
+
+
+@dataclass(frozen=True)
+class GroupSeries:
+    """Correlations in groups, of some factors: (factors, horizons, groups, dates), and (…, 2, groups, dates)."""
+
+    used: Ints
+    numbers: Array
+
+
+def batches(source: Source, factors: Mapping[str, Factor]) -> Iterator[dict[str, Array]]:
+    """The columns of all factors, as many at a time as memory allows."""
+    count = max(1, BATCH_BYTES // max(8 * source.bars.rows, 1))
+    names = iter(factors)
+    while some := {name: factors[name] for name in islice(names, count)}:
+        frame = source.values(some)
+        columns = dict.fromkeys(some, np.empty(0))
+
+        def work(name: str, frame: pl.DataFrame = frame, columns: dict[str, Array] = columns) -> None:
+            columns[name] = np.asarray(as_array(frame[name]), np.float64)
+
+        for_each(work, some, Observer())
+        yield columns
+
+
+def measured(
+    source: Source,
+    factors: Mapping[str, Factor],
+    cells: Cells,
+    quantiles: int,
+    neutral: bool,
+    observer: Observer,
+    on_groups: Callable[[list[str], GroupSeries], None] | None = None,
+) -> Measured:
+    """Run the pass for all factors; correlations in groups go to `on_groups`, some factors at a time."""
+    horizons, dates = cells.horizons.size, cells.dates.len()
+    groups = len(cells.names) if on_groups else 0
+    whole = Measured.empty(len(factors), horizons, dates, quantiles)
+    measure.prepare()
+    done = 0
+    with observer.task("evaluating", len(factors)):
+        for columns in batches(source, factors):
+            series = GroupSeries(
+                np.zeros((len(columns), horizons, groups, dates), np.int32),
+                np.full((len(columns), horizons, 2, groups, dates), np.nan),
+            )
+            _run(columns, cells, quantiles, neutral, whole, done, series, observer)
+            if on_groups and groups:
+                on_groups(list(columns), series)
+            done += len(columns)
+    return whole
+
+
+def _run(
+    columns: Mapping[str, Array],
+    cells: Cells,
+    quantiles: int,
+    neutral: bool,
+    whole: Measured,
+    done: int,
+    series: GroupSeries,
+    observer: Observer,
+) -> None:
+    arrays = list(columns.values())
+
+    def work(item: tuple[int, int, int]) -> None:
+        place, first, last = item
+        f = done + place
+        measure(
+            arrays[place],
+            cells.rows,
+            cells.symbols,
+            cells.groups,
+            cells.offsets,
+            cells.labels,
+            cells.label_ranks,
+            cells.label_counts,
+            cells.horizons,
+            cells.weights,
+            cells.entered,
+            cells.symbol_count,
+            len(cells.names),
+            int(neutral),
+            quantiles,
+            first,
+            last,
+            whole.present[f],
+            whole.sizes[f],
+            whole.used[f],
+            whole.kept[f],
+            whole.numbers[f],
+            whole.by_quantile[f],
+            series.used[place],
+            series.numbers[place],
+        )
+
+    items = [(place, *piece) for place in range(len(arrays)) for piece in pieces(cells.dates.len(), len(arrays))]
+    for_each(work, items, observer)

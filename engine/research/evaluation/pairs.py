@@ -1,0 +1,94 @@
+"""How much factors say the same: correlations of their ranks by date, and of their rank ICs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from factorloom.engine.bars.layout import Array
+from factorloom.engine.research.evaluation.cells import Cells, Source
+from factorloom.engine.research.evaluation.summary import mean_of
+from factorloom.engine.research.evaluation.tails import buckets_of
+from factorloom.expressions.factor import Factor
+
+__all__ = ["correlation_of_ics", "correlation_of_values", "pair_frame"]
+
+FEWEST = 3
+"""Values below which there is no correlation."""
+
+ROUNDING = 1e-20
+"""A sum of squares that is only rounding: ranks are whole numbers, and correlations at most 1."""
+
+
+def correlation_of_values(source: Source, factors: Mapping[str, Factor], cells: Cells) -> Array:
+    """Mean over dates of the correlation of ranks, each among all names of its factor, over the names of both."""
+    count, dates = len(factors), cells.offsets.size - 1
+    ranks = np.zeros((count, cells.count), np.uint16 if _is_narrow(cells) else np.uint32)
+    for place, found, _ in buckets_of(source, factors, cells, 2, False):
+        ranks[place] = found
+    total, days = np.zeros((count, count)), np.zeros((count, count), np.int64)
+    for d in range(dates):
+        value = _of_date(ranks[:, cells.offsets[d] : cells.offsets[d + 1]].astype(np.float64))
+        present = ~np.isnan(value)
+        total += np.where(present, value, 0.0)
+        days += present
+    return np.where(days > 0, total / np.maximum(days, 1), np.nan)
+
+
+def correlation_of_ics(rank_ic: Array) -> Array:
+    """Correlation of the series of each two factors over the dates that both have, from (factors, dates)."""
+    present = ~np.isnan(rank_ic)
+    centred = np.where(present, rank_ic - mean_of(rank_ic, 1)[:, None], 0.0)
+    return _pairwise(centred, present)
+
+
+def pair_frame(names: list[str], values: Array, ics: Array) -> pl.DataFrame:
+    """Rows by pairs of factors, each with each."""
+    count = len(names)
+    series = pl.Series(names, dtype=pl.String)
+    first, second = np.repeat(np.arange(count), count), np.tile(np.arange(count), count)
+    return pl.DataFrame(
+        [
+            series.gather(pl.Series(first)).alias("factor_a"),
+            series.gather(pl.Series(second)).alias("factor_b"),
+            pl.Series("values", values.reshape(-1), nan_to_null=True),
+            pl.Series("ics", ics.reshape(-1), nan_to_null=True),
+        ]
+    )
+
+
+def _is_narrow(cells: Cells) -> bool:
+    """Whether doubled ranks have 16 bits."""
+    return int(np.diff(cells.offsets).max(initial=0)) < 2**15
+
+
+def _of_date(ranks: Array) -> Array:
+    """Correlations of one date from (factors, names), 0 for missing."""
+    present = ranks > 0
+    counts = present.sum(axis=1, keepdims=True)
+    return _pairwise(np.where(present, ranks - (counts + 1), 0.0), present)
+
+
+def _pairwise(x: Array, present: npt.NDArray[np.bool_]) -> Array:
+    """Pearson's correlation of all pairs of rows over the columns that both have, from values near their mean."""
+    if present.all() or (present == present[:1]).all():
+        return _complete(x[:, present[0]] if present.size else x)
+    mask = present.astype(np.float64)
+    n, of_first = mask @ mask.T, x @ mask.T
+    squares = (x * x) @ mask.T
+    with np.errstate(all="ignore"):
+        covariance = x @ x.T - of_first * of_first.T / n
+        variance = squares - of_first**2 / n
+        variance = np.where((variance > 1e-12 * squares) & (n >= FEWEST), variance, np.nan)
+        return np.clip(covariance / np.sqrt(variance * variance.T), -1.0, 1.0)
+
+
+def _complete(x: Array) -> Array:
+    x = x - x.mean(axis=1, keepdims=True) if x.size else x
+    square = (x * x).sum(axis=1)
+    usable = (square > ROUNDING) & (x.shape[1] >= FEWEST)
+    unit = x / np.sqrt(np.where(usable, square, 1.0))[:, None]
+    return np.where(usable[:, None] & usable, np.clip(unit @ unit.T, -1.0, 1.0), np.nan)

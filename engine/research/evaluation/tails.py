@@ -1,0 +1,131 @@
+"""Returns of each quantile far from the mean, over all dates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import polars as pl
+from numba import types
+
+from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.research.evaluation.cells import Cells, Source
+from factorloom.engine.research.evaluation.long import long
+from factorloom.engine.research.evaluation.loop.section import (
+    Ints,
+    fill_buckets,
+    fill_buckets_by_group,
+    order_by_group,
+    rank_names,
+)
+from factorloom.engine.research.evaluation.measured import batches
+from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
+from factorloom.expressions.factor import Factor
+
+__all__ = ["buckets_of", "find_buckets", "tails"]
+
+CRASH = -0.2
+"""A return at or below this is a crash."""
+
+SHARES = (0.01, 0.05, 0.95, 0.99)
+COLUMNS = ("names", "p01", "p05", "p95", "p99", "worst", "best", "skew", "crash_rate")
+CODES = types.Array(types.int32, 1, "C", readonly=True)
+WRITTEN = types.Array(types.int32, 1, "C")
+
+
+@loop(types.void(NUMBERS, COUNTS, CODES, COUNTS, types.int64, types.int64, types.int64, WRITTEN, WRITTEN))
+def find_buckets(
+    column: Array,
+    rows: Index,
+    groups: Ints,
+    offsets: Index,
+    group_count: int,
+    neutral: int,
+    quantiles: int,
+    ranks: Ints,
+    buckets: Ints,
+) -> None:
+    """Doubled rank and quantile of every cell, 0 where the factor is missing."""
+    width = 0
+    for d in range(offsets.size - 1):
+        width = max(width, offsets[d + 1] - offsets[d])
+    x, scratch = np.empty(width), np.empty(width)
+    names, starts = np.empty((3, max(width, quantiles) + 2), np.int32), np.zeros(group_count + 1, np.int32)
+    for d in range(offsets.size - 1):
+        a, b = offsets[d], offsets[d + 1]
+        for k in range(a, b):
+            x[k - a] = column[rows[k]]
+        n = rank_names(x[: b - a], scratch[: b - a], ranks[a:b])
+        if neutral:
+            order_by_group(ranks[a:b], groups[a:b], n, names[0], names[1], names[2], starts)
+            fill_buckets_by_group(ranks[a:b], names[2], starts, quantiles, buckets[a:b])
+        else:
+            fill_buckets(ranks[a:b], n, quantiles, names[0], buckets[a:b])
+
+
+def buckets_of(
+    source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool
+) -> Iterator[tuple[int, Ints, Ints]]:
+    """The number of each factor, with doubled ranks and quantiles of its cells."""
+    find_buckets.prepare()
+    done = 0
+    for columns in batches(source, factors):
+        for column in columns.values():
+            ranks, buckets = np.zeros((2, cells.count), np.int32)
+            find_buckets(
+                column,
+                cells.rows,
+                cells.groups,
+                cells.offsets,
+                len(cells.names),
+                int(neutral),
+                quantiles,
+                ranks,
+                buckets,
+            )
+            yield done, ranks, buckets
+            done += 1
+
+
+def tails(source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool) -> pl.DataFrame:
+    """Rows by factor, horizon and quantile: quantiles of the returns between two values linearly, moments of all."""
+    horizons = cells.horizons.size
+    order = [np.argsort(labels)[: int((~np.isnan(labels)).sum())] for labels in cells.labels]
+    ascending = [labels[places] for labels, places in zip(cells.labels, order, strict=True)]
+    found = np.full((len(factors), horizons, quantiles, len(COLUMNS)), np.nan)
+
+    for factor, _, buckets in buckets_of(source, factors, cells, quantiles, neutral):
+
+        def work(h: int, factor: int = factor, buckets: Ints = buckets) -> None:
+            numbers = buckets[order[h]]
+            for q in range(quantiles):
+                found[factor, h, q] = _statistics(ascending[h][numbers == q + 1])
+
+        for_each(work, range(horizons), Observer())
+    keys = {
+        "factor": pl.Series(list(factors), dtype=pl.String),
+        "horizon": pl.Series(cells.horizons),
+        "quantile": pl.Series(np.arange(1, quantiles + 1)),
+    }
+    table = long(keys, {name: found[..., place] for place, name in enumerate(COLUMNS)})
+    return table.with_columns(pl.col("names").cast(pl.Int64))
+
+
+def _statistics(ascending: Array) -> Array:
+    """Of returns in ascending order."""
+    n = ascending.size
+    if n == 0:
+        return np.array([0.0, *[np.nan] * (len(COLUMNS) - 1)])
+    places = np.array(SHARES) * (n - 1)
+    below = np.floor(places).astype(np.int64)
+    low, high = ascending[below], ascending[np.minimum(below + 1, n - 1)]
+    away = ascending - ascending.mean()
+    scale = np.abs(away).max()
+    away = away / scale if scale > 0 else away
+    variance = (away * away).mean()
+    is_constant = not ascending[-1] - ascending[0] > 1e-14 * np.abs(ascending).max()
+    skew = np.nan if n < 3 or is_constant else (away * away * away).mean() / variance**1.5
+    crashes = np.searchsorted(ascending, CRASH, side="right") / n
+    return np.array([n, *(low + (high - low) * (places - below)), ascending[0], ascending[-1], skew, crashes])
