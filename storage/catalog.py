@@ -71,6 +71,9 @@ CREATE TABLE catalog.scores (
     file VARCHAR, dataset VARCHAR, model VARCHAR, digest VARCHAR, version BIGINT, date TIMESTAMP, rows BIGINT,
     bytes BIGINT, "check" VARCHAR, scored_at TIMESTAMP
 );
+CREATE TABLE catalog.trials (
+    dataset VARCHAR, digest VARCHAR, name VARCHAR, text VARCHAR, first_at TIMESTAMP, times BIGINT
+);
 CREATE TABLE catalog.pins (dataset VARCHAR, digest VARCHAR);
 CREATE TABLE catalog.unused (file VARCHAR, since TIMESTAMP);
 COMMENT ON TABLE catalog.datasets IS 'One row per dataset, as it is now';
@@ -78,6 +81,7 @@ COMMENT ON TABLE catalog.versions IS 'One row per load: what was known from when
 COMMENT ON TABLE catalog.factors IS 'Saved factors: their names, sets and definitions';
 COMMENT ON TABLE catalog.cache IS 'Files with values of factors, by digest of factor and inputs';
 COMMENT ON TABLE catalog.segments IS 'Files with bars of a stretch of days, for versions before to_version';
+COMMENT ON TABLE catalog.trials IS 'Every factor that was ever evaluated, and how often';
 COMMENT ON COLUMN catalog.datasets.version IS 'How many loads have changed the dataset';
 COMMENT ON COLUMN catalog.versions.known_at IS 'When it was loaded, UTC';
 COMMENT ON COLUMN catalog.factors.lookback IS 'Bars before the current one that a value needs';

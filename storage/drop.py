@@ -20,7 +20,7 @@ from factorloom.storage.view import View
 
 __all__ = ["drop_cache", "drop_dataset", "drop_files", "drop_names", "drop_scores", "drop_symbols", "prune"]
 
-TABLES = ("datasets", "versions", "symbols", "segments", "tables", "cache", "factors", "scores", "pins")
+TABLES = ("datasets", "versions", "symbols", "segments", "tables", "cache", "factors", "scores", "trials", "pins")
 
 
 def drop_dataset(backing: Backing, name: str) -> None:

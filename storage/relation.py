@@ -22,6 +22,7 @@ CATALOG_VIEWS = {
     "cache": "*",
     "factors": "*",
     "scores": "*",
+    "trials": "*",
     "meta": "*",
 }
 """The tables of the catalogue that SQL sees, and their columns."""

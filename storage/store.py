@@ -21,6 +21,7 @@ from factorloom.storage.backing import AsOf, Backing, refuse_unknown
 from factorloom.storage.catalog import Catalog, check_name
 from factorloom.storage.dataset import Source, load
 from factorloom.storage.dated import Dated
+from factorloom.storage.evaluating import Evaluating
 from factorloom.storage.folder import find_folder
 from factorloom.storage.gather import selected_bars
 from factorloom.storage.insight import Insight
@@ -41,7 +42,7 @@ WAIT = 60.0
 """Seconds for which a writer waits for another."""
 
 
-class Store(Dated, Saving, Insight, Upkeep):
+class Store(Dated, Saving, Insight, Evaluating, Upkeep):
     """Bars, factors and scores in one folder; created by `open_store`.
 
     Any number of processes and threads read while one writes, and wait for nobody: each call sees the version that was

@@ -177,7 +177,7 @@ def test_labels_are_as_defined(frame: pl.DataFrame, entry_lag: int, halted: Any)
     from factorloom.engine.research.evaluation.labels import label_values
 
     panel = fl.Panel.from_frame(frame)
-    made = label_values(panel, (1, 2), entry_lag=entry_lag, price="close", halted=halted)
+    made = label_values(panel, panel.compute, (1, 2), entry_lag=entry_lag, price="close", halted=halted)
     for place, horizon in enumerate((1, 2)):
         expected = plain_labels(frame, horizon, entry_lag, halted)
         for value, key in zip(

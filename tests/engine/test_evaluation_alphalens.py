@@ -57,7 +57,7 @@ def found(panel: fl.Panel) -> fl.Evaluation:
 def labels(panel: fl.Panel) -> Any:
     from factorloom.engine.research.evaluation.labels import label_values
 
-    made = label_values(panel, HORIZONS, entry_lag=1, price="close", halted="last")
+    made = label_values(panel, panel.compute, HORIZONS, entry_lag=1, price="close", halted="last")
     frame = panel.frame.select("symbol", "date", "sector").to_pandas()
     for place, horizon in enumerate(HORIZONS):
         frame[COLUMNS[horizon]] = made.values[place]

@@ -99,7 +99,14 @@ def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], obse
     by_date[bars.places] = np.arange(bars.rows)
     rows = by_date if kept.all() else by_date[kept[by_date]]
     offsets = np.searchsorted(codes[rows], np.arange(first, last + 2)).astype(np.int64)
-    labels = label_values(bars, horizons, entry_lag=settings.entry_lag, price=settings.price, halted=settings.halted)
+    labels = label_values(
+        bars,
+        source.values,
+        horizons,
+        entry_lag=settings.entry_lag,
+        price=settings.price,
+        halted=settings.halted,
+    )
     symbol_of = np.repeat(np.arange(bars.by_symbol.size - 1), np.diff(bars.by_symbol))[rows]
     numbers, count = _numbered(symbol_of, bars.by_symbol.size - 1)
     days = np.arange(first, last + 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,7 @@ import polars as pl
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.research.evaluation.cells import Cells, Source, cells_of
 from factorloom.engine.research.evaluation.events import events
+from factorloom.engine.research.evaluation.facts import facts_of
 from factorloom.engine.research.evaluation.groups import EMPTY, group_frame
 from factorloom.engine.research.evaluation.ledger import ledger
 from factorloom.engine.research.evaluation.long import long
@@ -23,35 +26,21 @@ from factorloom.engine.research.evaluation.portfolio import LongShort, compounde
 from factorloom.engine.research.evaluation.setting import Settings
 from factorloom.engine.research.evaluation.summary import Summary, deviation, mean_of
 from factorloom.engine.research.evaluation.tails import tails
+from factorloom.engine.research.health import Finding, HealthInputs, health
 from factorloom.engine.research.inference import newey_west
+from factorloom.engine.research.report import write_report
+from factorloom.engine.research.report.notebook import evaluation_html
+from factorloom.engine.research.report.plot import Plots
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import ParameterError, plural
 from factorloom.expressions.factor import Factor
 
-__all__ = ["DECAY", "Evaluation", "Finding", "evaluated"]
+__all__ = ["DECAY", "Evaluation", "evaluated"]
 
 DECAY = (1, 2, 3, 5, 10, 21, 42, 63)
 """Horizons of `ic_decay`."""
 
 SECONDS_PER_YEAR = 365.25 * 86400
-
-
-class Finding(NamedTuple):
-    """Something to know about an evaluation.
-
-    Attributes
-    ----------
-    name
-        Of the check.
-    level
-        `"info"`, `"warning"` or `"fault"`.
-    text
-        What was found, in words.
-    """
-
-    name: str
-    level: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -165,6 +154,33 @@ class Evaluation:
     def notes(self) -> tuple[Finding, ...]:
         """What was left out or replaced."""
         return tuple(_notes(self._basis))
+
+    @cached_property
+    def health(self) -> list[Finding]:
+        """What to distrust, the worst first: the findings of all checks of docs/inference.md."""
+        basis = self._basis
+        facts = facts_of(basis.source, basis.factors, basis.cells, basis.settings, self.dates_per_year)
+        return health(HealthInputs.of(self, facts))
+
+    # --- how it is shown ---------------------------------------------------------------------------------------------
+
+    @property
+    def plot(self) -> Plots:
+        """Charts of Altair, by `pip install 'factorloom[report]'`: `evaluation.plot.ic("momentum")`."""
+        return Plots(self)
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write the report: one HTML file that needs no network, with an overview and a sheet for each factor.
+
+        Raises
+        ------
+        FactorloomError
+            The file cannot be written.
+        """
+        return write_report(self, path, title)
+
+    def _repr_html_(self) -> str:
+        return evaluation_html(self)
 
     # --- tables ------------------------------------------------------------------------------------------------------
 
@@ -383,9 +399,9 @@ def _notes(basis: _Basis) -> list[Finding]:
     if cells.unpriced:
         prices = plural(cells.unpriced, "price")
         text = f"{prices} in {basis.settings.price!r} not positive: counted as missing"
-        found.append(Finding("prices", "warning", text))
+        found.append(Finding(name="prices", level="warning", text=text, figure=float(cells.unpriced)))
     never = [str(h) for h, known in zip(cells.horizons, cells.complete, strict=True) if not known.any()]
     if never:
         text = f"no label is complete at {', '.join(never)} market dates: the bars end before"
-        found.append(Finding("horizons", "warning", text))
+        found.append(Finding(name="horizons", level="warning", text=text, figure=float(len(never))))
     return found

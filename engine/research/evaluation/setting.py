@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.category import TEXT
@@ -18,9 +18,40 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.parse import parse
 
-__all__ = ["Settings", "checked_factors", "checked_settings"]
+__all__ = ["DEFAULTS", "EvaluationOptions", "Settings", "checked_factors", "checked_settings"]
 
 MOST_QUANTILES = 100
+
+
+class EvaluationOptions(TypedDict, total=False):
+    """The arguments of `evaluate` that say how; it explains them."""
+
+    horizons: Sequence[int]
+    quantiles: int
+    group: str | None
+    price: str
+    entry_lag: int
+    costs_bps: float
+    start: When | None
+    end: When | None
+    halted: Halted
+    weights: OneFactor | None
+    neutral: bool
+
+
+DEFAULTS: EvaluationOptions = {
+    "horizons": (1, 5, 21),
+    "quantiles": 5,
+    "group": None,
+    "price": "close",
+    "entry_lag": 1,
+    "costs_bps": 0,
+    "start": None,
+    "end": None,
+    "halted": "last",
+    "weights": None,
+    "neutral": False,
+}
 
 
 @dataclass(frozen=True)
