@@ -29,7 +29,7 @@ from factorloom.storage.catalog import Catalog
 from factorloom.storage.digest import days_of
 from factorloom.storage.drop import drop_files
 from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry
-from factorloom.storage.gather import Rows, assembled, selected, series, wanted_days
+from factorloom.storage.gather import Rows, assembled, frame_of, selected, wanted_days
 from factorloom.storage.keeper import keeper_of
 from factorloom.storage.panel import between, empty_panel, needed_bars, panel_of
 from factorloom.storage.refresh import refresh
@@ -37,7 +37,7 @@ from factorloom.storage.runs import Run
 from factorloom.storage.segment import DamagedError
 from factorloom.storage.tier import Tiers
 from factorloom.storage.view import View
-from factorloom.storage.write import Made, rounded
+from factorloom.storage.write import Made, arrays_of
 
 __all__ = ["Calculator"]
 
@@ -146,9 +146,8 @@ class Calculator:
             if cold := {digest: factor for digest, factor in by_digest.items() if digest not in values}:
                 found = self._filled(run, catalog, view, cold, wanted)
                 values |= self._kept_hot(view, selection, assembled(view, rows, found, list(cold), wanted))
-        symbols = text_of(rows.keys["symbol"])
-        named = [series(values[factor.digest]).alias(name) for name, factor in factors.items()]
-        return pl.DataFrame([symbols, rows.keys["date"], *named])
+        keys = rows.keys.with_columns(text_of(rows.keys["symbol"]))
+        return frame_of(keys, {name: values[factor.digest] for name, factor in factors.items()})
 
     def _check(self, view: View, factors: Mapping[str, Factor]) -> None:
         """Refuse factors that the columns of a view cannot give; what was once right is not checked again."""
@@ -279,7 +278,7 @@ class Calculator:
                 entries.add(each.made.entry(view))
                 run.cells += each.cells
                 if each.cells:
-                    computed |= set(each.made.factors)
+                    computed |= each.made.values.keys()
         run.misses += len(computed)
         return made
 
@@ -343,13 +342,12 @@ class Calculator:
             self._tiers.cost.update(dict.fromkeys(factors, seconds / max(1, frame.height * len(factors))))
             run.kernel_runs += observer.kernels
             run.cells += frame.height * len(factors)
-            if engine == KEPT and self._tiers.dtype == "float32":
-                frame = rounded(frame, list(factors))
+            values = arrays_of(frame, list(factors), self._tiers.dtype if engine == KEPT else "float64")
             columns = sorted({column for factor in factors.values() for column in factor.columns})
             ahead = any(factor.lookahead for factor in factors.values())
             until = FOREVER if ahead else int(reach_days.max())  # a bar that comes after the last one is read too
             basis = Basis.of(view, columns, int(reach_days.min()), until)
-            yield Made(first, last, basis, frame, list(factors))
+            yield Made(first, last, basis, frame.select("symbol", "date"), values)
 
     def _is_most(self, view: View, first_day: int, last_day: int) -> bool:
         """Whether so much of the bars is needed that the panel of all is as good, and worth keeping."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -12,12 +12,19 @@ import pyarrow as pa
 
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.bars.selection import Selection, next_day
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.digest import days_of
 from factorloom.storage.entry import Days, Entries, Entry
 from factorloom.storage.view import View
 
-__all__ = ["Rows", "assembled", "selected", "selected_bars", "series", "wanted_days"]
+__all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "series", "wanted_days"]
+
+
+Item = TypeVar("Item")
+ALONE = 1 << 20
+"""So many values are handled by one thread."""
 
 
 class Rows(NamedTuple):
@@ -87,14 +94,38 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
             if not place.size:
                 continue
             local = _local(view, entry, rows, place)
-            for digest, values in zip(some, entry.gather(some, local), strict=True):
+
+            def put(item: tuple[str, Array], place: Index = place, covered: bool = covered) -> None:
+                digest, values = item
                 if place.size == size:
                     whole[digest] = values if values.flags.owndata else values.copy()
-                    continue
+                    return
                 if digest not in whole:
                     whole[digest] = np.empty(size) if covered else np.full(size, np.nan)
                 whole[digest][place] = values
+
+            _each(put, list(zip(some, entry.gather(some, local), strict=True)), place.size)
     return {digest: whole[digest] if digest in whole else np.full(size, np.nan) for digest in digests}
+
+
+def _each(work: Callable[[Item], None], items: Sequence[Item], size: int) -> None:
+    """Work on items of so many values each, on all processors where that is worth it."""
+    if len(items) * size > ALONE:
+        for_each(work, items, Observer())
+    else:
+        for item in items:
+            work(item)
+
+
+def frame_of(keys: pl.DataFrame, values: Mapping[str, Array]) -> pl.DataFrame:
+    """Keys with a column for each name, missing as null."""
+    made: dict[str, pl.Series] = {}
+
+    def work(name: str) -> None:
+        made[name] = series(values[name]).alias(name)
+
+    _each(work, list(values), keys.height)
+    return keys.hstack([made[name] for name in values])
 
 
 def series(values: Array) -> pl.Series:

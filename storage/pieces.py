@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.layout import KEYS, Index
 from factorloom.storage.catalog import BarSegment
 from factorloom.storage.digest import days_of
 from factorloom.storage.upsert import Upsert, upsert
@@ -134,7 +134,7 @@ class Pieces:
             if piece.frame is None:
                 cut.append(piece)
             else:
-                cut += [_piece(part, piece.since, pure=piece.pure) for part in cut_days(piece.frame)]
+                cut += [_piece(part, piece.since, pure=piece.pure) for part in _cut(piece.frame)]
         return self._tail_merged(cut)
 
     def _upsert(self, piece: Piece, new: pl.DataFrame) -> Piece:
@@ -156,7 +156,7 @@ class Pieces:
         return Piece(piece.first_day, piece.last_day, None, merged.frame, self._version)
 
     def _new(self, frame: pl.DataFrame) -> list[Piece]:
-        return [_piece(part, self._version, pure=True) for part in cut_days(frame)]
+        return [_piece(part, self._version, pure=True) for part in _cut(frame)]
 
     def _merged(self, old: pl.DataFrame, new: pl.DataFrame) -> Upsert:
         old, new = (
@@ -239,21 +239,25 @@ def rows_per_segment(pieces: Sequence[Piece]) -> int:
     return max(TARGET, FEWEST_DAYS * sum(map(_rows, pieces)) // max(1, days))
 
 
-def cut_days(frame: pl.DataFrame, target: int | None = None) -> Iterator[pl.DataFrame]:
-    """Bars in stretches of whole days, of about `target` bars each."""
-    days = days_of(frame["date"])
+def cut_days(days: Index, target: int | None = None) -> Iterator[Index | slice]:
+    """The rows of bars in stretches of whole days, of about `target` bars each."""
     known, counts = np.unique(days, return_counts=True)
     target = target or max(TARGET, FEWEST_DAYS * days.size // max(1, known.size))
     number = max(1, round(days.size / target))
     if number == 1:
-        yield frame
+        yield slice(0, days.size)
         return
     ends = np.cumsum(counts)
     part = np.minimum((ends - 1) * number // days.size, number - 1)
     parts = part[np.searchsorted(known, days)]
     for each in range(number):
-        if (parts == each).any():
-            yield frame.filter(pl.Series(parts == each))
+        rows = np.flatnonzero(parts == each)
+        if rows.size:
+            yield rows
+
+
+def _cut(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    return [frame[rows] for rows in cut_days(days_of(frame["date"]))]
 
 
 def _piece(frame: pl.DataFrame, since: int, *, pure: bool) -> Piece:

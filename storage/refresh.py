@@ -21,7 +21,6 @@ from factorloom.expressions.factor import Factor
 from factorloom.storage.change import Change
 from factorloom.storage.digest import days_of
 from factorloom.storage.entry import Basis, Entry
-from factorloom.storage.gather import series
 from factorloom.storage.view import BAR, View
 from factorloom.storage.write import Made
 
@@ -136,7 +135,7 @@ def _on_dates(
             place = np.flatnonzero((days >= made.first_day) & (days <= made.last_day))
             mine, there = _among(place, rows)
             for digest in factors:
-                found[digest][there] = as_array(made.frame[digest])[mine]
+                found[digest][there] = made.values[digest][mine]
     return found
 
 
@@ -205,7 +204,7 @@ def _patched(
     keys = change.frame.select("symbol", "date")[inside]
     place = _places(old, entry, keys)
     cells = 0
-    columns = []
+    patched = {}
     for digest, before in zip(digests, entry.gather(digests, slice(0, entry.rows)), strict=True):
         kept = before.copy()
         if place is not None:
@@ -214,11 +213,10 @@ def _patched(
         local, there = _among(inside, reached[digest])
         kept[local] = values[digest][there]
         cells += local.size
-        columns.append(series(kept).alias(digest))
-    frame = keys.hstack(columns)
+        patched[digest] = kept
     names = [name for name in entry.basis.columns if name in new.columns]
     basis = Basis.of(new, names, entry.basis.first_day, entry.basis.last_day)
-    return Refreshed(Made(*entry.days, basis, frame, list(digests)), cells)
+    return Refreshed(Made(*entry.days, basis, keys, patched), cells)
 
 
 def _places(old: View, entry: Entry, keys: pl.DataFrame) -> Index | None:

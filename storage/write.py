@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.layout import as_array
+from factorloom.engine.bars.layout import Array, Index, as_array
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import CacheFile, replace_row
 from factorloom.storage.digest import days_of
@@ -18,7 +20,7 @@ from factorloom.storage.pieces import cut_days
 from factorloom.storage.publish import Draft
 from factorloom.storage.view import View
 
-__all__ = ["Made", "keep", "merge", "rounded"]
+__all__ = ["Made", "arrays_of", "keep", "merge"]
 
 
 class Made(NamedTuple):
@@ -28,26 +30,37 @@ class Made(NamedTuple):
     ----------
     basis
         What they depend on.
-    frame
-        `symbol`, `date` and a column for each factor, named by its digest.
+    keys
+        `symbol` and `date` of the bars.
+    values
+        By digest of factor, missing as NaN.
     """
 
     first_day: int
     last_day: int
     basis: Basis
-    frame: pl.DataFrame
-    factors: list[str]
+    keys: pl.DataFrame
+    values: dict[str, Array]
 
     def entry(self, view: View) -> MemoryEntry:
         """The values as an entry in memory."""
-        values = {digest: as_array(self.frame[digest]) for digest in self.factors}
-        return MemoryEntry((self.first_day, self.last_day), self.basis, view.version, values)  # type: ignore[arg-type]
+        return MemoryEntry((self.first_day, self.last_day), self.basis, view.version, self.values)
 
 
-def rounded(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Values as Float32 gives them back, missing where that overflows."""
-    narrow = pl.col(names).cast(pl.Float32)
-    return frame.with_columns(pl.when(narrow.is_finite()).then(narrow).cast(pl.Float64).name.keep())
+def arrays_of(frame: pl.DataFrame, names: Sequence[str], dtype: str) -> dict[str, Array]:
+    """Columns as arrays, missing as NaN; of `dtype` float32 as that gives them back, missing where it overflows."""
+    found: dict[str, Array] = {}
+
+    def work(name: str) -> None:
+        values = np.asarray(as_array(frame[name]), np.float64)
+        if dtype == "float32":
+            with np.errstate(over="ignore"):
+                narrow = values.astype(np.float32)
+            values = np.where(np.isfinite(narrow), narrow, np.nan).astype(np.float64)
+        found[name] = values
+
+    for_each(work, names, Observer())
+    return {name: found[name] for name in names}
 
 
 def keep(backing: Backing, made: Sequence[tuple[View, Made]], limit: int | None, dtype: str) -> None:
@@ -75,14 +88,9 @@ def _joined(made: Sequence[tuple[View, Made]]) -> Iterator[tuple[View, Made]]:
     groups: dict[tuple[object, ...], list[tuple[View, Made]]] = {}
     for view, each in made:
         groups.setdefault((view.stamp, each.first_day, each.last_day, each.basis), []).append((view, each))
-    for (view, first), *others in groups.values():
-        known = dict.fromkeys(first.factors)
-        frames = [first.frame]
-        for _, other in others:
-            new = [name for name in other.factors if name not in known]
-            known |= dict.fromkeys(new)
-            frames.append(other.frame.select(new))
-        yield view, first._replace(frame=pl.concat(frames, how="horizontal"), factors=list(known))
+    for some in groups.values():
+        view, first = some[0]
+        yield view, first._replace(values={name: array for _, each in some for name, array in each.values.items()})
 
 
 def _evict(draft: Draft, limit: int) -> None:
@@ -115,11 +123,16 @@ def _is_seen(draft: Draft, dataset: str, factors: Sequence[str]) -> bool:
     return not saved.isdisjoint(factors)
 
 
-def _written(backing: Backing, view: View, made: Made, dtype: str) -> Iterator[CacheFile]:
+def _written(backing: Backing, view: View, made: Made, dtype: str) -> list[CacheFile]:
     """The files of some values: stretches of whole days."""
-    for part in cut_days(made.frame):
-        days = days_of(part["date"])
-        whole = part.height == made.frame.height
-        span = (made.first_day, made.last_day) if whole else (int(days.min()), int(days.max()))
-        values = {digest: np.asarray(as_array(part[digest]), dtype) for digest in made.factors}
-        yield write_entry(backing, view, span, part, values, made.basis)
+    days = days_of(made.keys["date"])
+    written: list[CacheFile] = []
+
+    def work(rows: Index | slice) -> None:
+        some = days[rows]
+        span = (made.first_day, made.last_day) if some.size == days.size else (int(some.min()), int(some.max()))
+        values = {digest: array[rows].astype(dtype, copy=False) for digest, array in made.values.items()}
+        written.append(write_entry(backing, view, span, made.keys[rows], values, made.basis))
+
+    for_each(work, cut_days(days), Observer())
+    return sorted(written, key=lambda row: row.first_day)
