@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
@@ -65,7 +66,21 @@ def _submit(work: Callable[[Item], None], item: Item) -> Future[None]:
                 _pool.shutdown(wait=False)
             _size = processors()
             _pool = ThreadPoolExecutor(_size, thread_name_prefix="factorloom")
-        return _pool.submit(work, item)
+        with suppress(RuntimeError):
+            return _pool.submit(work, item)
+    return _done_here(work, item)
+
+
+def _done_here(work: Callable[[Item], None], item: Item) -> Future[None]:
+    """Work in the thread of the caller: when the interpreter ends, pools take no work any more."""
+    future: Future[None] = Future()
+    try:
+        work(item)
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(None)
+    return future
 
 
 def check_process() -> None:
