@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from itertools import islice
 
 import numpy as np
-import polars as pl
 
 from factorloom.engine.bars.layout import Array, as_array
 from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
@@ -82,14 +81,23 @@ def batches(source: Source, factors: Mapping[str, Factor]) -> Iterator[dict[str,
     count = max(1, BATCH_BYTES // max(8 * source.bars.rows, 1))
     names = iter(factors)
     while some := {name: factors[name] for name in islice(names, count)}:
-        frame = source.values(some)
-        columns = dict.fromkeys(some, np.empty(0))
-
-        def work(name: str, frame: pl.DataFrame = frame, columns: dict[str, Array] = columns) -> None:
-            columns[name] = np.asarray(as_array(frame[name]), np.float64)
-
-        for_each(work, some, Observer())
+        columns = _arrays(source, some)
         yield columns
+        del columns  # before the next ones are computed
+
+
+def _arrays(source: Source, factors: dict[str, Factor]) -> dict[str, Array]:
+    """A column for each factor; NaN is missing."""
+    frame = source.values(factors)
+    waiting = {name: frame[name] for name in factors}
+    del frame
+    columns = dict.fromkeys(factors, np.empty(0))
+
+    def work(name: str) -> None:
+        columns[name] = np.asarray(as_array(waiting.pop(name)), np.float64)
+
+    for_each(work, factors, Observer())
+    return columns
 
 
 def measured(
@@ -117,6 +125,7 @@ def measured(
             if on_groups and groups:
                 on_groups(list(columns), series)
             done += len(columns)
+            del columns, series
     return whole
 
 
