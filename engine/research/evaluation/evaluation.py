@@ -231,10 +231,7 @@ class Evaluation:
 
     @cached_property
     def ic_by_year(self) -> pl.DataFrame:
-        """Correlations by calendar year.
-
-        Columns: factor, horizon, year, dates, ic_mean, rank_ic_mean, rank_ic_std, rank_icir, hit_rate.
-        """
+        """By calendar year: factor, horizon, year, dates, ic_mean, rank_ic_mean, rank_ic_std, rank_icir, hit_rate."""
         rank_ic = pl.col("rank_ic")
         mean, std = rank_ic.mean(), rank_ic.std()
         hits = (rank_ic.sign() == mean.sign()).sum() / rank_ic.count()
@@ -335,19 +332,13 @@ class Evaluation:
 
     @cached_property
     def turnover(self) -> pl.DataFrame:
-        """Share of a quantile's names that were not in it `horizon` market dates before.
-
-        Columns: factor, horizon, quantile, date, turnover.
-        """
+        """Share of names new in a quantile since `horizon` dates before: factor, horizon, quantile, date, turnover."""
         share = turnover(self._found, self._basis.cells.horizons)
         return self._long("factor", "horizon", "quantile", "date", turnover=np.swapaxes(share, 2, 3))
 
     @cached_property
     def autocorrelation(self) -> pl.DataFrame:
-        """Correlation of the ranks of a factor with those of `horizon` market dates before.
-
-        Columns: factor, horizon, date, autocorrelation.
-        """
+        """Rank correlation with `horizon` market dates before: factor, horizon, date, autocorrelation."""
         return self._long("factor", "horizon", "date", autocorrelation=self._number(AUTOCORRELATION))
 
     @cached_property
