@@ -1,1 +1,1 @@
-"""Score models, and the scores of a date."""
+"""What factors are worth, and what they make of a date: labels, evaluation, health, report; score models and scores."""

@@ -57,30 +57,39 @@ def evaluate(
 ) -> Evaluation:
     """What factors say about the returns that follow.
 
-    On every date, the factor's values are compared with the labels: the return of each name from the price of
-    `entry_lag` market dates later to that of `horizon` market dates after the entry. Market dates are the distinct
-    dates of the panel. docs/statistics.md has the formula of every column.
+    On every date, the values of a factor are compared with labels, the returns that follow. The label of a name (a
+    symbol on a date) runs from its price `entry_lag` market dates later to that of `horizon` market dates after the
+    entry:
+
+        price[date + entry_lag + horizon] / price[date + entry_lag] - 1
+
+    Market dates are the distinct dates of the panel. docs/evaluation.md shows how to use the result,
+    docs/statistics.md has the formula of every column.
 
     Parameters
     ----------
     panel
         Bars, with all the history that the factors need, and all the future that the labels need.
     factors
-        As for `Panel.compute`: a mapping of name to factor, or one or several factors.
+        As for `Panel.compute`: a mapping of name to factor, or one or several factors. High values should mean high
+        returns: the long-short portfolio is long the highest quantile.
     horizons
-        In market dates.
+        How long a position is held, in market dates: one whole number or several different ones, each at least 1.
     quantiles
-        Into how many parts the names of a date are cut, by the factor's values alone: names without a label count too.
+        Into how many parts, from 2 to 100, the names of a date are cut, by the values of the factor alone: names
+        without a label count too.
     group
-        A column of categories, such as sectors, for correlations in each group. Bars without one are left out.
+        A text column of categories, such as sectors, for `ic_by_group` and `neutral`. Bars without one are left out of
+        all tables.
     universe
-        A column, or a factor: bars where it is missing or 0 are left out.
+        A column, or a factor: bars where it is missing or 0 are left out. Cross-sections inside the factors still see
+        all bars.
     price
         The column that labels are made from. A price that is not positive is missing.
     entry_lag
-        Market dates from a date to the entry. 0 trades at the very price that the factor may have seen.
+        Market dates from the date of the factor to the entry. 0 trades at the very price that the factor may have seen.
     costs_bps
-        Of a trade, in hundredths of a percent of what is traded.
+        What a trade costs, in basis points (hundredths of a percent) of the amount traded.
     start, end
         The first and the last date evaluated, both included. Labels may reach beyond `end`.
     halted
@@ -92,14 +101,14 @@ def evaluate(
     neutral
         Whether quantiles are formed in each group, and returns taken less the mean return of the group.
     observer
-        As for `Panel.compute`.
+        Counts, reports and cancels, as for `Panel.compute`.
 
     Returns
     -------
     Evaluation
         Its tables are Polars frames: `summary`, `ic`, `ic_by_group`, `ic_by_year`, `ic_decay`, `quantile_returns`,
         `quantile_returns_by_date`, `long_short`, `turnover`, `autocorrelation`, `coverage`, `correlation`,
-        `alpha_beta`, `tails`, `dropped`.
+        `alpha_beta`, `tails`, `dropped`. `health` says what to distrust, `to_html` writes the report.
 
     Raises
     ------

@@ -15,7 +15,7 @@ import polars as pl
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.research.evaluation.cells import Cells, Source, cells_of
 from factorloom.engine.research.evaluation.events import events
-from factorloom.engine.research.evaluation.facts import facts_of
+from factorloom.engine.research.evaluation.facts import facts_of, notes_of
 from factorloom.engine.research.evaluation.groups import EMPTY, group_frame
 from factorloom.engine.research.evaluation.ledger import ledger
 from factorloom.engine.research.evaluation.long import long
@@ -59,20 +59,34 @@ class _Basis:
 class Evaluation:
     """What factors showed, as Polars frames in long form; docs/statistics.md has the formula of every column.
 
-    `factor` and `quantile` (1: the lowest values of the factor) are keys, and `horizon` is a number of market dates.
-    Missing is null. `correlation`, `ic_decay`, `tails` and `events` are computed when they are first asked for.
+    Columns that many tables share are `factor`, `horizon` (in market dates) and `quantile` (1: the lowest values of the
+    factor). A return is a fraction per label, thus per `horizon`, unless it says otherwise. What is not defined is
+    null, never infinite. `correlation`, `ic_decay`, `tails`, `health` and `events` are computed when asked for.
 
     Attributes
     ----------
     factors : tuple of str
+        Names of the factors, in the order given.
     horizons : tuple of int
+        In market dates.
     quantiles : int
+        How many there are.
     dates : Series
         The evaluated dates.
-    settings : dict
-        All arguments, `dates_per_year` as counted, and the number of `trials`.
-    notes : tuple of Finding
-        What was left out or replaced.
+    dropped : DataFrame
+        What became of the bars: factor, horizon, reason, rows. A bar counts for one reason only, or as "used"; "input"
+        is the sum of all others.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> from factorloom.engine.bars.market import simulate
+    >>> panel = fl.Panel.from_frame(simulate(symbols=40, years=1))
+    >>> found = fl.evaluate(panel, {"quality": fl.col("return_on_equity")}, horizons=(5, 21))
+    >>> found
+    <Evaluation: 1 factor, horizons 5, 21, 5 quantiles, 261 dates from 2025-01-01 to 2025-12-31>
+    >>> found.dropped.filter(horizon=21).select("reason", "rows").rows()[-4:]
+    [('no exit yet', 867), ('no entry price', 5), ('no exit price', 0), ('used', 9181)]
     """
 
     def __init__(self, basis: _Basis) -> None:
@@ -143,7 +157,7 @@ class Evaluation:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """All arguments as plain values, and what was counted."""
+        """All arguments as plain values, `dates_per_year` as counted, and `trials`: how many factors were tried."""
         return {
             **self._basis.settings.as_dict(),
             "dates_per_year": self.dates_per_year,
@@ -152,12 +166,15 @@ class Evaluation:
 
     @cached_property
     def notes(self) -> tuple[Finding, ...]:
-        """What was left out or replaced."""
-        return tuple(_notes(self._basis))
+        """What is odd about the input: prices that are not positive, horizons without any complete label."""
+        return tuple(notes_of(self._basis.cells, self._basis.settings))
 
     @cached_property
     def health(self) -> list[Finding]:
-        """What to distrust, the worst first: the findings of all checks of docs/inference.md."""
+        """What to distrust, the worst first; docs/inference.md has the checks.
+
+        A finding has level ("fault", "warning", "info"), name, factor and horizon (None: all), text and figure.
+        """
         basis = self._basis
         facts = facts_of(basis.source, basis.factors, basis.cells, basis.settings, self.dates_per_year)
         return health(HealthInputs.of(self, facts))
@@ -186,24 +203,35 @@ class Evaluation:
 
     @cached_property
     def summary(self) -> pl.DataFrame:
-        """A row for each factor and horizon."""
+        """What is known of each factor at each horizon, and how far that can be trusted.
+
+        Columns: factor, horizon, dates (with a rank IC), coverage; ic_mean, ic_std, icir, ic_t, ic_p and the same of
+        rank_ic, with rank_ic_q (among these factors), rank_ic_low, rank_ic_high (95% interval); hit_rate, monotonicity;
+        spread, spread_t; long_short_return (per year, before costs), long_short_net (after), long_short_sharpe,
+        long_short_drawdown and deflated_sharpe (after costs); turnover (of the two outer quantiles), autocorrelation,
+        half_life (market dates); alpha (per year), beta; lags (of Newey and West).
+        """
         return self._summary.frame(self._names, self._spans)
 
     @cached_property
     def ic(self) -> pl.DataFrame:
-        """Correlation of factor and label, of values and of ranks, by date."""
+        """Correlation of factor and label on each date: factor, horizon, date, ic, rank_ic, names (how many)."""
         return self._long(
             *("factor", "horizon", "date"), ic=self._number(IC), rank_ic=self._number(RANK_IC), names=self._found.used
         )
 
     @property
     def ic_by_group(self) -> pl.DataFrame:
-        """Correlations among the names of each group; no rows without `group`."""
+        """Correlations among the names of each group; no rows without `group`.
+
+        Columns: factor, horizon, group, dates, names (pairs on all dates), ic_mean, ic_std, rank_ic_mean, rank_ic_std,
+        rank_ic_t.
+        """
         return self._basis.by_group
 
     @cached_property
     def ic_by_year(self) -> pl.DataFrame:
-        """Correlations by calendar year."""
+        """By calendar year: factor, horizon, year, dates, ic_mean, rank_ic_mean, rank_ic_std, rank_icir, hit_rate."""
         rank_ic = pl.col("rank_ic")
         mean, std = rank_ic.mean(), rank_ic.std()
         hits = (rank_ic.sign() == mean.sign()).sum() / rank_ic.count()
@@ -222,7 +250,7 @@ class Evaluation:
 
     @cached_property
     def ic_decay(self) -> pl.DataFrame:
-        """Mean correlations at many horizons."""
+        """Mean correlations at horizons of 1 to 63: factor, horizon, dates, ic_mean, rank_ic_mean, rank_ic_t."""
         basis = self._basis
         cells = cells_of(basis.source, basis.settings, DECAY, Observer())
         found = measured(
@@ -242,7 +270,11 @@ class Evaluation:
 
     @cached_property
     def quantile_returns(self) -> pl.DataFrame:
-        """Returns of each quantile: means over dates of the means of a date."""
+        """Returns of each quantile: means over dates of the means of a date.
+
+        Columns: factor, horizon, quantile, dates, names (labels on all dates), mean, std_error (over dates), excess
+        (over the mean of all names used), hit_rate (share of dates with an excess above 0).
+        """
         means = self._found.by_quantile[:, :, MEAN]
         excess = means - self._number(UNIVERSE)[..., None]
         known = ~np.isnan(means)
@@ -262,7 +294,11 @@ class Evaluation:
 
     @cached_property
     def quantile_returns_by_date(self) -> pl.DataFrame:
-        """Returns of each quantile on each date."""
+        """Returns of each quantile on each date.
+
+        Columns: factor, horizon, quantile, date, mean, std_error (over names), names, cumulative (`mean / horizon`
+        compounded up to the date).
+        """
         means, errors, counts = (self._found.by_quantile[:, :, place] for place in (MEAN, ERROR, COUNT))
         order = ("factor", "horizon", "quantile", "date")
         by_quantile = [np.swapaxes(each, 2, 3) for each in (means, errors, counts)]
@@ -277,7 +313,11 @@ class Evaluation:
 
     @cached_property
     def long_short(self) -> pl.DataFrame:
-        """The portfolio that is long the highest quantile and short the lowest, on each date."""
+        """The portfolio that is long the highest quantile and short the lowest, by date.
+
+        Columns: factor, horizon, date; gross, cost and net, per date: 1 / `horizon` of a label, since `horizon`
+        portfolios overlap; turnover, the sum of changed weights; cumulative_gross, cumulative_net; drawdown (of net).
+        """
         book = self._book
         return self._long(
             *("factor", "horizon", "date"),
@@ -292,32 +332,43 @@ class Evaluation:
 
     @cached_property
     def turnover(self) -> pl.DataFrame:
-        """Share of the names of each quantile that are new since `horizon` market dates before."""
+        """Share of names new in a quantile since `horizon` dates before: factor, horizon, quantile, date, turnover."""
         share = turnover(self._found, self._basis.cells.horizons)
         return self._long("factor", "horizon", "quantile", "date", turnover=np.swapaxes(share, 2, 3))
 
     @cached_property
     def autocorrelation(self) -> pl.DataFrame:
-        """Correlation of the ranks of a factor with those of `horizon` market dates before."""
+        """Rank correlation with `horizon` market dates before: factor, horizon, date, autocorrelation."""
         return self._long("factor", "horizon", "date", autocorrelation=self._number(AUTOCORRELATION))
 
     @cached_property
     def coverage(self) -> pl.DataFrame:
-        """Names in the universe, and those of them that have a value, on each date."""
+        """Names that could have a value on each date, and those that have.
+
+        Columns: factor, date, eligible (in the universe, with a group where `group` is given), present, coverage (their
+        ratio).
+        """
         present, eligible = self._found.present[:, 0], self._eligible[None]
         share = np.where(eligible > 0, present / np.maximum(eligible, 1), np.nan)
         return self._long("factor", "date", eligible=eligible, present=present, coverage=share)
 
     @cached_property
     def correlation(self) -> pl.DataFrame:
-        """How much each two factors say the same."""
+        """How much each two factors say the same: factor_a, factor_b, values, ics.
+
+        `values` is the mean over dates of their rank correlation, `ics` the correlation of their rank ICs over dates,
+        at the first horizon.
+        """
         basis = self._basis
         values = correlation_of_values(basis.source, basis.factors, basis.cells)
         return pair_frame(list(self.factors), values, correlation_of_ics(self._number(RANK_IC)[:, 0]))
 
     @cached_property
     def alpha_beta(self) -> pl.DataFrame:
-        """The factor-weighted portfolio against the mean return of all names used."""
+        """The factor-weighted portfolio against the mean return of all names used, by least squares over dates.
+
+        Columns: factor, horizon, alpha (per year), alpha_t, beta, beta_t, r_squared.
+        """
         line, shape = self._summary.line, self._summary.shape
         columns = {
             "alpha": self._summary.alpha,
@@ -330,7 +381,11 @@ class Evaluation:
 
     @cached_property
     def tails(self) -> pl.DataFrame:
-        """Returns of each quantile far from the mean."""
+        """Returns of each quantile far from the mean, over all names and dates.
+
+        Columns: factor, horizon, quantile, names (labels), p01, p05, p95, p99 (percentiles), worst, best, skew,
+        crash_rate (share of returns at or below -20%).
+        """
         basis = self._basis
         return tails(basis.source, basis.factors, basis.cells, self.quantiles, basis.settings.neutral)
 
@@ -340,14 +395,14 @@ class Evaluation:
         Parameters
         ----------
         before, after
-            Market dates before and after.
+            How many market dates before and after the date, at least 0.
 
         Returns
         -------
         polars.DataFrame
-            Factor, quantile, `offset` in market dates, `dates`, and over these the `mean` of
-            `mean over names of price[date + offset] / price[date] - 1`, its `std_error`, and its `excess` over all
-            names that have the factor. A name without a price has its last one.
+            Columns: factor, quantile, offset (in market dates), dates, mean (over dates, of the mean over names of
+            `price[date + offset] / price[date] - 1`), std_error, excess (over all names that have the factor). A name
+            without a price has its last one.
 
         Raises
         ------
@@ -392,16 +447,3 @@ def evaluated(
     found = measured(source, factors, cells, settings.quantiles, settings.neutral, observer, on_groups)
     count = max(len(factors), trials or 0)
     return Evaluation(_Basis(source, factors, settings, cells, found, pl.concat(by_group), count))
-
-
-def _notes(basis: _Basis) -> list[Finding]:
-    found, cells = [], basis.cells
-    if cells.unpriced:
-        prices = plural(cells.unpriced, "price")
-        text = f"{prices} in {basis.settings.price!r} not positive: counted as missing"
-        found.append(Finding(name="prices", level="warning", text=text, figure=float(cells.unpriced)))
-    never = [str(h) for h, known in zip(cells.horizons, cells.complete, strict=True) if not known.any()]
-    if never:
-        text = f"no label is complete at {', '.join(never)} market dates: the bars end before"
-        found.append(Finding(name="horizons", level="warning", text=text, figure=float(len(never))))
-    return found

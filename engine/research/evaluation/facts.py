@@ -1,4 +1,4 @@
-"""Facts of the bars behind an evaluation, for its health checks."""
+"""Facts of the bars behind an evaluation, for its health checks, and notes on what is odd about them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from factorloom.engine.bars.layout import Array
 from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.measured import batches
 from factorloom.engine.research.evaluation.setting import Settings
-from factorloom.engine.research.health import PanelFacts, panel_facts
+from factorloom.engine.research.health import Finding, PanelFacts, panel_facts
+from factorloom.expressions.errors import plural
 from factorloom.expressions.factor import Factor
 
-__all__ = ["facts_of"]
+__all__ = ["facts_of", "notes_of"]
 
 
 class _Columns(Mapping[str, Array]):
@@ -60,3 +61,17 @@ def facts_of(
         per_year=per_year if np.isfinite(per_year) else 252.0,
         eligible=eligible,
     )
+
+
+def notes_of(cells: Cells, settings: Settings) -> list[Finding]:
+    """What is odd about the input: prices that are not positive, horizons without any complete label."""
+    found = []
+    if cells.unpriced:
+        prices = plural(cells.unpriced, "price")
+        text = f"{prices} in {settings.price!r} not positive: counted as missing"
+        found.append(Finding(name="prices", level="warning", text=text, figure=float(cells.unpriced)))
+    never = [str(h) for h, known in zip(cells.horizons, cells.complete, strict=True) if not known.any()]
+    if never:
+        text = f"no label is complete at {', '.join(never)} market dates: the bars end before"
+        found.append(Finding(name="horizons", level="warning", text=text, figure=float(len(never))))
+    return found
