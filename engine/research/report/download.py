@@ -7,7 +7,7 @@ import zlib
 
 import polars as pl
 
-from factorloom.engine.research.report.markup import Markup, tag
+from factorloom.expressions.markup import Markup, tag
 from factorloom.engine.research.report.source import Source
 
 __all__ = ["csv_text", "downloads"]

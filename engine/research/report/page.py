@@ -19,7 +19,7 @@ import numpy as np
 
 from factorloom.engine.research.report.download import downloads
 from factorloom.engine.research.report.history import date_axis
-from factorloom.engine.research.report.markup import Markup, tag
+from factorloom.expressions.markup import Markup, tag
 from factorloom.engine.research.report.overview import (
     account,
     correlations,
