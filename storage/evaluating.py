@@ -17,6 +17,7 @@ from factorloom.engine.research.evaluation.setting import (
     checked_factors,
     checked_settings,
 )
+from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor
@@ -68,6 +69,7 @@ class Evaluating(Part):
         *,
         universe: str | None = None,
         as_of: AsOf = None,
+        observer: Observer | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Evaluation:
         """What factors say about the returns that follow; see `fl.evaluate`, which explains all options.
@@ -83,6 +85,8 @@ class Evaluating(Part):
             The name of a universe: only its members are evaluated, and cross-sections see them alone.
         as_of
             As for `compute`.
+        observer
+            Watches, or cancels, the evaluation, once labels and values are there.
         **options
             As for `fl.evaluate`.
 
@@ -117,7 +121,7 @@ class Evaluating(Part):
         member = None if universe is None else col(MEMBER + universe)
         settings = checked_settings(source.bars, universe=member, **asked)
         trials = self._counted(dataset, wanted)
-        found = evaluated(source, wanted, settings, default_observer(), trials=trials)
+        found = evaluated(source, wanted, settings, observer or default_observer(), trials=trials)
         self._journal.record(run, view.version, found.summary.height)
         return found
 

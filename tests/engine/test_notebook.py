@@ -7,7 +7,6 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
