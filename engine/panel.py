@@ -26,6 +26,7 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.table import as_table
 from factorloom.expressions.errors import ParameterError, UnknownColumnError, plural, suggest
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.notebook import Text, pairs_html
 from factorloom.expressions.polars.write import to_polars
 
 __all__ = ["Engine", "Panel"]
@@ -123,6 +124,17 @@ class Panel(Bars):
             f"<Panel: {self.rows:,} bar{'s' * (self.rows != 1)}, {count:,} symbol{'s' * (count != 1)}, "
             f"{days:,} date{'s' * (days != 1)}{ends}, columns {', '.join(self.columns)}{notes}>"
         )
+
+    def _repr_html_(self) -> str:
+        days = self.dates
+        ends = f", {days[0]} to {days[-1]}" if days.len() else ""
+        pairs = {
+            "bars": f"{self.rows:,}",
+            "symbols": f"{self.symbols.len():,}",
+            "dates": f"{days.len():,}{ends}",
+            "columns": ", ".join(self.columns),
+        }
+        return pairs_html("Panel", pairs | {f"note {place}": note for place, note in enumerate(self.notes, start=1)})
 
     def append(self, source: object, **options: Unpack[ReadOptions]) -> Panel:
         """A panel with further bars: later dates, or symbols that are new. Factors keep their meaning.
@@ -391,7 +403,7 @@ class Panel(Bars):
         if form not in ("plan", "polars"):
             raise ParameterError(f"form must be 'plan' or 'polars', got {form!r}")
         if form == "polars":
-            return str(to_polars(plan.outputs, symbol=self.symbol, date=self.date))
+            return Text(to_polars(plan.outputs, symbol=self.symbol, date=self.date))
         executor = choose(engine, plan)
         plan = fit(plan, executor, self, memory)
         return explain(plan, self.rows, needs(plan, executor, self))

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from factorloom.expressions.axis import Axis
-from factorloom.expressions.errors import ArgumentError, UnknownOperatorError
+from factorloom.expressions.errors import ArgumentError, UnknownOperatorError, plural
+from factorloom.expressions.notebook import tree_html
 from factorloom.expressions.parameter import Value
 from factorloom.expressions.registry import CONVERSIONS, OPERATORS, Definition, Node
 from factorloom.expressions.render import MAX_SIZE, render
@@ -167,6 +168,11 @@ class Factor(Node):
     def __repr__(self) -> str:
         text = render(self) if self.size <= MAX_SIZE else f"{self.operator.name}(…) of {self.size:,} nodes"
         return f"<Factor {text}>"
+
+    def _repr_html_(self) -> str:
+        ahead = f", look-ahead {plural(self.lookahead, 'bar')}" if self.lookahead else ""
+        memory = ", unbounded memory" if self.unbounded else ""
+        return tree_html("Factor", f"lookback {plural(self.lookback, 'bar')}{ahead}{memory}", self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         places = {node: place for place, node in enumerate(self.walk())}

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.selection import select
 from factorloom.engine.plan.request import Factors
-from factorloom.engine.research.evaluation.evaluation import Evaluation, evaluated
 from factorloom.engine.research.evaluation.setting import (
     DEFAULTS,
     EvaluationOptions,
     checked_factors,
     checked_settings,
 )
+from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
-from factorloom.expressions.errors import ParameterError
+from factorloom.expressions.errors import ArgumentError, ParameterError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.storage.backing import AsOf, Backing
@@ -29,6 +29,9 @@ from factorloom.storage.runs import Run
 from factorloom.storage.saved import check_names, saved_factors
 from factorloom.storage.universe import MEMBER, within
 from factorloom.storage.view import View
+
+if TYPE_CHECKING:
+    from factorloom.engine.research.evaluation.evaluation import Evaluation
 
 __all__ = ["Evaluating"]
 
@@ -68,6 +71,7 @@ class Evaluating(Part):
         *,
         universe: str | None = None,
         as_of: AsOf = None,
+        observer: Observer | None = None,
         **options: Unpack[EvaluationOptions],
     ) -> Evaluation:
         """What factors say about the returns that follow; see `fl.evaluate`, which explains all options.
@@ -83,6 +87,8 @@ class Evaluating(Part):
             The name of a universe: only its members are evaluated, and cross-sections see them alone.
         as_of
             As for `compute`.
+        observer
+            Watches, or cancels, the evaluation, once labels and values are there.
         **options
             As for `fl.evaluate`.
 
@@ -102,6 +108,14 @@ class Evaluating(Part):
         >>> again.settings["trials"]
         2
         """
+        from factorloom.engine.research.evaluation.evaluation import (
+            evaluated,
+        )  # compiled loops: not before they are needed
+
+        if unknown := [name for name in options if name not in DEFAULTS]:
+            raise ArgumentError(
+                f"evaluate has no argument {unknown[0]!r}", hint=suggest(unknown[0], [*DEFAULTS, "universe", "as_of"])
+            )
         catalog = self._backing.catalog()
         run, view = Run("evaluate", dataset), self._backing.view(dataset, as_of, catalog)
         given = saved_factors(catalog, dataset) if factors is None else factors
@@ -116,25 +130,28 @@ class Evaluating(Part):
         asked: EvaluationOptions = {**DEFAULTS, **options}
         member = None if universe is None else col(MEMBER + universe)
         settings = checked_settings(source.bars, universe=member, **asked)
-        trials = self._counted(dataset, wanted)
-        found = evaluated(source, wanted, settings, default_observer(), trials=trials)
+        tried = self._tried(dataset) | {factor.digest for factor in wanted.values()}
+        found = evaluated(source, wanted, settings, observer or default_observer(), trials=len(tried))
+        self._count(dataset, wanted)
         self._journal.record(run, view.version, found.summary.height)
         return found
 
-    def _counted(self, dataset: str, factors: Mapping[str, Factor]) -> int:
-        """Count factors as tried; returns how many different ones were tried on the dataset."""
-        known = {factor.digest: (name, str(factor)) for name, factor in factors.items()}
-        count = "SELECT digest FROM catalog.trials WHERE dataset = ?"
+    def _tried(self, dataset: str) -> set[str]:
+        """The digests of all factors that were ever evaluated on a dataset."""
+        found = self._queries.run("SELECT digest FROM catalog.trials WHERE dataset = ?", [dataset])
+        return set(found["digest"])
+
+    def _count(self, dataset: str, factors: Mapping[str, Factor]) -> None:
+        """Count factors as tried, unless the store is read-only."""
         if self._backing.read_only:
-            tried = set(self._queries.run(count, [dataset])["digest"])
-            return len(tried | known.keys())
+            return
         with self._backing.publishing() as draft:
-            tried = {digest for (digest,) in draft.cursor.execute(count, [dataset]).fetchall()}
-            for digest, (name, text) in known.items():
+            rows = draft.cursor.execute("SELECT digest FROM catalog.trials WHERE dataset = ?", [dataset]).fetchall()
+            tried = {digest for (digest,) in rows}
+            for digest, (name, text) in {each.digest: (name, str(each)) for name, each in factors.items()}.items():
                 if digest in tried:
                     again = "UPDATE catalog.trials SET times = times + 1 WHERE dataset = ? AND digest = ?"
                     draft.cursor.execute(again, [dataset, digest])
                 else:
                     row = [dataset, digest, name, text, now(), 1]
                     draft.cursor.execute("INSERT INTO catalog.trials VALUES (?, ?, ?, ?, ?, ?)", row)
-        return len(tried | known.keys())

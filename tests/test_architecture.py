@@ -22,11 +22,11 @@ COMPILES_DRIVERS = ROOT / "engine" / "runtime" / "jit.py"
 
 LAYERS = {
     "expressions": (
-        {"errors"},
+        {"errors", "markup"},
         {"axis"},
         {"parameter", "form"},
         {"registry"},
-        {"render"},
+        {"render", "notebook"},
         {"polars.stages"},
         {"factor"},
         {"operator"},

@@ -6,7 +6,6 @@ Slow imports are in the commands that need them, so that `--help` is fast.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -16,7 +15,15 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from factorloom.api.cli.option import OutputOption, OutputPath, ReadOption, SelectionOption, StoreOption
+from factorloom.api.cli.option import (
+    OutputOption,
+    OutputPath,
+    ReadOption,
+    SelectionOption,
+    StoreOption,
+    map_names,
+    version_of,
+)
 from factorloom.expressions.errors import ArgumentError, FactorloomError, PromiseError
 
 __all__ = ["main"]
@@ -29,10 +36,10 @@ app = App(
     help_format="plaintext",
 )
 app.command("factorloom.api.cli.upkeep:app", name="store", help="Check, copy, and tidy a store.")
+app.command("factorloom.api.cli.evaluate:evaluate", name="evaluate")
 app.command("factorloom.bench.cli:app", name="bench", help="Benchmark Factorloom and other libraries.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
-NAMED = re.compile(r"([A-Za-z_]\w*)=(?!=)(.*)", re.DOTALL)
 
 
 @app.command
@@ -211,9 +218,8 @@ def sql(
     from factorloom.api.cli.limit import within_seconds
 
     output_option.check()
-    known = int(as_of) if as_of is not None and as_of.isdigit() else as_of
     with within_seconds(timeout), store_option.open(read_only=True) as store:
-        result = store.sql(query, as_of=known, max_rows=max_rows)
+        result = store.sql(query, as_of=version_of(as_of), max_rows=max_rows)
     output_option.write(result)
 
 
@@ -332,22 +338,6 @@ def check_factors(reference: str, *, examples: int = 50, seed: int = 0) -> None:
     from factorloom.api.verb.promise import check_declared
 
     print(check_declared(reference, examples=examples, seed=seed))
-
-
-def map_names(factors: Sequence[str]) -> dict[str, str]:
-    """Expressions by name; an expression without a name is named by its text.
-
-    >>> map_names(["up=close > open", "close == open"])
-    {'up': 'close > open', 'close == open': 'close == open'}
-    """
-    result: dict[str, str] = {}
-    for text in factors:
-        match = NAMED.fullmatch(text)
-        name, expression = (match[1], match[2]) if match else (text, text)
-        if name in result:
-            raise ArgumentError(f"two factors are named {name!r}")
-        result[name] = expression
-    return result
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 from cyclopts import Parameter
 
 from factorloom.api.cli.format import Format, format_of
+from factorloom.expressions.errors import ArgumentError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +19,18 @@ if TYPE_CHECKING:
     from factorloom.engine.bars.read import ReadOptions
     from factorloom.storage.store import Store
 
-__all__ = ["OutputOption", "OutputPath", "ReadOption", "SelectionOption", "StoreOption"]
+__all__ = [
+    "OutputOption",
+    "OutputPath",
+    "ReadOption",
+    "SelectionOption",
+    "StoreOption",
+    "map_names",
+    "split",
+    "version_of",
+]
+
+NAMED = re.compile(r"([A-Za-z_]\w*)=(?!=)(.*)", re.DOTALL)
 
 OutputPath = Annotated[Path | None, Parameter(alias="-o", allow_leading_hyphen=True)]
 """A file for a result, or - for stdout; `check_target` refuses any other value with a leading hyphen."""
@@ -167,3 +181,24 @@ class SelectionOption:
 def split(text: str) -> list[str]:
     """The parts of a text that commas separate."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def version_of(text: str | None) -> int | str | None:
+    """A version, or a time, as `as_of=` takes it."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def map_names(factors: Sequence[str]) -> dict[str, str]:
+    """Expressions by name; an expression without a name is named by its text.
+
+    >>> map_names(["up=close > open", "close == open"])
+    {'up': 'close > open', 'close == open': 'close == open'}
+    """
+    result: dict[str, str] = {}
+    for text in factors:
+        match = NAMED.fullmatch(text)
+        name, expression = (match[1], match[2]) if match else (text, text)
+        if name in result:
+            raise ArgumentError(f"two factors are named {name!r}")
+        result[name] = expression
+    return result

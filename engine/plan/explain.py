@@ -17,6 +17,7 @@ from factorloom.engine.plan.plan import (
     Write,
 )
 from factorloom.expressions.factor import Factor, dates_left
+from factorloom.expressions.notebook import Text
 from factorloom.expressions.operator import COL, LIT
 from factorloom.expressions.render import render
 
@@ -25,7 +26,7 @@ __all__ = ["explain"]
 MEBIBYTE = 2**20
 
 
-def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
+def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> Text:
     """One line about the whole, every stage with its steps in the order in which they run, and the memory it takes.
 
     `memory` gives the bytes that an executor takes for so many rows, by purpose.
@@ -43,7 +44,7 @@ def explain(plan: Plan, rows: int, memory: Mapping[str, float]) -> str:
         f"{len(plan.outputs) * rows:,} cells; memory beyond the panel {sum(parts.values()):,.1f} MiB: "
         + ", ".join(f"{part} {size:,.1f}" for part, size in parts.items())
     )
-    return "\n".join(lines)
+    return Text("\n".join(lines))
 
 
 def _overview(plan: Plan) -> str:

@@ -10,8 +10,10 @@ from enum import Enum
 from typing import TypeAlias
 
 from factorloom.expressions.axis import Axis
+from factorloom.expressions.errors import plural
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.form import Statistic
+from factorloom.expressions.notebook import pairs_html
 from factorloom.expressions.operator import COL, LIT
 
 __all__ = [
@@ -287,6 +289,14 @@ class Plan:
     room: Room = field(default_factory=Room)
     on_disk: frozenset[Factor] = frozenset()
     anew: bool = False
+
+    def _repr_html_(self) -> str:
+        stages = {
+            f"stage {place}": f"{stage.orientation.value}: {', '.join(node.operator.name for node in stage.nodes)}"
+            for place, stage in enumerate(self.stages, start=1)
+        }
+        factors, work = plural(len(self.wanted), "factor"), plural(len(self.computed), "operation")
+        return pairs_html("Plan", {"computes": f"{factors}: {', '.join(self.wanted)}", "by": work, **stages})
 
     @property
     def computed(self) -> tuple[Factor, ...]:

@@ -30,8 +30,9 @@ from factorloom.engine.research.document import (
     shortened,
     write_toml,
 )
-from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError, suggest
+from factorloom.expressions.errors import FactorloomError, LookaheadError, ModelError, plural, suggest
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.notebook import table_html
 from factorloom.expressions.parse import parse
 from factorloom.expressions.polars.read import from_polars
 
@@ -188,6 +189,13 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __hash__(self) -> int:
         return hash((self.name, self.digest))
+
+    def _repr_html_(self) -> str:
+        clipped = f"winsorised by {self.winsorize.method} {self.winsorize.limit:g}, " if self.winsorize else ""
+        within = f"neutral in {self.neutralize}, " if self.neutralize else ""
+        facts = f"{clipped}{within}needs {self.needed} of {plural(len(self.factors), 'factor')}"
+        rows = ((name, f"{p.direction * p.weight:+g}", p.expression) for name, p in self.factors.items())
+        return table_html(f"Score model {self.name}", facts, ("factor", "weight", "expression"), rows)
 
     @classmethod
     def from_dict(cls, data: object) -> ScoreModel:

@@ -307,7 +307,7 @@ def test_version_and_help(command: Command) -> None:
     assert result.stdout.startswith("factorloom ")
     code, out, _ = command("--help")
     assert code == 0
-    for name in ("demo", "load", "compute", "score", "sql", "serve", "operators", "datasets"):
+    for name in ("demo", "load", "compute", "score", "sql", "serve", "operators", "datasets", "evaluate"):
         assert name in out
 
 

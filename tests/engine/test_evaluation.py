@@ -414,7 +414,13 @@ def test_no_bars_and_no_panel_are_refused() -> None:
     empty = fl.Panel.from_frame(PANEL.frame.clear())
     with pytest.raises(BarsError, match="no bars"):
         fl.evaluate(empty, {"x": fl.col("x")})
-    with pytest.raises(ArgumentError, match="must be a Panel"):
-        fl.evaluate(PANEL.frame, {"x": fl.col("x")})  # type: ignore[arg-type]
+    for wrong in (PANEL.frame, fl.Store, None):
+        with pytest.raises(ArgumentError, match="on a Panel or a Store, got"):
+            fl.evaluate(wrong, {"x": fl.col("x")}, dataset="us")  # type: ignore[arg-type]
+    for name in ("dataset", "as_of"):
+        with pytest.raises(ArgumentError, match=f"{name} is for a store"):
+            fl.evaluate(PANEL, {"x": fl.col("x")}, **{name: "us"})  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="no factor"):
+        fl.evaluate(PANEL)
     with pytest.raises(ParameterError, match="before"):
         fl.evaluate(PANEL, {"x": fl.col("x")}).events(before=-1)

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from factorloom.engine.research.report import page, write_report
 from factorloom.engine.research.report.download import csv_text
-from factorloom.engine.research.report.markup import escape, tag
 from factorloom.engine.research.report.scale import date_ticks, fitted, sampled, thinned, ticks
 from factorloom.expressions.errors import ArgumentError, FileError
+from factorloom.expressions.markup import escape, tag
 from tests.engine.random_evaluation import PlainEvaluation, evaluation
 
 VOID = {"meta", "input", "br", "hr", "link"}

@@ -1,8 +1,9 @@
-"""`evaluate`: the way in for a panel."""
+"""`evaluate`: the way in for a panel, and for whatever keeps datasets, such as a store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, Unpack, runtime_checkable
 
 import polars as pl
 
@@ -12,13 +13,31 @@ from factorloom.engine.panel import Panel
 from factorloom.engine.plan.request import Factors, OneFactor
 from factorloom.engine.research.evaluation.evaluation import Evaluation, evaluated
 from factorloom.engine.research.evaluation.labels import Halted
-from factorloom.engine.research.evaluation.setting import checked_factors, checked_settings
+from factorloom.engine.research.evaluation.setting import EvaluationOptions, checked_factors, checked_settings
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.errors import ArgumentError, BarsError
 from factorloom.expressions.factor import Factor
 
-__all__ = ["PanelSource", "evaluate"]
+__all__ = ["Keeper", "PanelSource", "evaluate"]
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """Whatever keeps datasets and evaluates factors on them: a store."""
+
+    def evaluate(
+        self,
+        dataset: str,
+        factors: Factors = None,
+        *,
+        universe: str | None = None,
+        as_of: When | None = None,
+        observer: Observer | None = None,
+        **options: Unpack[EvaluationOptions],
+    ) -> Evaluation:
+        """What `evaluate` gives for one of its datasets."""
+        ...
 
 
 class PanelSource:
@@ -38,9 +57,11 @@ class PanelSource:
 
 
 def evaluate(
-    panel: Panel,
-    factors: Factors,
+    source: Panel | Keeper,
+    factors: Factors = None,
     *,
+    dataset: str | None = None,
+    as_of: When | None = None,
     horizons: Sequence[int] = (1, 5, 21),
     quantiles: int = 5,
     group: str | None = None,
@@ -68,11 +89,15 @@ def evaluate(
 
     Parameters
     ----------
-    panel
-        Bars, with all the history that the factors need, and all the future that the labels need.
+    source
+        A panel with all the history that the factors need, and all the future that the labels need; or a store, which
+        keeps values and counts what is tried, see `Store.evaluate`.
     factors
         As for `Panel.compute`: a mapping of name to factor, or one or several factors. High values should mean high
-        returns: the long-short portfolio is long the highest quantile.
+        returns: the long-short portfolio is long the highest quantile. Of a store by default those saved with the
+        dataset.
+    dataset, as_of
+        Of a store: the dataset, and a version, or a time in UTC: what was known then.
     horizons
         How long a position is held, in market dates: one whole number or several different ones, each at least 1.
     quantiles
@@ -83,7 +108,7 @@ def evaluate(
         all tables.
     universe
         A column, or a factor: bars where it is missing or 0 are left out. Cross-sections inside the factors still see
-        all bars.
+        all bars. Of a store the name of one of its universes, whose members alone cross-sections see.
     price
         The column that labels are made from. A price that is not positive is missing.
     entry_lag
@@ -117,7 +142,10 @@ def evaluate(
     UnknownColumnError
         The panel lacks a column that is named.
     ParameterError, ArgumentError
-        An argument is out of range or of a wrong kind, or there are no bars between `start` and `end`.
+        An argument is out of range or of a wrong kind, or there are no bars between `start` and `end`; a panel is given
+        with a dataset, or a store without one.
+    DatasetError
+        The store has no such dataset.
     BarsError
         The panel is empty.
 
@@ -130,25 +158,43 @@ def evaluate(
     >>> found.summary.select("factor", "horizon", "dates").rows()
     [('reversal', 1, 254), ('reversal', 5, 250)]
     """
-    if not isinstance(panel, Panel):
-        raise ArgumentError(f"panel must be a Panel, got {type(panel).__name__}", hint="fl.Panel.from_frame(bars)")
+    options: EvaluationOptions = {
+        "horizons": horizons,
+        "quantiles": quantiles,
+        "group": group,
+        "price": price,
+        "entry_lag": entry_lag,
+        "costs_bps": costs_bps,
+        "start": start,
+        "end": end,
+        "halted": halted,
+        "weights": weights,
+        "neutral": neutral,
+    }
+    if isinstance(source, Panel):
+        for name, given in (("dataset", dataset), ("as_of", as_of)):
+            if given is not None:
+                raise ArgumentError(f"{name} is for a store, and here is a panel", hint=f"leave {name} out")
+        return _on_panel(source, factors, universe, observer or default_observer(), options)
+    if isinstance(source, type) or not isinstance(source, Keeper):
+        raise ArgumentError(
+            f"factors are evaluated on a Panel or a Store, got {type(source).__name__}",
+            hint="fl.Panel.from_frame(bars), or fl.open_store(path)",
+        )
+    if not isinstance(dataset, str):
+        found = "" if dataset is None else f", got {dataset!r}"
+        raise ArgumentError(f"name the dataset of the store{found}", hint="for example dataset='us'")
+    if universe is not None and not isinstance(universe, str):
+        hint = "load one with store.load_universe, or evaluate on a panel: store.panel(dataset)"
+        raise ArgumentError(f"of a store, universe must be the name of a universe, got {universe!r}", hint=hint)
+    return source.evaluate(dataset, factors, universe=universe, as_of=as_of, observer=observer, **options)
+
+
+def _on_panel(
+    panel: Panel, factors: Factors, universe: OneFactor | None, observer: Observer, options: EvaluationOptions
+) -> Evaluation:
     if not panel.rows:
         raise BarsError("the panel has no bars to evaluate on")
     wanted = checked_factors(factors, panel)
-    settings = checked_settings(
-        panel,
-        horizons=horizons,
-        quantiles=quantiles,
-        group=group,
-        universe=universe,
-        price=price,
-        entry_lag=entry_lag,
-        costs_bps=costs_bps,
-        start=start,
-        end=end,
-        halted=halted,
-        weights=weights,
-        neutral=neutral,
-    )
-    watched = observer or default_observer()
-    return evaluated(PanelSource(panel, watched), wanted, settings, watched)
+    settings = checked_settings(panel, universe=universe, **options)
+    return evaluated(PanelSource(panel, observer), wanted, settings, observer)

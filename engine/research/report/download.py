@@ -7,8 +7,8 @@ import zlib
 
 import polars as pl
 
-from factorloom.engine.research.report.markup import Markup, tag
 from factorloom.engine.research.report.source import Source
+from factorloom.expressions.markup import Markup, tag
 
 __all__ = ["csv_text", "downloads"]
 

@@ -21,10 +21,10 @@ from factorloom.engine.research.report.marks import (
     stretched,
     value_axis,
 )
-from factorloom.engine.research.report.markup import Markup, tag
 from factorloom.engine.research.report.number import Unit, coordinate, percent
 from factorloom.engine.research.report.scale import Scale, date_ticks, fitted
 from factorloom.engine.research.report.source import Array, Source, trailing_mean, trailing_std
+from factorloom.expressions.markup import Markup, tag
 
 __all__ = [
     "Band",

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from factorloom.engine.research.report.markup import Markup, join, tag
 from factorloom.engine.research.report.number import Unit, coordinate, tick
 from factorloom.engine.research.report.scale import Scale, sampled, thinned, ticks
+from factorloom.expressions.markup import Markup, join, tag
 
 __all__ = [
     "area",

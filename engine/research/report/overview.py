@@ -11,11 +11,11 @@ import polars as pl
 
 from factorloom.engine.research.report.history import sparkline
 from factorloom.engine.research.report.marks import bars, dots, drawing, legend, rule
-from factorloom.engine.research.report.markup import Markup, join, tag
 from factorloom.engine.research.report.number import Unit, exact, percent, plain, shown
 from factorloom.engine.research.report.scale import Scale
 from factorloom.engine.research.report.shape import correlation_map
 from factorloom.engine.research.report.source import Source, column, value_of
+from factorloom.expressions.markup import Markup, join, tag
 
 __all__ = ["COLUMNS", "Column", "account", "correlations", "definitions", "health", "overview", "settings"]
 

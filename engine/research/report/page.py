@@ -19,7 +19,6 @@ import numpy as np
 
 from factorloom.engine.research.report.download import downloads
 from factorloom.engine.research.report.history import date_axis
-from factorloom.engine.research.report.markup import Markup, tag
 from factorloom.engine.research.report.overview import (
     account,
     correlations,
@@ -33,6 +32,7 @@ from factorloom.engine.research.report.sheet import sheet
 from factorloom.engine.research.report.source import Evaluated, Source
 from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError, FactorloomError, FileError, plural
+from factorloom.expressions.markup import Markup, tag
 
 __all__ = ["page", "write_report"]
 

@@ -26,10 +26,10 @@ from factorloom.engine.research.report.marks import (
     steps,
     value_axis,
 )
-from factorloom.engine.research.report.markup import Markup, shortened, tag
 from factorloom.engine.research.report.number import Unit, coordinate, percent, plain, tick
 from factorloom.engine.research.report.scale import Scale, fitted, ticks
 from factorloom.engine.research.report.source import Array, Source, column
+from factorloom.expressions.markup import Markup, shortened, tag
 
 __all__ = ["Bar", "columns", "correlation_map", "decay", "group_names", "sheet_shapes"]
 

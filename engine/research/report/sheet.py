@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from factorloom.engine.research.report.history import all_horizons, sheet_histories
-from factorloom.engine.research.report.markup import Markup, tag
 from factorloom.engine.research.report.number import Unit, shown
 from factorloom.engine.research.report.shape import decay, sheet_shapes
 from factorloom.engine.research.report.source import Source
+from factorloom.expressions.markup import Markup, tag
 
 __all__ = ["ORDER", "sheet"]
 
