@@ -178,8 +178,8 @@ def _(mo):
 
 @app.cell
 def _(found):
-    for finding in found.health:
-        print(f"{finding.level}: {finding.name}: {finding.text}")
+    for level, name, text in found.health.select("level", "name", "text").iter_rows():
+        print(f"{level}: {name}: {text}")
     return
 
 
@@ -194,8 +194,8 @@ def _(bars, fl, pl):
     later = pl.col("close").shift(-3).over("symbol") / pl.col("close")
     filled = fl.Panel.from_frame(bars.sort("symbol", "date").with_columns(target=later))
     leak = fl.evaluate(filled, {"target": fl.col("target")})
-    print(leak.health[0].level, "-", leak.health[0].text)
-    assert leak.health[0].level == "fault"
+    print(leak.health["text"][0])
+    assert leak.health["level"][0] == "fault"
     return
 
 

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 import polars as pl
 
 from factorloom.engine.research.evaluation.evaluation import Evaluation
-from factorloom.engine.research.health import Finding, findings_frame
-from factorloom.engine.research.health.finding import LEVELS
 from factorloom.engine.research.report.number import MINUS, shown
 from factorloom.engine.research.report.overview import COLUMNS
 from factorloom.expressions.errors import plural
 from factorloom.expressions.markup import shortened
 
-__all__ = ["findings", "summary_text", "table"]
+__all__ = ["summary_text", "table"]
 
 SHOWN = (
     *("coverage", "rank_ic_mean", "rank_ic_t", "rank_ic_q", "rank_icir", "hit_rate", "monotonicity", "spread"),
@@ -26,18 +24,11 @@ MOST_ROWS, MOST_FINDINGS, WIDTH = 40, 10, 40
 
 
 def table(evaluation: Evaluation, name: str) -> pl.DataFrame:
-    """A table by its name: an attribute of `Evaluation`, its events, or its health findings."""
+    """A table by its name: an attribute of `Evaluation`, or its events."""
     if name == "events":
         return evaluation.events()
-    if name == "health":
-        return findings_frame(findings(evaluation))
     found: pl.DataFrame = getattr(evaluation, name)
     return found
-
-
-def findings(evaluation: Evaluation) -> list[Finding]:
-    """Health findings and notes, the worst first."""
-    return sorted([*evaluation.health, *evaluation.notes], key=lambda each: LEVELS.index(each.level))
 
 
 def summary_text(evaluation: Evaluation) -> str:
@@ -56,7 +47,7 @@ def summary_text(evaluation: Evaluation) -> str:
         f"{evaluation.quantiles} quantiles, entry after {plural(settings['entry_lag'], 'date')}, "
         f"costs {settings['costs_bps']:g} bps; {settings['trials']:,} tried so far"
     )
-    return "\n".join([head, "", *_summary(evaluation.summary), "", *_health(findings(evaluation))]) + "\n"
+    return "\n".join([head, "", *_summary(evaluation.summary), "", *_health(evaluation.health)]) + "\n"
 
 
 def _summary(summary: pl.DataFrame) -> list[str]:
@@ -86,9 +77,9 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _health(found: Sequence[Finding]) -> list[str]:
-    if not found:
+def _health(found: pl.DataFrame) -> list[str]:
+    if found.is_empty():
         return ["nothing to distrust was found"]
-    lines = [f"{each.level:<8} {each.text}" for each in found[:MOST_FINDINGS]]
-    more = len(found) - MOST_FINDINGS
+    lines = [f"{level:<8} {text}" for level, text in found.head(MOST_FINDINGS).select("level", "text").iter_rows()]
+    more = found.height - MOST_FINDINGS
     return lines + ([f"and {plural(more, 'more finding')}: --table health"] if more > 0 else [])

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from factorloom.engine.research.health import Finding, Level, findings_frame
+
 REASONS = ("outside dates", "outside universe", "no factor value", "no entry price", "no exit yet", "no group")
 DECAY = (1, 2, 3, 5, 10, 21, 42, 63)
 SCHEMAS: dict[str, str] = {
@@ -53,7 +55,7 @@ class PlainEvaluation:
     factors: list[str]
     horizons: list[int]
     tables: dict[str, pl.DataFrame]
-    health: list[dict[str, str]] = field(default_factory=list)
+    health: pl.DataFrame
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> pl.DataFrame:
@@ -89,12 +91,19 @@ def evaluation(
     tables["coverage"] = _coverage(factors, days, random)
     tables["correlation"] = _correlation(factors, random)
     settings = {"horizons": list(horizons), "quantiles": quantiles, "price": "close", "entry_lag": 1, "costs_bps": 5.0}
-    health = [
-        {"name": "thin_coverage", "level": "warning", "text": "value: on 12 dates fewer than half of the names."},
-        {"name": "overlap", "level": "info", "text": "Returns of horizon 5 overlap; Newey-West lags account for it."},
-        {"name": "one_date", "level": "fault", "text": "momentum: without 2020-03-16 the mean has the other sign."},
-    ]
+    health = pl.concat(
+        [
+            finding("one_date", "fault", "momentum: without 2020-03-16 the mean has the other sign."),
+            finding("thin_coverage", "warning", "value: on 12 dates fewer than half of the names."),
+            finding("overlap", "info", "Returns of horizon 5 overlap; Newey-West lags account for it."),
+        ]
+    )
     return PlainEvaluation(list(factors), list(horizons), tables, health, settings)
+
+
+def finding(name: str, level: Level, text: str) -> pl.DataFrame:
+    """A finding as a frame."""
+    return findings_frame([Finding(name=name, level=level, text=text, figure=0.0)])
 
 
 def trading_days(count: int) -> list[dt.date]:

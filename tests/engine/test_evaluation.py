@@ -365,7 +365,8 @@ def test_a_price_that_is_not_positive_is_counted() -> None:
         pl.when(pl.col("symbol") == "A").then(0.0).otherwise("close").alias("close")
     )
     found = fl.evaluate(fl.Panel.from_frame(frame), {"x": fl.col("x")}, horizons=(1,))
-    assert "8 prices" in found.notes[0].text and found.notes[0].level == "warning"
+    (note,) = found.health.filter(name="prices").select("level", "text").iter_rows()
+    assert "8 prices" in note[1] and note[0] == "warning"
     dropped = found.dropped.filter(reason="no entry price")["rows"].item()
     assert dropped == 6
 

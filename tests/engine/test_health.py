@@ -277,7 +277,7 @@ def test_bars_outside_the_universe_are_not_counted() -> None:
 def test_findings_as_a_frame_the_worst_first() -> None:
     findings = health(inputs_of(market(), ["one", "random"], entry_lag=0))
     frame = findings_frame(findings)
-    assert frame.columns == ["name", "level", "factor", "horizon", "text", "figure"]
+    assert frame.columns == ["level", "name", "factor", "horizon", "text", "figure"]
     assert frame["level"][0] == "fault"
     assert frame.height == len(findings) and frame["text"].str.len_chars().min() > 20
     assert frame.schema["horizon"] == pl.Int64

@@ -25,7 +25,7 @@ from factorloom.engine.research.report.download import csv_text
 from factorloom.engine.research.report.scale import date_ticks, fitted, sampled, thinned, ticks
 from factorloom.expressions.errors import ArgumentError, FileError
 from factorloom.expressions.markup import escape, tag
-from tests.engine.random_evaluation import PlainEvaluation, evaluation
+from tests.engine.random_evaluation import PlainEvaluation, evaluation, finding
 
 VOID = {"meta", "input", "br", "hr", "link"}
 MAY_END_ALONE = {"dd", "dt", "li", "tbody", "td", "th", "thead", "tr"}
@@ -156,7 +156,7 @@ def test_names_are_text_whatever_they_hold(factors: list[str], group: str) -> No
     group = group.encode(errors="replace").decode()
     found.tables["ic_by_group"] = found.tables["ic_by_group"].with_columns(group=pl.lit(group))
     found.settings["note"] = factors[0]
-    found.health.append({"name": factors[0], "level": group, "text": factors[-1]})
+    found.health = finding(factors[0], "warning", factors[-1])
     text = page(found, title=factors[0])
     reader, harmless = check(text), check(page(evaluation(["a", "b"][: len(factors)], (1,), 30, groups=("x",))))
     kinds = {name for name, _ in reader.elements}
@@ -200,16 +200,12 @@ def test_empty_tables_are_drawn() -> None:
     check(page(evaluation([], (), 10)))
 
 
-def test_findings_and_notes_are_listed_gravest_first() -> None:
+def test_findings_are_listed() -> None:
     found = evaluation(dates=10)
-    found.health = [
-        {"name": "a", "level": "info", "text": "a trifle"},
-        {"name": "b_c", "level": "fault", "text": "grave"},
-    ]
-    found.tables["notes"] = ["a plain note"]  # type: ignore[assignment]
+    found.health = pl.concat([finding("b_c", "fault", "grave"), finding("a", "info", "a trifle")])
     text = page(found)
-    assert text.index("grave") < text.index("a trifle") < text.index("a plain note") and "b c" in text
-    found.health, found.tables["notes"] = [], []  # type: ignore[assignment]
+    assert text.index("grave") < text.index("a trifle") and "b c" in text
+    found.health = found.health.clear()
     assert "No finding." in page(found)
 
 

@@ -26,7 +26,7 @@ from factorloom.engine.research.evaluation.portfolio import LongShort, compounde
 from factorloom.engine.research.evaluation.setting import Settings
 from factorloom.engine.research.evaluation.summary import Summary, deviation, mean_of
 from factorloom.engine.research.evaluation.tails import tails
-from factorloom.engine.research.health import Finding, HealthInputs, health
+from factorloom.engine.research.health import HealthInputs, findings_frame, health
 from factorloom.engine.research.inference import newey_west
 from factorloom.engine.research.report import write_report
 from factorloom.engine.research.report.notebook import evaluation_html
@@ -165,19 +165,14 @@ class Evaluation:
         }
 
     @cached_property
-    def notes(self) -> tuple[Finding, ...]:
-        """What is odd about the input: prices that are not positive, horizons without any complete label."""
-        return tuple(notes_of(self._basis.cells, self._basis.settings))
-
-    @cached_property
-    def health(self) -> list[Finding]:
+    def health(self) -> pl.DataFrame:
         """What to distrust, the worst first; docs/inference.md has the checks.
 
-        A finding has level ("fault", "warning", "info"), name, factor and horizon (None: all), text and figure.
+        Columns: level ("fault", "warning", "info"), name, factor and horizon (null: all), text, figure.
         """
         basis = self._basis
         facts = facts_of(basis.source, basis.factors, basis.cells, basis.settings, self.dates_per_year)
-        return health(HealthInputs.of(self, facts))
+        return findings_frame([*health(HealthInputs.of(self, facts)), *notes_of(basis.cells, basis.settings)])
 
     # --- how it is shown ---------------------------------------------------------------------------------------------
 

@@ -42,8 +42,8 @@ CHECKS: tuple[Check, ...] = (
 )
 
 COLUMNS = {
-    "name": pl.String,
     "level": pl.String,
+    "name": pl.String,
     "factor": pl.String,
     "horizon": pl.Int64,
     "text": pl.String,
@@ -52,18 +52,18 @@ COLUMNS = {
 
 
 def health(inputs: HealthInputs) -> list[Finding]:
-    """The findings of all checks, the worst first.
+    """The findings of all checks.
 
     Examples
     --------
     >>> [finding.name for finding in health(HealthInputs(settings={"entry_lag": 0}))]
     ['entry']
     """
-    found = [finding for check in CHECKS for finding in check(inputs)]
-    return sorted(found, key=lambda finding: LEVELS.index(finding.level))
+    return [finding for check in CHECKS for finding in check(inputs)]
 
 
 def findings_frame(findings: Iterable[Finding]) -> pl.DataFrame:
-    """Findings as a frame: name, level, factor, horizon, text, figure."""
-    rows = [tuple(getattr(finding, name) for name in COLUMNS) for finding in findings]
+    """Findings as a frame, the worst first: level, name, factor, horizon, text, figure."""
+    found = sorted(findings, key=lambda finding: LEVELS.index(finding.level))
+    rows = [tuple(getattr(finding, name) for name in COLUMNS) for finding in found]
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")

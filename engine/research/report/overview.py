@@ -123,32 +123,14 @@ def _cell(row: Mapping[str, Any], each: Column) -> Markup:
 
 def health(source: Source) -> Markup:
     """What to distrust, gravest first."""
-    found = [each for name in ("health", "notes") for each in _listed(getattr(source.evaluation, name, ()))]
-    order = {"fault": 0, "warning": 1, "info": 2}
-    items = sorted((_finding(each) for each in found), key=lambda item: order.get(item[1], 3))
-    if not items:
+    found = source.evaluation.health
+    if found.is_empty():
         return tag("p", "No finding.", class_="note")
     lines = [
-        tag(
-            "li", tag("b", level, class_=f"level {level if level in order else 'info'}"), " ", tag("b", name), " ", text
-        )
-        for name, level, text in items
+        tag("li", tag("b", level, class_=f"level {level}"), " ", tag("b", name.replace("_", " ")), " ", text)
+        for level, name, text in found.select("level", "name", "text").iter_rows()
     ]
     return tag("ul", *lines, class_="health")
-
-
-def _listed(found: Any) -> list[object]:
-    """Findings, or what a method gives them."""
-    return list((found() if callable(found) else found) or ())
-
-
-def _finding(each: object) -> tuple[str, str, str]:
-    if isinstance(each, str):
-        return "", "info", each
-    name, level, text = (
-        each.get(key, "") if isinstance(each, Mapping) else getattr(each, key, "") for key in ("name", "level", "text")
-    )
-    return str(name).replace("_", " "), str(level or "info"), str(text)
 
 
 def account(source: Source) -> Markup:
