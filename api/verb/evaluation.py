@@ -38,7 +38,10 @@ def summary_text(evaluation: Evaluation) -> str:
     >>> from factorloom.engine.bars.market import simulate
     >>> panel = fl.Panel.from_frame(simulate(symbols=40, years=1))
     >>> text = summary_text(fl.evaluate(panel, {"reversal": -fl.ts_pct_change(fl.close, 5)}, horizons=(1, 5)))
-    >>> print("\\n".join(line[:37] for line in text.splitlines()[2:5]))
+    >>> print("\\n".join(line[:43].rstrip() for line in text.splitlines()[2:5]))
+    factor    horizon  dates  coverage  rank IC
+    reversal        1    254     98.0%  -0.0137
+    reversal        5    250     98.0%  -0.0322
     """
     settings = evaluation.settings
     ends = f"{evaluation.dates[0]} to {evaluation.dates[-1]}"
