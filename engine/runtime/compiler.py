@@ -136,7 +136,10 @@ class Kept(_Cache):
         if data is None:
             return None
         rtsys.initialize(target_context)
-        return CompileResult._rebuild(target_context, *pickle.loads(data))
+        try:
+            return CompileResult._rebuild(target_context, *pickle.loads(data))
+        except (ImportError, AttributeError):  # it names something that has moved since
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep the code for a signature; what refers to objects in memory cannot be kept."""

@@ -12,9 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from numba import types
+from numba.core.registry import cpu_target
 
 import factorloom as fl
 from factorloom.engine.runtime import cache
+from factorloom.engine.runtime.compiler import Kept
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.operator import find
 
@@ -110,6 +113,14 @@ def test_damaged_code_is_noticed_and_compiled_anew(tmp_path: Path) -> None:
         again = run(["cs_demean"], tmp_path)
         assert lines(again)[0].split()[1] == "1"
         assert "damaged" not in again.stderr
+
+
+def test_code_that_names_what_has_moved_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "load", lambda name: b"cno_such_module\nKernel\n.")  # the pickle of a class
+    kept = Kept("kernel", "source")
+    assert kept.load_overload((types.float64,), cpu_target.target_context) is None
+    monkeypatch.setattr(cache, "load", lambda name: b"cfactorloom.engine.panel\nKernel\n.")
+    assert kept.load_overload((types.float64,), cpu_target.target_context) is None
 
 
 def test_four_processes_may_fill_one_cache(tmp_path: Path) -> None:
