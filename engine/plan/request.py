@@ -69,7 +69,11 @@ def named_factors(
     wanted: dict[str, Factor] = {}
     for name, factor in ((str(factor) if name is None else name, factor) for name, factor in pairs):
         if not isinstance(name, str):
-            raise ArgumentError(f"the name of a factor must be text, got {name!r}")
+            raise ArgumentError(f"the name of a factor must be text, got {name!r}", hint="for example 'momentum'")
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise ArgumentError(
+                f"the name of a factor must be text, got half a character in {name!r}", hint="for example 'momentum'"
+            )
         if name in wanted:
             raise ArgumentError(f"two factors are named {name!r}")
         wanted[name] = _factor(name, factor, keys)

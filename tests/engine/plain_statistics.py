@@ -176,7 +176,8 @@ class Plain:
         return float(self.both[day].loc[names, "label"].sem()) if len(names) > 1 else math.nan
 
     def universe(self, day: Any) -> float:
-        return float(self.raw[day].mean())
+        """The mean return of all names, which is 0 where returns are less the mean of their group."""
+        return 0.0 if self.neutral else float(self.raw[day].mean())
 
     def before(self, day: Any) -> Any:
         place = self.dates.index(day) - self.horizon

@@ -12,14 +12,13 @@ import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_array, codes_of
-from factorloom.engine.bars.selection import select, selected_rows
 from factorloom.engine.research.evaluation.labels import label_values
 from factorloom.engine.research.evaluation.loop.measure import rank_labels
 from factorloom.engine.research.evaluation.loop.section import Ints
-from factorloom.engine.research.evaluation.setting import Settings
+from factorloom.engine.research.evaluation.setting import Settings, date_span
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each, processors
-from factorloom.expressions.errors import BarsError, ParameterError
+from factorloom.expressions.errors import BarsError
 from factorloom.expressions.factor import Factor
 
 __all__ = ["Cells", "Source", "cells_of", "pieces"]
@@ -94,7 +93,7 @@ def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], obse
         raise BarsError("there are no bars to evaluate on")
     kept, left_out = _kept(source, settings)
     codes = bars.date_codes.astype(np.int64)
-    first, last = _span(bars, settings)
+    first, last = date_span(bars, settings.start, settings.end)
     by_date = np.empty(bars.rows, np.int64)
     by_date[bars.places] = np.arange(bars.rows)
     rows = by_date if kept.all() else by_date[kept[by_date]]
@@ -167,22 +166,10 @@ def _ranked(labels: Array, rows: Index, offsets: Index, observer: Observer) -> t
     return of_cells, ranks, counts
 
 
-def _span(bars: Bars, settings: Settings) -> tuple[int, int]:
-    """The numbers of the first and the last evaluated date."""
-    dated = Bars(pl.DataFrame({bars.symbol: bars.dates, bars.date: bars.dates}))
-    chosen = np.flatnonzero(selected_rows(dated, select(settings.start, settings.end)))
-    if not chosen.size:
-        raise ParameterError(
-            f"no bars from {settings.start or 'the start'} to {settings.end or 'the end'}",
-            hint=f"bars are from {bars.dates[0]} to {bars.dates[-1]}",
-        )
-    return int(chosen[0]), int(chosen[-1])
-
-
 def _kept(source: Source, settings: Settings) -> tuple[npt.NDArray[np.bool_], dict[str, int]]:
     """Which bars are cells, and how many are not, by the first reason that holds."""
     bars = source.bars
-    first, last = _span(bars, settings)
+    first, last = date_span(bars, settings.start, settings.end)
     codes = bars.date_codes.astype(np.int64)
     kept = (codes >= first) & (codes <= last)
     left_out = {"outside dates": int(bars.rows - kept.sum()), "outside universe": 0, "no group": 0}

@@ -23,7 +23,7 @@ from factorloom.engine.research.evaluation.loop.place import AUTOCORRELATION, CO
 from factorloom.engine.research.evaluation.measured import GroupSeries, Measured, measured
 from factorloom.engine.research.evaluation.pairs import correlation_of_ics, correlation_of_values, pair_frame
 from factorloom.engine.research.evaluation.portfolio import LongShort, compounded, long_short, turnover
-from factorloom.engine.research.evaluation.setting import Settings
+from factorloom.engine.research.evaluation.setting import Settings, whole_number
 from factorloom.engine.research.evaluation.summary import Summary, deviation, mean_of
 from factorloom.engine.research.evaluation.tails import tails
 from factorloom.engine.research.health import HealthInputs, findings_frame, health
@@ -32,13 +32,16 @@ from factorloom.engine.research.report import write_report
 from factorloom.engine.research.report.notebook import evaluation_html
 from factorloom.engine.research.report.plot import Plots
 from factorloom.engine.runtime.observer import Observer
-from factorloom.expressions.errors import ParameterError, plural
+from factorloom.expressions.errors import plural
 from factorloom.expressions.factor import Factor
 
 __all__ = ["DECAY", "Evaluation", "evaluated"]
 
 DECAY = (1, 2, 3, 5, 10, 21, 42, 63)
 """Horizons of `ic_decay`."""
+
+MOST_OFFSETS = 10_000
+"""Market dates before or after an event."""
 
 SECONDS_PER_YEAR = 365.25 * 86400
 
@@ -271,7 +274,8 @@ class Evaluation:
         (over the mean of all names used), hit_rate (share of dates with an excess above 0).
         """
         means = self._found.by_quantile[:, :, MEAN]
-        excess = means - self._number(UNIVERSE)[..., None]
+        # returns of a neutral evaluation are less the mean of their group: that of all names is 0
+        excess = means - (0.0 if self._basis.settings.neutral else self._number(UNIVERSE)[..., None])
         known = ~np.isnan(means)
         count = known.sum(axis=2)
         by_date = np.moveaxis(means, 2, 0)
@@ -401,12 +405,12 @@ class Evaluation:
 
         Raises
         ------
-        ParameterError
-            A number of dates is negative.
+        ParameterError, ArgumentError
+            A number of dates is negative or above 10,000, or not whole.
         """
-        for name, value in (("before", before), ("after", after)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ParameterError(f"{name} must be a whole number of at least 0, got {value!r}")
+        hint = "in market dates, for example before=10, after=15"
+        before = whole_number("before", before, 0, MOST_OFFSETS, hint=hint)
+        after = whole_number("after", after, 0, MOST_OFFSETS, hint=hint)
         basis, settings = self._basis, self._basis.settings
         return events(
             basis.source, basis.factors, basis.cells, self.quantiles, settings.neutral, settings.price, before, after

@@ -12,7 +12,9 @@ __all__ = ["long"]
 
 
 def long(keys: Mapping[str, pl.Series], values: Mapping[str, npt.NDArray[np.generic]]) -> pl.DataFrame:
-    """A frame of keys and values; each array has one axis for each key, in order. NaN becomes null, counts Int64.
+    """A frame of keys and values; each array has one axis for each key, in order.
+
+    NaN and infinities become null, counts Int64.
 
     >>> import numpy as np, polars as pl
     >>> long({"a": pl.Series(["x", "y"]), "b": pl.Series([1, 2])}, {"n": np.array([[1, 2], [3, 4]])}).rows()
@@ -25,6 +27,8 @@ def long(keys: Mapping[str, pl.Series], values: Mapping[str, npt.NDArray[np.gene
         columns.append(key.gather(pl.Series(np.broadcast_to(codes, shape).reshape(-1))).alias(name))
     for name, array in values.items():
         flat = np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1)
-        kind = np.int64 if flat.dtype.kind in "iu" else flat.dtype
-        columns.append(pl.Series(name, flat.astype(kind), nan_to_null=flat.dtype.kind == "f"))
+        if flat.dtype.kind == "f":
+            columns.append(pl.Series(name, np.where(np.isinf(flat), np.nan, flat), nan_to_null=True))
+        else:
+            columns.append(pl.Series(name, flat.astype(np.int64 if flat.dtype.kind in "iu" else flat.dtype)))
     return pl.DataFrame(columns)

@@ -16,6 +16,7 @@ from factorloom.engine.research.evaluation.loop.place import MEAN, TRADED
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.measured import Measured
 from factorloom.engine.research.performance import drawdown
+from factorloom.engine.research.series import finite
 
 __all__ = ["LongShort", "compounded", "long_short", "turnover"]
 
@@ -43,15 +44,17 @@ def long_short(found: Measured, horizons: Index, costs_bps: float, *, weighted: 
     """
     means = found.by_quantile[:, :, MEAN]
     by_horizon = horizons[None, :, None]
-    gross = (means[..., -1] - means[..., 0]) / by_horizon
+    with np.errstate(over="ignore"):
+        gross = finite((means[..., -1] - means[..., 0]) / by_horizon)
     if weighted:
         legs = found.by_quantile[:, :, TRADED]
         traded = (legs[..., 0] + legs[..., -1]) / by_horizon
     else:
         traded = (_changes(found, horizons, 0) + _changes(found, horizons, -1)) / by_horizon
     traded = np.where(np.isnan(gross), np.nan, traded)
-    cost = costs_bps / 1e4 * traded
-    net = gross - cost
+    with np.errstate(over="ignore"):
+        cost = finite(costs_bps / 1e4 * traded)
+        net = finite(gross - cost)
     cumulative = compounded(net)
     dates = net.shape[-1]
     falls = drawdown(cumulative.reshape(-1, dates).T).T.reshape(net.shape)
@@ -59,9 +62,12 @@ def long_short(found: Measured, horizons: Index, costs_bps: float, *, weighted: 
 
 
 def compounded(returns: Array) -> Array:
-    """`prod(1 + return) - 1` up to each date along the last axis; a missing return changes nothing."""
+    """`prod(max(1 + return, 0)) - 1` up to each date along the last axis; a missing return changes nothing.
+
+    A return of -1 or less loses everything: what is lost stays lost, and nobody owes more.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
-        grown = np.cumprod(1 + np.where(np.isnan(returns), 0.0, returns), axis=-1) - 1
+        grown = np.cumprod(np.maximum(1 + np.where(np.isnan(returns), 0.0, returns), 0.0), axis=-1) - 1
     return np.where(np.isfinite(grown), grown, np.nan)
 
 

@@ -8,19 +8,43 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
+import numpy as np
+import polars as pl
+
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.category import TEXT
-from factorloom.engine.bars.selection import When, select
+from factorloom.engine.bars.selection import When, select, selected_rows
 from factorloom.engine.plan.request import Factors, OneFactor, make_request, named_factors
 from factorloom.engine.research.evaluation.labels import Halted
-from factorloom.expressions.errors import ArgumentError, LookaheadError, ParameterError, UnknownColumnError, suggest
+from factorloom.expressions.errors import (
+    ArgumentError,
+    BarsError,
+    LookaheadError,
+    ParameterError,
+    UnknownColumnError,
+    suggest,
+)
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.parse import parse
 
-__all__ = ["DEFAULTS", "EvaluationOptions", "Settings", "checked_factors", "checked_settings"]
+__all__ = [
+    "DEFAULTS",
+    "EvaluationOptions",
+    "Settings",
+    "checked_factors",
+    "checked_settings",
+    "date_span",
+    "whole_number",
+]
 
 MOST_QUANTILES = 100
+LONGEST = 10**9
+"""Market dates: beyond any panel, and the sum of two is still a whole number of the machine."""
+MOST_COSTS = 10_000
+"""Basis points: all that is traded."""
+HIGHEST_RETURN = 1e300
+HORIZONS = "for example horizons=(1, 5, 21)"
 
 
 class EvaluationOptions(TypedDict, total=False):
@@ -107,26 +131,44 @@ def checked_settings(
     """Check every argument against the bars."""
     if price is None and weights is not None:
         raise ParameterError("weights need a price", hint="returns are weighted: name the price that they come from")
-    select(start, end)
+    date_span(bars, start, end)
     named = _group(group, bars)
     if not isinstance(neutral, bool):
-        raise ArgumentError(f"neutral must be True or False, got {neutral!r}")
+        raise ArgumentError(
+            f"neutral must be True or False, got {neutral!r}", hint="neutral=True compares names within their group"
+        )
     if neutral and named is None:
         raise ParameterError("neutral=True needs a group", hint="name the column of groups: group='sector'")
     return Settings(
         horizons=_horizons(horizons),
-        quantiles=_whole("quantiles", quantiles, 2, MOST_QUANTILES),
+        quantiles=whole_number("quantiles", quantiles, 2, MOST_QUANTILES, hint="quantiles=5 cuts names into fifths"),
         group=named,
         universe=_column_or_factor("universe", universe, bars),
         price=_price(price, bars),
-        entry_lag=_whole("entry_lag", entry_lag, 0),
-        costs_bps=_number("costs_bps", costs_bps),
+        entry_lag=whole_number(
+            "entry_lag", entry_lag, 0, LONGEST, hint="dates from a factor's own to the entry, such as 1"
+        ),
+        costs_bps=_costs(costs_bps),
         start=start,
         end=end,
         halted=_halted(halted),
         weights=_column_or_factor("weights", weights, bars),
         neutral=neutral,
     )
+
+
+def date_span(bars: Bars, start: When | None, end: When | None) -> tuple[int, int]:
+    """The numbers of the first and the last evaluated date."""
+    if not bars.rows:
+        raise BarsError("there are no bars to evaluate on", hint="load bars first")
+    dated = Bars(pl.DataFrame({bars.symbol: bars.dates, bars.date: bars.dates}))
+    chosen = np.flatnonzero(selected_rows(dated, select(start, end)))
+    if not chosen.size:
+        raise ParameterError(
+            f"no bars from {start or 'the start'} to {end or 'the end'}",
+            hint=f"bars are from {bars.dates[0]} to {bars.dates[-1]}",
+        )
+    return int(chosen[0]), int(chosen[-1])
 
 
 def _refuse_lookahead(what: str, factor: Factor) -> None:
@@ -137,33 +179,47 @@ def _refuse_lookahead(what: str, factor: Factor) -> None:
 
 
 def _horizons(given: object) -> tuple[int, ...]:
-    values = [given] if isinstance(given, int) else given
-    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise ArgumentError(f"horizons must be whole numbers, got {given!r}", hint="for example horizons=(1, 5, 21)")
-    horizons = tuple(_whole("a horizon", each, 1) for each in values)
+    values = [given] if isinstance(given, numbers.Integral) else given
+    try:
+        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Iterable):
+            raise TypeError
+        each_given: list[object] = list(values)
+    except TypeError:  # also an array without an axis
+        raise ArgumentError(f"horizons must be whole numbers, got {given!r}", hint=HORIZONS) from None
+    horizons = tuple(whole_number("a horizon", each, 1, LONGEST, hint=HORIZONS) for each in each_given)
     if not horizons:
-        raise ParameterError("there must be at least one horizon", hint="for example horizons=(1, 5, 21)")
+        raise ParameterError("there must be at least one horizon", hint=HORIZONS)
     if len(set(horizons)) < len(horizons):
-        raise ParameterError(f"horizons must differ, got {horizons}")
+        raise ParameterError(f"horizons must differ, got {horizons}", hint="name each horizon once")
     return horizons
 
 
-def _whole(name: str, value: object, least: int, most: int | None = None) -> int:
+def whole_number(name: str, value: object, least: int, most: int, *, hint: str) -> int:
+    """A whole number from `least` to `most`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise ArgumentError(f"{name} must be a whole number, got {value!r}")
+        raise ArgumentError(f"{name} must be a whole number, got {value!r}", hint=hint)
     number = int(value)
-    if number < least or (most is not None and number > most):
-        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
-        raise ParameterError(f"{name} must be {bounds}, got {number}")
+    if not least <= number <= most:
+        bounds = f"at least {least}" if most == LONGEST and number < least else f"from {least} to {most}"
+        raise ParameterError(f"{name} must be {bounds}, got {number}", hint=hint)
     return number
 
 
-def _number(name: str, value: object) -> float:
+def _costs(value: object) -> float:
+    hint = "in hundredths of a percent of what is traded: costs_bps=10 is 0.1 percent"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ArgumentError(f"{name} must be a number, got {value!r}")
-    if not 0 <= float(value) < math.inf:
-        raise ParameterError(f"{name} must be a finite number of at least 0, got {value}")
-    return float(value)
+        raise ArgumentError(f"costs_bps must be a number, got {value!r}", hint=hint)
+    if not 0 <= _real(value) <= MOST_COSTS:
+        raise ParameterError(f"costs_bps must be a number from 0 to {MOST_COSTS}, got {value}", hint=hint)
+    return _real(value)
+
+
+def _real(value: numbers.Real) -> float:
+    """A number; what is too large for one is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _halted(value: object) -> Halted:
@@ -176,17 +232,20 @@ def _halted(value: object) -> Halted:
             f"halted must be 'last', 'missing' or a return, got {value!r}",
             hint="a symbol without a price on the exit date gets its last price, nothing, or a return such as -0.3",
         )
-    if not -1 <= float(value) < math.inf:
-        raise ParameterError(f"halted must be a return of at least -1, got {value}")
-    return float(value)
+    if not -1 <= _real(value) <= HIGHEST_RETURN:
+        hint = "it is a ratio: -0.3 is a loss of 30 percent"
+        raise ParameterError(f"halted must be a return of at least -1, got {value}", hint=hint)
+    return _real(value)
 
 
 def _price(price: object, bars: Bars) -> str:
     if not isinstance(price, str):
-        raise ArgumentError(f"price must be the name of a column, got {price!r}")
+        raise ArgumentError(f"price must be the name of a column, got {price!r}", hint="for example price='close'")
     _known("price", price, bars)
     if not bars.table.schema[price].is_float():
-        raise ArgumentError(f"price: column {price!r} holds categories, not numbers")
+        raise ArgumentError(
+            f"price: column {price!r} holds categories, not numbers", hint="name a column of prices: price='close'"
+        )
     return price
 
 
@@ -194,7 +253,7 @@ def _group(group: object, bars: Bars) -> str | None:
     if group is None:
         return None
     if not isinstance(group, str):
-        raise ArgumentError(f"group must be the name of a column, got {group!r}")
+        raise ArgumentError(f"group must be the name of a column, got {group!r}", hint="for example group='sector'")
     _known("group", group, bars)
     if not isinstance(bars.table.schema[group], TEXT):
         raise ArgumentError(

@@ -119,12 +119,14 @@ class Summary:
         net, lags = self.columns(self.book.net), self.spans - 1
         known = np.isfinite(self.per_year)
         missing = np.full(self.spans.size, np.nan)
+        with np.errstate(over="ignore"):
+            yearly = [finite(mean_of(each, 0) * self.per_year) for each in (self.columns(self.book.gross), net)]
         return {
             "monotonicity": monotonicity(means.reshape(-1, means.shape[-1]).T),
             "spread": spread.mean,
             "spread_t": spread.t,
-            "long_short_return": mean_of(self.columns(self.book.gross), 0) * self.per_year,
-            "long_short_net": mean_of(net, 0) * self.per_year,
+            "long_short_return": yearly[0],
+            "long_short_net": yearly[1],
             "long_short_sharpe": sharpe(net, self.per_year, lags=lags) if known else missing,
             "long_short_drawdown": _lowest(self.columns(self.book.drawdown), net),
             "deflated_sharpe": deflated_sharpe(net, self.trials, lags=lags),
@@ -158,24 +160,26 @@ ORDER = (
 def spread_of(found: Measured) -> Array:
     """Mean return of the highest quantile less that of the lowest, by (factor, horizon, date)."""
     means = found.by_quantile[:, :, MEAN]
-    difference: Array = means[..., -1] - means[..., 0]
-    return difference
+    with np.errstate(over="ignore"):
+        return finite(means[..., -1] - means[..., 0])
 
 
 def mean_of(values: Array, axis: int) -> Array:
-    """Mean of the present values, missing where there are none."""
+    """Mean of the present values, missing where there are none or where their sum is beyond all numbers."""
     present = ~np.isnan(values)
     count = present.sum(axis=axis)
-    total = np.where(present, values, 0.0).sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    with np.errstate(all="ignore"):
+        total = np.where(present, values, 0.0).sum(axis=axis)
+        return np.where((count > 0) & np.isfinite(total), total / np.maximum(count, 1), np.nan)
 
 
 def deviation(values: Array) -> Array:
     """Standard deviation (n - 1) down each column, missing for fewer than two values."""
     present = ~np.isnan(values)
     count = present.sum(axis=0)
-    away = np.where(present, values - mean_of(values, 0), 0.0)
-    return np.where(count > 1, np.sqrt((away**2).sum(axis=0) / np.maximum(count - 1, 1)), np.nan)
+    with np.errstate(all="ignore"):
+        away = np.where(present, values - mean_of(values, 0), 0.0)
+        return finite(np.where(count > 1, np.sqrt((away**2).sum(axis=0) / np.maximum(count - 1, 1)), np.nan))
 
 
 def ratio(mean: Array, spread: Array) -> Array:

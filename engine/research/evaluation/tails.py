@@ -114,18 +114,19 @@ def tails(source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles
 
 
 def _statistics(ascending: Array) -> Array:
-    """Of returns in ascending order."""
+    """Of returns in ascending order; what is beyond all numbers is missing."""
     n = ascending.size
     if n == 0:
         return np.array([0.0, *[np.nan] * (len(COLUMNS) - 1)])
     places = np.array(SHARES) * (n - 1)
     below = np.floor(places).astype(np.int64)
     low, high = ascending[below], ascending[np.minimum(below + 1, n - 1)]
-    away = ascending - ascending.mean()
-    scale = np.abs(away).max()
-    away = away / scale if scale > 0 else away
-    variance = (away * away).mean()
-    is_constant = not ascending[-1] - ascending[0] > 1e-14 * np.abs(ascending).max()
-    skew = np.nan if n < 3 or is_constant else (away * away * away).mean() / variance**1.5
+    with np.errstate(all="ignore"):
+        away = ascending - ascending.mean()
+        scale = np.abs(away).max()
+        away = away / scale if scale > 0 else away
+        variance = (away * away).mean()
+        is_constant = not ascending[-1] - ascending[0] > 1e-14 * np.abs(ascending).max()
+        skew = np.nan if n < 3 or is_constant else (away * away * away).mean() / variance**1.5
     crashes = np.searchsorted(ascending, CRASH, side="right") / n
     return np.array([n, *(low + (high - low) * (places - below)), ascending[0], ascending[-1], skew, crashes])

@@ -140,13 +140,15 @@ def panel_facts(
     places = _Places(symbol * (last + 1) + codes, price, last + 1)
     rows = _sampled(codes, known, last - entry_lag - min(labels, default=1), sample)
     steps, low_prices = _compared(places, rows, factors, labels, quantiles)
+    with np.errstate(all="ignore"):
+        moved = np.abs(price[1:][pairs] / price[:-1][pairs] - 1)
     return PanelFacts(
         symbols=int((final >= 0).sum()),
         left=int(((final >= 0) & (final < final.max(initial=0) - GONE)).sum()),
         symbol_years=float(known.sum() / per_year),
         unchanged=float(same.sum() / max(int(pairs.sum()), 1)),
         stale_symbols=int((by_symbol[0] > STALE_SYMBOL * by_symbol[1]).sum()),
-        jumps=int((np.abs(price[1:][pairs] / price[:-1][pairs] - 1) > EXTREME).sum()),
+        jumps=int((moved > EXTREME).sum()),
         steps=steps,
         low_prices=low_prices,
         halted=_halted(places, rows, labels, entry_lag, last),
@@ -232,9 +234,9 @@ class _Spreads:
 
     def of(self, ranks: Array, quantiles: int) -> tuple[Array, Array]:
         """(with and without, dates, horizons), and the share of low-priced symbols by horizon."""
-        sums = (_outer(ranks, quantiles) @ self.table).reshape(len(ranks), 2, 2, 2, -1)
-        counts = sums[:, :, 1].sum(axis=(0, 1))
         with np.errstate(all="ignore"):
+            sums = (_outer(ranks, quantiles) @ self.table).reshape(len(ranks), 2, 2, 2, -1)
+            counts = sums[:, :, 1].sum(axis=(0, 1))
             means = sums[:, :, 0] / sums[:, :, 1]
             return np.moveaxis(means[:, 0] - means[:, 1], 1, 0), 1 - counts[1] / counts[0]
 

@@ -23,12 +23,16 @@ __all__ = [
 
 LEAK, SURE = 0.1, 5.0
 """A mean rank IC with the return of one single day: one-day reversal, the strongest known, reaches 0.03 to 0.05."""
+ALWAYS = 10
+"""So many dates with one and the same rank IC, as a perfect leak has, are sure too: they have no standard error."""
 
 
 def knows_a_return(inputs: HealthInputs) -> Iterator[Finding]:
     """Look-ahead: a mean rank IC of 0.1 or more, five standard errors from zero, with the return of one later date."""
     later = _facts(inputs).steps.filter(pl.col("step") >= 1)
-    leaks = later.filter((pl.col("rank_ic_mean").abs() >= LEAK) & (pl.col("rank_ic_t").abs() >= SURE))
+    is_sure = pl.col("rank_ic_t").abs() >= SURE
+    always = pl.col("rank_ic_t").is_null() & (pl.col("dates") >= ALWAYS)
+    leaks = later.filter((pl.col("rank_ic_mean").abs() >= LEAK) & (is_sure | always))
     for factor, step, figure in leaks.select("factor", "step", "rank_ic_mean").iter_rows():
         text = (
             f"{factor}: a rank IC of {figure:.2f} with the return from {step - 1} to {step} dates after its own date:"
@@ -44,7 +48,8 @@ STEP, STEP_SURE, AFTER = 0.05, 4.0, 0.2
 def one_step(inputs: HealthInputs) -> Iterator[Finding]:
     """The IC breaks off: at least 0.05 with the return of one date, less than a fifth of it with the next two."""
     for (factor,), part in _facts(inputs).steps.filter(pl.col("step") >= 1).group_by("factor", maintain_order=True):
-        ics, ts, steps = (part[name].to_list() for name in ("rank_ic_mean", "rank_ic_t", "step"))
+        sure = pl.when(pl.col("dates") >= ALWAYS).then(pl.col("rank_ic_t").fill_null(math.inf)).otherwise("rank_ic_t")
+        ics, ts, steps = part.select("rank_ic_mean", sure.alias("t"), "step").get_columns()
         for place in range(len(steps) - 2):
             this, after = ics[place], ics[place + 1 : place + 3]
             if None in (this, ts[place], *after) or abs(this) < STEP or abs(ts[place]) < STEP_SURE:

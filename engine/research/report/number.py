@@ -33,7 +33,7 @@ def percent(value: float | None, decimals: int = 2) -> str:
     >>> percent(0.1234), percent(None)
     ('12.34%', '–')
     """  # noqa: RUF002
-    text = plain(None if value is None else value * 100, decimals)
+    text = plain(None if value is None else float(value) * 100, decimals)
     return text if text == MISSING else text + "%"
 
 
@@ -51,7 +51,7 @@ def shown(value: object, unit: Unit, decimals: int) -> str:
 def tick(value: float, step: float, unit: Unit) -> str:
     """The label of a tick, with the decimals that the distance of ticks needs."""
     scale = 100 if unit == "percent" else 1
-    decimals = max(0, -math.floor(math.log10(step * scale) + 1e-9)) if step > 0 else 2
+    decimals = max(0, -math.floor(math.log10(step) + math.log10(scale) + 1e-9)) if step > 0 else 2
     if decimals and round(step * scale * 10**decimals, 6) % 1:
         decimals += 1
     return (percent if unit == "percent" else plain)(value, min(decimals, 8))

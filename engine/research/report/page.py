@@ -63,6 +63,8 @@ def write_report(evaluation: Evaluated, path: str | os.PathLike[str], title: str
     """
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(f"path must be a path, got {type(path).__name__}")
+    if "\0" in os.fsdecode(path):
+        raise ArgumentError(f"no file can be named {path!r}", hint="name a file, for example sheet.html")
     target = Path(os.path.realpath(path))
     if os.path.isdir(target):  # False for names that no file can have
         raise ArgumentError(f"{path} is a folder", hint="name a file, for example sheet.html")

@@ -13,6 +13,9 @@ __all__ = ["Scale", "date_ticks", "fitted", "sampled", "thinned", "ticks"]
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e300
+"""Beyond this, widths of scales would be infinite."""
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -39,7 +42,7 @@ def fitted(values: Sequence[Array], start: float, stop: float, *, zero: bool = F
     Scale(low=0.0, high=1.0, start=0, stop=100)
     """
     flat = np.concatenate([np.ravel(each) for each in values]) if values else np.empty(0)
-    flat = flat[np.isfinite(flat)]
+    flat = np.clip(flat[np.isfinite(flat)], -LARGEST, LARGEST)
     low, high = (float(flat.min()), float(flat.max())) if flat.size else (0.0, 1.0)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)

@@ -261,7 +261,7 @@ def decay(source: Source, factor: str) -> Markup:
 def _tails(rows: pl.DataFrame) -> Markup:
     title = "Tails by quantile"
     ends = [column(rows, name) for name in ("p01", "p05", "p95", "p99")]
-    drawn = np.isfinite(np.array(ends).sum(axis=0))
+    drawn = np.logical_and.reduce(np.isfinite(np.array(ends)))
     if not drawn.any():
         return nothing(title)
     scale = fitted([np.array(ends)[:, drawn]], HEIGHT - BOTTOM - 14, TOP, zero=True)
