@@ -132,7 +132,8 @@ def test_a_perfect_leak_that_no_date_varies_is_found(entry_lag: int) -> None:
     days = [DAYS[0] + datetime.timedelta(day) for day in range(40)]
     leaking = bars(30, days).with_columns(next=(pl.col("close").shift(-1) / pl.col("close")).over("symbol"))
     found = fl.evaluate(fl.Panel.from_frame(leaking), {"leak": fl.col("next")}, entry_lag=entry_lag, horizons=(1,))
-    assert "knows_a_return" in {each.name for each in found.health if each.factor == "leak" and each.level == "fault"}
+    faults = found.health.filter(factor="leak", level="fault")["name"].to_list()
+    assert "knows_a_return" in faults
 
 
 PANEL = fl.Panel.from_frame(bars())
