@@ -119,7 +119,7 @@ def evaluate(
     >>> panel = fl.Panel.from_frame(simulate(symbols=40, years=1))
     >>> found = fl.evaluate(panel, {"reversal": -fl.ts_pct_change(fl.close, 5)}, horizons=(1, 5))
     >>> found.summary.select("factor", "horizon", "dates").rows()
-    [('reversal', 1, 246), ('reversal', 5, 242)]
+    [('reversal', 1, 254), ('reversal', 5, 250)]
     """
     if not isinstance(panel, Panel):
         raise ArgumentError(f"panel must be a Panel, got {type(panel).__name__}", hint="fl.Panel.from_frame(bars)")
