@@ -161,7 +161,7 @@ BAD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("arguments", BAD, ids=[ascii(each)[:60] for each in BAD])
+@pytest.mark.parametrize("arguments", BAD, ids=[f"{next(iter(each))}-{place}" for place, each in enumerate(BAD)])
 def test_bad_arguments_are_named_with_a_hint(arguments: dict[str, Any]) -> None:
     with pytest.raises(FactorloomError) as error:
         fl.evaluate(PANEL, **({"factors": FACTORS} | arguments))
