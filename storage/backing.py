@@ -60,6 +60,11 @@ class Backing:
             self.catalogs.create()
         self.catalogs.newest()
 
+    @property
+    def is_written_here(self) -> bool:
+        """Whether this process may write to it now."""
+        return not (self.read_only or self.closed) and self._process == os.getpid()
+
     def check_open(self) -> None:
         """Refuse work on a closed store, or in a forked process."""
         if self._process != os.getpid():

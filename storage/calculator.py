@@ -250,6 +250,8 @@ class Calculator:
                     made += self._made(run, view, {each: factors[each] for each in missing}, wanted, KEPT, entries)
                 if made:
                     self.keeper.keep(self._backing, self._tiers, view, made)
+                run.hits += max(0, len(factors) - run.misses)
+                return entries
 
     def _refreshed(
         self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor], wanted: Days, entries: Entries

@@ -86,7 +86,7 @@ class FileEntry:
 
 
 class MemoryEntry:
-    """Values in memory, of a store that cannot be written to."""
+    """Values in memory, which are not written yet, or cannot be."""
 
     def __init__(self, days: tuple[int, int], basis: Basis, version: int, values: Mapping[str, Array]) -> None:
         self.days = days

@@ -18,12 +18,12 @@ from factorloom.engine.research.evaluation.setting import (
 )
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
-from factorloom.expressions.errors import ArgumentError, ParameterError, suggest
+from factorloom.expressions.errors import ArgumentError, ParameterError, StoreError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.storage.backing import AsOf, Backing
 from factorloom.storage.calculator import Calculator
-from factorloom.storage.catalog import now
+from factorloom.storage.catalog import Catalog, now
 from factorloom.storage.part import Part
 from factorloom.storage.runs import Run
 from factorloom.storage.saved import check_names, saved_factors
@@ -44,6 +44,7 @@ class StoreSource:
     def __init__(self, backing: Backing, calculator: Calculator, run: Run, view: View, universe: str | None) -> None:
         self._backing, self._calculator, self._run, self._view = backing, calculator, run, view
         self._universe = universe
+        self._digest = _digest(view)
         self.bars: Bars = calculator.panel(view)
 
     def values(self, factors: dict[str, Factor]) -> pl.DataFrame:
@@ -54,11 +55,22 @@ class StoreSource:
             name: factor if factor.lookahead else within(view, self._universe, {name: factor})[name]
             for name, factor in factors.items()
         }
-        return self._backing.on_newest(
-            lambda catalog: self._calculator.compute(
-                self._run, catalog, self._backing.view(view.dataset, view.version, catalog), seen, ALL
-            )
-        )
+
+        def work(catalog: Catalog) -> pl.DataFrame:
+            now = self._backing.view(view.dataset, view.version, catalog)
+            if _digest(now) != self._digest:
+                raise StoreError(
+                    f"dataset {view.dataset!r} was dropped and loaded anew since it was evaluated",
+                    hint="evaluate again",
+                )
+            return self._calculator.compute(self._run, catalog, now, seen, ALL)
+
+        return self._backing.on_newest(work)
+
+
+def _digest(view: View) -> int:
+    """The digest of all bars of a view."""
+    return view.digest(view.columns, int(view.days[0]), int(view.days[-1]))
 
 
 class Evaluating(Part):

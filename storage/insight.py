@@ -97,7 +97,7 @@ class Insight(Part):
         ['hot', 'missing']
         """
         selection = select(start, end, symbols, dates)
-        self._settle()
+        self._settle(patient=False)
         catalog = self._backing.catalog()
         view = self._backing.view(dataset, as_of, catalog)
         entries = self._calculator.entries(catalog, view)
@@ -166,8 +166,7 @@ class Insight(Part):
         """Let go of kept values: those in memory, or all, also in files; all can be computed again."""
         if tier not in ("memory", "all"):
             raise ParameterError(f"tier must be 'memory' or 'all', got {tier!r}")
-        if tier == "memory":
-            self._settle()
+        self._settle()
         self._calculator.forget()
         if tier == "all":
             drop_cache(self._backing, dataset)
@@ -178,7 +177,7 @@ class Insight(Part):
         `misses` are values that were in no tier in memory, and `seconds_saved` the time that values found in memory
         would have taken to compute; both are in the first row.
         """
-        self._settle()
+        self._settle(patient=False)
         catalog = self._backing.catalog()
         hot, compressed = self._tiers.hot, self._tiers.compressed
         rows = [

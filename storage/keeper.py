@@ -1,7 +1,8 @@
 """Values that were just computed: small ones wait in memory, and are written together with later ones.
 
 To publish a file takes tens of milliseconds, which many a small result does not. What waits is found like any other
-value by the stores of this process; it is written when there is more of it, and before a store is closed.
+value by the stores of this process that write too; it is written when there is more of it, before a store is closed,
+and when the process ends. A killed process loses it: it can be computed again.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Held(NamedTuple):
 
 
 class Keeper:
-    """Keeps what is computed; the stores of a process that are open on one folder share one.
+    """Keeps what is computed; the stores of a process that write one folder share one.
 
     Attributes
     ----------
@@ -72,22 +73,28 @@ class Keeper:
         if is_due:
             self.write(backing, tiers)
 
-    def write(self, backing: Backing, tiers: Tiers) -> None:
-        """Write all that is not written yet; where that cannot be, some of it stays in memory."""
+    def write(self, backing: Backing, tiers: Tiers, *, patient: bool = True) -> None:
+        """Write all that is not written yet; where that cannot be, some of it stays in memory.
+
+        A caller that is not patient does not wait for another writer, tries nothing for the second time, and is silent.
+        """
+        if not (patient or self._new):
+            return
         with self._writing:
             with self._lock:
                 some, self._new = self._held.copy(), 0
-            if some and not backing.read_only and not backing.closed:
+            if some and backing.is_written_here:
                 try:
-                    keep(backing, [each[:2] for each in some], tiers.persistent, tiers.dtype)
+                    keep(backing, [each[:2] for each in some], tiers.persistent, tiers.dtype, None if patient else 0.0)
                 except StoreError as error:
-                    warnings.warn(f"values were computed but not kept: {error}", StoreWarning, stacklevel=2)
+                    if patient:
+                        warnings.warn(f"values were computed but not kept: {error}", StoreWarning, stacklevel=2)
                 else:
                     with self._lock:
                         self._held = self._held[len(some) :]
-        with self._lock:
-            while len(self._held) > 1 and sum(each.entry.bytes for each in self._held) > MOST:
-                del self._held[0]
+            with self._lock:
+                while len(self._held) > 1 and sum(each.entry.bytes for each in self._held) > MOST:
+                    del self._held[0]
 
     def forget(self) -> None:
         """Let go of everything."""

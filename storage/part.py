@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
+import atexit
+from weakref import WeakSet
 
 from factorloom.storage.backing import Backing
 from factorloom.storage.calculator import Calculator
@@ -22,9 +23,18 @@ class Part:
         self._journal = Journal(backing.folder, read_only=backing.read_only)
         self._calculator = Calculator(backing, tiers)
         self._queries = Queries(backing)
-        keeper = self._calculator.keeper
-        weakref.finalize(self, keeper.write, backing, tiers)  # of a store that is never closed, at the latest at exit
+        OPEN.add(self)
 
-    def _settle(self) -> None:
+    def _settle(self, *, patient: bool = True) -> None:
         """Write the values that wait in memory."""
-        self._calculator.keeper.write(self._backing, self._tiers)
+        self._calculator.keeper.write(self._backing, self._tiers, patient=patient)
+
+
+OPEN: WeakSet[Part] = WeakSet()
+
+
+@atexit.register
+def _settle_all() -> None:
+    """Write what waits in stores that were never closed."""
+    for part in list(OPEN):
+        part._settle(patient=False)

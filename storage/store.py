@@ -321,7 +321,7 @@ class Store(Dated, Saving, Insight, Evaluating, Upkeep):
         StoreError
             The statement is invalid, it writes, or its result is too large.
         """
-        self._settle()
+        self._settle(patient=False)
         return self._queries.run(query_text, params, as_of=as_of, max_rows=max_rows)
 
     def datasets(self) -> pl.DataFrame:

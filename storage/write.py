@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 from factorloom.engine.bars.layout import Array, Index, as_array
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
+from factorloom.expressions.errors import StoreError
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import CacheFile, replace_row
 from factorloom.storage.digest import days_of
@@ -18,6 +20,7 @@ from factorloom.storage.entry import Basis, MemoryEntry
 from factorloom.storage.merge import merges, write_entry
 from factorloom.storage.pieces import cut_days
 from factorloom.storage.publish import Draft
+from factorloom.storage.segment import SUMS, DamagedError
 from factorloom.storage.view import View
 
 __all__ = ["Made", "arrays_of", "keep", "merge"]
@@ -63,13 +66,33 @@ def arrays_of(frame: pl.DataFrame, names: Sequence[str], dtype: str) -> dict[str
     return {name: found[name] for name in names}
 
 
-def keep(backing: Backing, made: Sequence[tuple[View, Made]], limit: int | None, dtype: str) -> None:
+def keep(
+    backing: Backing, made: Sequence[tuple[View, Made]], limit: int | None, dtype: str, wait: float | None = None
+) -> None:
     """Write values, and publish them together; readers of this process and others then find them.
 
     Above `limit` bytes, those that were made first are taken out, but not those of saved or pinned factors.
     """
-    rows = [row for view, each in _joined(made) for row in _written(backing, view, each, dtype)]
-    with backing.publishing() as draft:
+    rows: list[CacheFile] = []
+    try:
+        for view, each in _joined(made):
+            _write(backing, view, each, dtype, rows)
+        _publish(backing, made, rows, limit, wait)
+    except StoreError:
+        for row in rows:
+            for name in (row.file, row.file + SUMS):
+                backing.folder.segment(name).unlink(missing_ok=True)
+        raise
+
+
+def _publish(
+    backing: Backing,
+    made: Sequence[tuple[View, Made]],
+    rows: Sequence[CacheFile],
+    limit: int | None,
+    wait: float | None,
+) -> None:
+    with backing.publishing(wait=wait) as draft:
         for row in rows:
             if row.dataset in draft.before.datasets:
                 replace_row(draft.cursor, "cache", row)
@@ -78,7 +101,8 @@ def keep(backing: Backing, made: Sequence[tuple[View, Made]], limit: int | None,
         for view in {view.stamp: view for view, _ in made}.values():
             entry = draft.before.datasets.get(view.dataset)
             if entry is not None and entry.version == view.version:
-                merge(backing, draft, view, [row for row in rows if row.dataset == view.dataset])
+                with suppress(DamagedError):  # of another file, which is noticed when it is read
+                    merge(backing, draft, view, [row for row in rows if row.dataset == view.dataset])
         if limit is not None:
             _evict(draft, limit)
 
@@ -123,10 +147,9 @@ def _is_seen(draft: Draft, dataset: str, factors: Sequence[str]) -> bool:
     return not saved.isdisjoint(factors)
 
 
-def _written(backing: Backing, view: View, made: Made, dtype: str) -> list[CacheFile]:
-    """The files of some values: stretches of whole days."""
+def _write(backing: Backing, view: View, made: Made, dtype: str, written: list[CacheFile]) -> None:
+    """Write values to files of stretches of whole days, which are added to those that are written."""
     days = days_of(made.keys["date"])
-    written: list[CacheFile] = []
 
     def work(rows: Index | slice) -> None:
         some = days[rows]
@@ -135,4 +158,3 @@ def _written(backing: Backing, view: View, made: Made, dtype: str) -> list[Cache
         written.append(write_entry(backing, view, span, made.keys[rows], values, made.basis))
 
     for_each(work, cut_days(days), Observer())
-    return sorted(written, key=lambda row: row.first_day)

@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
@@ -66,8 +65,11 @@ def _submit(work: Callable[[Item], None], item: Item) -> Future[None]:
                 _pool.shutdown(wait=False)
             _size = processors()
             _pool = ThreadPoolExecutor(_size, thread_name_prefix="factorloom")
-        with suppress(RuntimeError):
+        try:
             return _pool.submit(work, item)
+        except RuntimeError as error:
+            if "shutdown" not in str(error):
+                raise
     return _done_here(work, item)
 
 

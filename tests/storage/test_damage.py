@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -216,6 +217,21 @@ def test_each_file_with_one_flipped_bit(
                 warnings.simplefilter("ignore", StoreWarning)
                 assert damage(path, [(number, flip, 0.5, 1)])
                 assert list(read_all(path, original, read_only=read_only))
+            shutil.rmtree(path.parent)
+
+
+def test_two_damaged_files_of_values(originals: list[Original], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """To keep what is computed anew must not fail where another file, which it would be merged with, is damaged."""
+    for original in originals:
+        numbers = [place for place, file in enumerate(files_of(original.path)) if file.name.startswith("factors-")]
+        for pair in itertools.combinations(numbers, 2):
+            path = tmp_path_factory.mktemp("damaged") / "store"
+            shutil.copytree(original.path, path)
+            with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+                patch.setattr(segment, "WHOLE", original.whole)
+                warnings.simplefilter("error", StoreWarning)
+                assert damage(path, [(number, flip, 0.5, 1) for number in pair])
+                assert {said for _, said in read_all(path, original, read_only=False)} == {"the same"}
             shutil.rmtree(path.parent)
 
 

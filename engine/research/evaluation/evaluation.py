@@ -143,9 +143,9 @@ class Evaluation:
 
     @cached_property
     def _book(self) -> LongShort:
-        settings = self._basis.settings
-        horizons = self._basis.cells.horizons
-        return long_short(self._found, horizons, settings.costs_bps, weighted=settings.weights is not None)
+        settings, cells = self._basis.settings, self._basis.cells
+        weighted = settings.weights is not None
+        return long_short(self._found, cells.horizons, cells.complete, settings.costs_bps, weighted=weighted)
 
     @cached_property
     def _summary(self) -> Summary:

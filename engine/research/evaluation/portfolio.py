@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.loop.place import MEAN, TRADED
@@ -23,7 +24,7 @@ __all__ = ["LongShort", "compounded", "long_short", "turnover"]
 
 @dataclass(frozen=True)
 class LongShort:
-    """By (factor, horizon, date); missing where the highest or the lowest quantile has no return."""
+    """By (factor, horizon, date); missing before the first portfolio, and where labels are not complete."""
 
     gross: Array
     cost: Array
@@ -34,8 +35,13 @@ class LongShort:
     drawdown: Array
 
 
-def long_short(found: Measured, horizons: Index, costs_bps: float, *, weighted: bool) -> LongShort:
+def long_short(
+    found: Measured, horizons: Index, complete: npt.NDArray[np.bool_], costs_bps: float, *, weighted: bool
+) -> LongShort:
     """The portfolio of every factor and horizon.
+
+    On a later date without names in the highest or the lowest quantile its part is in cash: it returns 0, and what was
+    held before is sold. `complete` says whether the labels of a date are, by (horizon, date).
 
     `gross = (mean of the highest quantile - mean of the lowest) / horizon`; `turnover` is the sum of the absolute
     changes of weights of both legs since the portfolio of `horizon` dates before, divided by `horizon`: 2 / horizon for
@@ -46,6 +52,8 @@ def long_short(found: Measured, horizons: Index, costs_bps: float, *, weighted: 
     by_horizon = horizons[None, :, None]
     with np.errstate(over="ignore"):
         gross = finite((means[..., -1] - means[..., 0]) / by_horizon)
+    held = ~np.isnan(gross)
+    gross = np.where(np.maximum.accumulate(held, axis=-1) & ~held & complete, 0.0, gross)
     if weighted:
         legs = found.by_quantile[:, :, TRADED]
         traded = (legs[..., 0] + legs[..., -1]) / by_horizon
