@@ -223,14 +223,9 @@ class Evaluation:
     @cached_property
     def ic_decay(self) -> pl.DataFrame:
         """Mean correlations at many horizons."""
-        basis = self._basis
-        cells = cells_of(basis.source, basis.settings, DECAY, Observer())
-        found = measured(
-            basis.source, basis.factors, cells, basis.settings.quantiles, basis.settings.neutral, Observer()
-        )
         shape = (len(self.factors), len(DECAY))
-        ic, rank_ic = (found.numbers[:, :, place].reshape(-1, self.dates.len()).T for place in (IC, RANK_IC))
-        tested = newey_west(rank_ic, horizon=np.tile(cells.horizons, len(self.factors)))
+        ic, rank_ic = (each.reshape(-1, self.dates.len()).T for each in self._decaying())
+        tested = newey_west(rank_ic, horizon=np.tile(DECAY, len(self.factors)))
         values = {
             "dates": (~np.isnan(rank_ic)).sum(axis=0),
             "ic_mean": mean_of(ic, 0),
@@ -239,6 +234,21 @@ class Evaluation:
         }
         keys = {"factor": self._names, "horizon": pl.Series(DECAY, dtype=pl.Int64)}
         return long(keys, {name: array.reshape(shape) for name, array in values.items()})
+
+    def _decaying(self) -> tuple[Array, Array]:
+        """Correlations by (factor, horizon, date) at the horizons of `DECAY`; those that are known are not repeated."""
+        basis, known = self._basis, dict(zip(self.horizons, range(len(self.horizons)), strict=True))
+        ics = np.empty((2, len(self.factors), len(DECAY), self.dates.len()))
+        others = tuple(each for each in DECAY if each not in known)
+        for place, horizon in enumerate(DECAY):
+            if horizon in known:
+                ics[:, :, place] = [self._number(each)[:, known[horizon]] for each in (IC, RANK_IC)]
+        if others:
+            cells = cells_of(basis.source, basis.settings, others, Observer())
+            quantiles, neutral = basis.settings.quantiles, basis.settings.neutral
+            found = measured(basis.source, basis.factors, cells, quantiles, neutral, Observer())
+            ics[:, :, [DECAY.index(each) for each in others]] = [found.numbers[:, :, each] for each in (IC, RANK_IC)]
+        return ics[0], ics[1]
 
     @cached_property
     def quantile_returns(self) -> pl.DataFrame:
