@@ -106,22 +106,13 @@ def _time(what: str, found: list[Answer], limit: float | None) -> Figure:
 
 def _beside(engine: str, mine: list[Answer], theirs: list[Answer]) -> Iterator[Figure]:
     """Their time by ours, on the clock and of the processors: medians over rounds."""
-    for name, of in (("wall", lambda each: each.wall), ("CPU", lambda each: each.cpu)):
-        rounds = [
-            of(median(_runs([other]))) / max(of(median(_runs([own]))), 1e-9)
-            for own, other in zip(mine, theirs, strict=True)
-        ]
-        limit = TIMES_PEER if engine == "qweave" else None
-        ratio = statistics.median(rounds)
-        yield Figure(
-            what=f"{engine} by {OURS}, {name}",
-            value=ratio,
-            unit="",
-            ratio=ratio,
-            of="summary",
-            limit=limit,
-            at_least=True,
-        )
+    pairs = [(median(_runs([own])), median(_runs([other]))) for own, other in zip(mine, theirs, strict=True)]
+    wall = statistics.median(other.wall / max(own.wall, 1e-9) for own, other in pairs)
+    cpu = statistics.median(other.cpu / max(own.cpu, 1e-9) for own, other in pairs)
+    limit = TIMES_PEER if engine == "qweave" else None
+    for name, ratio in (("wall", wall), ("CPU", cpu)):
+        what = f"{engine} by {OURS}, {name}"
+        yield Figure(what=what, value=ratio, unit="", ratio=ratio, of="summary", limit=limit, at_least=True)
 
 
 def _runs(found: list[Answer]) -> list[Seconds]:

@@ -9,6 +9,7 @@ import pytest
 
 from factorloom.api.cli.command import run as command
 from factorloom.bench.evaluate import fresh
+from factorloom.bench.evaluate import run as turns
 from factorloom.bench.evaluate.fresh import Turn, ask
 from factorloom.bench.evaluate.given import bars_of, file_of
 from factorloom.bench.evaluate.options import Options
@@ -35,8 +36,9 @@ def test_the_command_measures_shows_and_writes(
     assert title in capsys.readouterr().out
 
 
-def test_the_other_library_stands_beside_ours() -> None:
+def test_the_other_library_stands_beside_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("qweave", reason="qweave is not installed")
+    monkeypatch.setattr(turns, "STEPS", ("summary",))
     (figures,) = run(msgspec.structs.replace(TINY, peers="qweave")).parts.values()
     found = {each.what: each for each in figures}
     assert found["qweave: summary"].value > 0, found["qweave: summary"].note

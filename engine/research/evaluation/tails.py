@@ -101,9 +101,9 @@ def split(buckets: Ints, order: Index, ascending: Array, ends: Index, out: Array
         ends[q] = before
         before += size
     for i in range(np.uint64(order.size)):
-        q = np.uint64(buckets[np.uint64(order[i])])
-        out[np.uint64(ends[q])] = ascending[i]
-        ends[q] += 1
+        bucket = np.uint64(buckets[np.uint64(order[i])])
+        out[np.uint64(ends[bucket])] = ascending[i]
+        ends[bucket] += 1
 
 
 def tails(source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool) -> pl.DataFrame:
