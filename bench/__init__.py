@@ -15,6 +15,8 @@
 
 `factorloom bench store` times a store on the same bars (`store`).
 
+`factorloom bench evaluate` times evaluations of factors beside other libraries (`evaluate`).
+
 `factorloom bench differences` writes a page on factors for which engines give different values (`difference`).
 
 Compare ratios within one run: absolute times differ between machines, and over time on one machine.

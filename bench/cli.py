@@ -138,6 +138,74 @@ def store(
 
 
 @app.command
+def evaluate(
+    *,
+    factors: str = "20,158",
+    horizons: str = "1,5,21",
+    quantiles: int = 5,
+    repeats: int = 3,
+    rounds: int = 2,
+    peers: str = "qweave",
+    data: Path | None = None,
+    symbols: int = 505,
+    bars: int = 1259,
+    output: OutputPath = None,
+) -> None:
+    """Time evaluations of factors: labels, summary, all tables, and the report, beside other libraries.
+
+    Parameters
+    ----------
+    factors
+        Numbers of factors of Alpha158, separated by commas.
+    horizons
+        Of the labels, in market dates, separated by commas.
+    quantiles
+        Into how many parts the names of a date are cut.
+    repeats
+        Timed runs after the first in each process.
+    rounds
+        How often the engines take turns, each in a new process; medians of all runs are reported.
+    peers
+        Other libraries: all, none, or some of qweave,alphalens.
+    data
+        A folder with prices/sp500_2013_2018.parquet, by default $FACTORLOOM_DATA; bars are simulated without it.
+    symbols, bars
+        The size of simulated bars.
+    output
+        A JSON file, or - for stdout, for all figures.
+    """
+    import os
+
+    import msgspec
+    from rich.console import Console
+
+    from factorloom.api.cli.output import check_target, write_bytes
+    from factorloom.bench.evaluate.options import Options
+    from factorloom.bench.evaluate.run import run, whole_numbers
+    from factorloom.bench.store.show import show
+
+    folder = os.environ.get("FACTORLOOM_DATA") if data is None else str(data)
+    options = Options(
+        factors=whole_numbers("factors", factors),
+        horizons=whole_numbers("horizons", horizons),
+        quantiles=quantiles,
+        repeats=repeats,
+        rounds=rounds,
+        peers=peers,
+        data=folder,
+        symbols=symbols,
+        bars=bars,
+    )
+    check_target(output)
+    report = run(options, Console(stderr=True, highlight=False, style="dim").print)
+    for title, figures in report.parts.items():
+        show(title, figures)
+    print(report.machine)
+    if output is not None:
+        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
+
+
+@app.command
 def differences(*, output: OutputPath = None) -> None:
     """Write a Markdown page of the published formulas for which other engines give other values, and why.
 

@@ -26,7 +26,7 @@ from factorloom.bench.sets import SETS, sample
 from factorloom.bench.workload import Workload, make_bars
 from factorloom.expressions.factor import Factor
 
-__all__ = ["Job", "Result", "Timing", "measure"]
+__all__ = ["Job", "Result", "Timing", "measure", "memory", "reset_peak"]
 
 THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
@@ -131,7 +131,7 @@ def measure(job: Job, cache: Path | None = None) -> Result:
                 break
             except subprocess.TimeoutExpired:
                 request = None
-                if _memory(process.pid, "VmRSS") > MEMORY_LIMIT:
+                if memory(process.pid, "VmRSS") > MEMORY_LIMIT:
                     process.kill()
                     return Result(error=f"took more than {MEMORY_LIMIT / 1e9:.0f} GB of memory")
     if process.returncode:
@@ -166,7 +166,7 @@ def _run(job: Job, process_start: float) -> Result:
     bars = make_bars(job.workload)
     bars = bars.select("symbol", "date", *sorted(BASE_COLUMNS.union(*(factor.columns for factor in factors.values()))))
     process_start += time.time() - simulating
-    _reset_peak()
+    reset_peak()
     result = Result(rows=bars.height)
     loading = time.perf_counter()
     engine = make_engine(bars, job.threads)
@@ -184,7 +184,7 @@ def _run(job: Job, process_start: float) -> Result:
         first = _seconds(run)
         result.startup = time.time() - process_start
         result.all_factors = Timing(first, _median(run, job.repeats))
-    result.phases, result.note, result.peak = engine.phases, engine.note, _memory(os.getpid(), "VmHWM")
+    result.phases, result.note, result.peak = engine.phases, engine.note, memory(os.getpid(), "VmHWM")
     if job.check:
         result.agreement = dict(_agreement(make_engine, factors, job))
     return result
@@ -235,13 +235,13 @@ def _limit_processors(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Measure the peak memory from now on, if the system supports it."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _memory(process: int, kind: str) -> int:
+def memory(process: int, kind: str) -> int:
     """Bytes of memory of a process now (`VmRSS`) or at its peak (`VmHWM`); 0 if the system does not report it."""
     try:
         status = Path(f"/proc/{process}/status").read_text()

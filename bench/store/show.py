@@ -26,9 +26,9 @@ NAMES = {
 
 
 def show(part: str, figures: Sequence[Figure]) -> None:
-    """Print the figures of a part on stdout."""
+    """Print the figures of a part on stdout, under its name or any other title."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    table = Table(box=box.SIMPLE_HEAD, title=NAMES[part], title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title=NAMES.get(part, part), title_justify="left", pad_edge=False)
     for name in ("what", "wall or value", "CPU", "ratio", "to", "limit", "kept", "note"):
         is_text = name in ("what", "to", "note")
         table.add_column(name, justify="left" if is_text else "right", overflow="fold")

@@ -99,7 +99,7 @@ def test_every_date_is_as_defined(frame: pl.DataFrame, case: dict[str, Any], neu
                 top, bottom = (plain.quantile_mean(day, q)[0] for q in (case["quantiles"], 1))
                 row = book[factor, horizon, day]
                 gross = (top - bottom) / horizon
-                if started and np.isnan(gross) and number + plain.entry_lag + horizon < len(plain.dates):
+                if started and np.isnan(gross) and number + case["entry_lag"] + horizon < len(plain.dates):
                     gross = 0.0
                 started = started or not np.isnan(gross)
                 same(row["gross"], gross)
@@ -357,6 +357,19 @@ def test_huge_and_tiny_values_have_the_correlation_of_their_scale() -> None:
             for each in (plain, plain.with_columns(pl.col("x") * scale))
         ]
         assert np.allclose(*made, rtol=1e-12, equal_nan=True)
+
+
+def test_a_portfolio_without_names_is_in_cash() -> None:
+    """Sold where there is nothing to hold, and counted by the year as it is in the cumulative return."""
+    frame = square(6, 8, x=lambda s, d: float(s) if d % 3 == 1 else None)
+    found = fl.evaluate(fl.Panel.from_frame(frame), {"x": fl.col("x")}, horizons=(1,), quantiles=2, costs_bps=10)
+    book = found.long_short
+    assert book["gross"].to_list()[0] is None
+    known = book.filter(pl.col("gross").is_not_null())
+    assert known["turnover"].to_list() == [2.0, 2.0, 0.0, 2.0, 2.0]
+    assert known["gross"].to_list()[1:3] == [0.0, 0.0]
+    yearly = known["gross"].mean() * found.settings["dates_per_year"]  # type: ignore[operator]
+    assert found.summary["long_short_return"].item() == pytest.approx(yearly)
 
 
 def test_duplicated_factors_correlate_fully() -> None:

@@ -14,6 +14,7 @@ import polars as pl
 
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.research.evaluation.cells import Cells, Source, cells_of
+from factorloom.engine.research.evaluation.decay import DECAY, decayed
 from factorloom.engine.research.evaluation.events import events
 from factorloom.engine.research.evaluation.facts import facts_of, notes_of
 from factorloom.engine.research.evaluation.groups import EMPTY, group_frame
@@ -35,10 +36,7 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import plural
 from factorloom.expressions.factor import Factor
 
-__all__ = ["DECAY", "Evaluation", "evaluated"]
-
-DECAY = (1, 2, 3, 5, 10, 21, 42, 63)
-"""Horizons of `ic_decay`."""
+__all__ = ["Evaluation", "evaluated"]
 
 MOST_OFFSETS = 10_000
 """Market dates before or after an event."""
@@ -249,14 +247,12 @@ class Evaluation:
     @cached_property
     def ic_decay(self) -> pl.DataFrame:
         """Mean correlations at horizons of 1 to 63: factor, horizon, dates, ic_mean, rank_ic_mean, rank_ic_t."""
-        basis = self._basis
-        cells = cells_of(basis.source, basis.settings, DECAY, Observer())
-        found = measured(
-            basis.source, basis.factors, cells, basis.settings.quantiles, basis.settings.neutral, Observer()
+        basis, shape = self._basis, (len(self.factors), len(DECAY))
+        ic, rank_ic = (
+            each.reshape(-1, self.dates.len()).T
+            for each in decayed(basis.source, basis.factors, basis.settings, basis.found)
         )
-        shape = (len(self.factors), len(DECAY))
-        ic, rank_ic = (found.numbers[:, :, place].reshape(-1, self.dates.len()).T for place in (IC, RANK_IC))
-        tested = newey_west(rank_ic, horizon=np.tile(cells.horizons, len(self.factors)))
+        tested = newey_west(rank_ic, horizon=np.tile(DECAY, len(self.factors)))
         values = {
             "dates": (~np.isnan(rank_ic)).sum(axis=0),
             "ic_mean": mean_of(ic, 0),

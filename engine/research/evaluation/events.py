@@ -12,7 +12,7 @@ from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.long import long
 from factorloom.engine.research.evaluation.loop.section import Ints
-from factorloom.engine.research.evaluation.tails import buckets_of
+from factorloom.engine.research.evaluation.tails import with_buckets
 from factorloom.engine.runtime.jit import COUNTS, loop
 from factorloom.expressions.factor import Factor
 
@@ -38,8 +38,12 @@ def events(
     offsets = np.arange(-before, after + 1)
     sums = np.zeros((len(factors), offsets.size, quantiles, 4))
     dates = np.arange(cells.first_date, cells.first_date + cells.dates.len())
-    for factor, _, buckets in buckets_of(source, factors, cells, quantiles, neutral):
+    _around.prepare()
+
+    def use(factor: int, ranks: Ints, buckets: Ints) -> None:
         _around(grid, cells.symbols, cells.offsets, dates, buckets, offsets, sums[factor])
+
+    with_buckets(source, factors, cells, quantiles, neutral, use)
     count, total, square, excess = np.moveaxis(sums.transpose(0, 2, 1, 3), -1, 0)
     with np.errstate(all="ignore"):
         mean = np.where(count > 0, total / count, np.nan)

@@ -10,8 +10,9 @@ import polars as pl
 
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.research.evaluation.cells import Cells, Source
+from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.summary import mean_of
-from factorloom.engine.research.evaluation.tails import buckets_of
+from factorloom.engine.research.evaluation.tails import with_buckets
 from factorloom.expressions.factor import Factor
 
 __all__ = ["correlation_of_ics", "correlation_of_values", "pair_frame"]
@@ -27,8 +28,11 @@ def correlation_of_values(source: Source, factors: Mapping[str, Factor], cells: 
     """Mean over dates of the correlation of ranks, each among all names of its factor, over the names of both."""
     count, dates = len(factors), cells.offsets.size - 1
     ranks = np.zeros((count, cells.count), np.uint16 if _is_narrow(cells) else np.uint32)
-    for place, found, _ in buckets_of(source, factors, cells, 2, False):
-        ranks[place] = found
+
+    def use(factor: int, found: Ints, buckets: Ints) -> None:
+        ranks[factor] = found
+
+    with_buckets(source, factors, cells, 2, False, use)
     total, days = np.zeros((count, count)), np.zeros((count, count), np.int64)
     for d in range(dates):
         value = _of_date(ranks[:, cells.offsets[d] : cells.offsets[d + 1]].astype(np.float64))

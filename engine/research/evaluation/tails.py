@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import polars as pl
@@ -24,7 +24,7 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
 
-__all__ = ["buckets_of", "find_buckets", "tails"]
+__all__ = ["find_buckets", "tails", "with_buckets"]
 
 CRASH = -0.2
 """A return at or below this is a crash."""
@@ -65,45 +65,70 @@ def find_buckets(
             fill_buckets(ranks[a:b], n, quantiles, names[0], buckets[a:b])
 
 
-def buckets_of(
-    source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool
-) -> Iterator[tuple[int, Ints, Ints]]:
-    """The number of each factor, with doubled ranks and quantiles of its cells."""
+def with_buckets(
+    source: Source,
+    factors: Mapping[str, Factor],
+    cells: Cells,
+    quantiles: int,
+    neutral: bool,
+    use: Callable[[int, Ints, Ints], None],
+) -> None:
+    """Give `use` the number of each factor, with doubled ranks and quantiles of its cells, on several threads."""
     find_buckets.prepare()
+
+    def work(item: tuple[int, Array]) -> None:
+        factor, column = item
+        ranks, buckets = np.zeros((2, cells.count), np.int32)
+        groups = len(cells.names)
+        find_buckets(column, cells.rows, cells.groups, cells.offsets, groups, int(neutral), quantiles, ranks, buckets)
+        use(factor, ranks, buckets)
+
     done = 0
     for columns in batches(source, factors):
-        for column in columns.values():
-            ranks, buckets = np.zeros((2, cells.count), np.int32)
-            find_buckets(
-                column,
-                cells.rows,
-                cells.groups,
-                cells.offsets,
-                len(cells.names),
-                int(neutral),
-                quantiles,
-                ranks,
-                buckets,
-            )
-            yield done, ranks, buckets
-            done += 1
+        for_each(work, enumerate(columns.values(), done), Observer())
+        done += len(columns)
+
+
+@loop(types.void(CODES, COUNTS, NUMBERS, types.Array(types.int64, 1, "C"), types.Array(types.float64, 1, "C")))
+def split(buckets: Ints, order: Index, ascending: Array, ends: Index, out: Array) -> None:
+    """Values that are in ascending order, quantile by quantile; `ends` is where each quantile ends, from 0: none."""
+    ends[:] = 0
+    for i in range(np.uint64(order.size)):
+        ends[np.uint64(buckets[np.uint64(order[i])])] += 1
+    before = np.int64(0)
+    for q in range(ends.size):
+        size = ends[q]
+        ends[q] = before
+        before += size
+    for i in range(np.uint64(order.size)):
+        bucket = np.uint64(buckets[np.uint64(order[i])])
+        out[np.uint64(ends[bucket])] = ascending[i]
+        ends[bucket] += 1
 
 
 def tails(source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool) -> pl.DataFrame:
     """Rows by factor, horizon and quantile: quantiles of the returns between two values linearly, moments of all."""
     horizons = cells.horizons.size
-    order = [np.argsort(labels)[: int((~np.isnan(labels)).sum())] for labels in cells.labels]
-    ascending = [labels[places] for labels, places in zip(cells.labels, order, strict=True)]
+    order, ascending = [np.empty(0, np.int64)] * horizons, [np.empty(0)] * horizons
+
+    def sort(h: int) -> None:
+        labels = cells.labels[h]
+        order[h] = np.argsort(labels)[: int((~np.isnan(labels)).sum())]
+        ascending[h] = labels[order[h]]
+
+    for_each(sort, range(horizons), Observer())
+    split.prepare()
     found = np.full((len(factors), horizons, quantiles, len(COLUMNS)), np.nan)
 
-    for factor, _, buckets in buckets_of(source, factors, cells, quantiles, neutral):
-
-        def work(h: int, factor: int = factor, buckets: Ints = buckets) -> None:
-            numbers = buckets[order[h]]
+    def use(factor: int, ranks: Ints, buckets: Ints) -> None:
+        ends = np.zeros(quantiles + 1, np.int64)
+        for h in range(horizons):
+            values = np.empty_like(ascending[h])
+            split(buckets, order[h], ascending[h], ends, values)
             for q in range(quantiles):
-                found[factor, h, q] = _statistics(ascending[h][numbers == q + 1])
+                found[factor, h, q] = _statistics(values[ends[q] : ends[q + 1]])
 
-        for_each(work, range(horizons), Observer())
+    with_buckets(source, factors, cells, quantiles, neutral, use)
     keys = {
         "factor": pl.Series(list(factors), dtype=pl.String),
         "horizon": pl.Series(cells.horizons),
@@ -123,10 +148,10 @@ def _statistics(ascending: Array) -> Array:
     low, high = ascending[below], ascending[np.minimum(below + 1, n - 1)]
     with np.errstate(all="ignore"):
         away = ascending - ascending.mean()
-        scale = np.abs(away).max()
+        scale = max(-away[0], away[-1])
         away = away / scale if scale > 0 else away
         variance = (away * away).mean()
-        is_constant = not ascending[-1] - ascending[0] > 1e-14 * np.abs(ascending).max()
+        is_constant = not ascending[-1] - ascending[0] > 1e-14 * max(-ascending[0], ascending[-1])
         skew = np.nan if n < 3 or is_constant else (away * away * away).mean() / variance**1.5
     crashes = np.searchsorted(ascending, CRASH, side="right") / n
     return np.array([n, *(low + (high - low) * (places - below)), ascending[0], ascending[-1], skew, crashes])

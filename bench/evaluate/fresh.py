@@ -1,0 +1,129 @@
+"""A turn of one engine in a new process.
+
+`ask` starts `python -m factorloom.bench.evaluate.fresh`, writes a turn to its stdin and reads the answer from its
+stdout, both as JSON. Bars and values of factors are made before the clock starts. The first run of each step loads
+what is compiled, and is told apart.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from factorloom.bench.evaluate.given import bars_of, factors_of
+from factorloom.bench.evaluate.options import Options
+from factorloom.bench.job import memory, reset_peak
+from factorloom.bench.store.figure import Clock, Seconds
+from factorloom.engine.panel import Panel
+from factorloom.expressions.factor import Factor
+
+__all__ = ["ENGINES", "OURS", "Answer", "Turn", "ask", "is_installed"]
+
+OURS = "factorloom"
+ENGINES = {OURS: "ours", "qweave": "qweave", "alphalens": "alphalens"}
+"""The module of each engine here."""
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """Which engine evaluates how many factors; `step` is the only one that it does, so that memory is that one's."""
+
+    engine: str
+    factors: int
+    step: str
+    options: Options
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """What a turn took.
+
+    Attributes
+    ----------
+    first
+        The first run.
+    later
+        The runs after it.
+    rows
+        Bars.
+    before, peak
+        Bytes of memory of the process before the first run, and at its peak.
+    size
+        Bytes of the file written, where one is.
+    error
+        Why there are no figures.
+    """
+
+    first: Seconds = Seconds(0.0, 0.0)
+    later: list[Seconds] = []
+    rows: int = 0
+    before: int = 0
+    peak: int = 0
+    size: int = 0
+    error: str = ""
+
+
+def is_installed(engine: str) -> bool:
+    """Whether the package of an engine is installed."""
+    return engine == OURS or find_spec(engine) is not None
+
+
+def ask(turn: Turn) -> Answer:
+    """Take a turn in a new process."""
+    if not is_installed(turn.engine):
+        return Answer(error="not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", __name__], input=msgspec.json.encode(turn), capture_output=True, check=False
+    )
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return Answer(error=last[:200] or f"exited with code {done.returncode}")
+    return msgspec.json.decode(done.stdout, type=Answer)
+
+
+def main() -> None:
+    """Read a turn, take it and write the answer. What else is printed goes to stderr."""
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    turn = msgspec.json.decode(sys.stdin.buffer.read(), type=Turn)
+    with answer:
+        answer.write(msgspec.json.encode(_taken(turn)))
+
+
+def _taken(turn: Turn) -> Answer:
+    module = import_module(f"factorloom.bench.evaluate.{ENGINES[turn.engine]}")
+    factors = factors_of(turn.factors)
+    bars = _with_values(bars_of(turn.options), factors)
+    answer = Answer(rows=bars.height)
+    run = module.steps(bars, factors, turn.options)[turn.step]
+    del bars
+    reset_peak()
+    answer.before = memory(os.getpid(), "VmRSS")
+    answer.first = _timed(run, answer)
+    answer.later = [_timed(run, answer) for _ in range(turn.options.repeats)]
+    answer.peak = memory(os.getpid(), "VmHWM")
+    return answer
+
+
+def _timed(run: Callable[[], Any], answer: Answer) -> Seconds:
+    clock = Clock()
+    with clock:
+        result = run()
+    if isinstance(result, int):
+        answer.size = result
+    return clock.seconds
+
+
+def _with_values(bars: pl.DataFrame, factors: Mapping[str, Factor]) -> pl.DataFrame:
+    values = Panel.from_frame(bars).compute(factors)
+    return bars.with_columns(values.select(list(factors)))
+
+
+if __name__ == "__main__":
+    main()
