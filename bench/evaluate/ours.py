@@ -21,7 +21,7 @@ __all__ = ["TABLES", "steps"]
 TABLES = (
     *("summary", "ic", "ic_by_group", "ic_by_year", "ic_decay", "quantile_returns", "quantile_returns_by_date"),
     *("long_short", "turnover", "autocorrelation", "coverage", "correlation", "alpha_beta", "tails", "dropped"),
-    *("notes", "health"),
+    "health",
 )
 """All that an evaluation computes without further arguments."""
 
