@@ -65,7 +65,7 @@ def test_what_cannot_be_written_stays_and_is_written_later(path: Path, bars: pl.
         store.load("demo", bars)
         values = store.compute("demo", TWICE)
         with locked(store._backing.folder, wait=0), pytest.warns(StoreWarning, match="computed but not kept"):
-            store.stats()
+            store.prewarm("demo", TWICE)
         store.clear()
         assert store.compute("demo", TWICE).equals(values)
         assert store.counters.misses == 1
