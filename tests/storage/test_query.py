@@ -18,7 +18,7 @@ READING = {
     "FROM bars.demo LIMIT 3": 3,
     "WITH last AS (SELECT max(date) AS d FROM bars.demo) SELECT d FROM last;": 1,
     "VALUES (1), (2)": 2,
-    "SHOW TABLES": 13,
+    "SHOW TABLES": 14,
     "DESCRIBE bars.demo": 14,
     "EXPLAIN SELECT 1": 1,
     "PIVOT (FROM bars.demo WHERE date >= '2025-12-30') ON date USING first(close) GROUP BY symbol": 29,
