@@ -194,6 +194,8 @@ class Backing:
         """Close all files."""
         self.closed = True
         self.files.close()
+        if self._process == os.getpid():
+            self.catalogs.close()
         if not self.folder.lasting:
             shutil.rmtree(self.folder.root, ignore_errors=True)
 

@@ -66,6 +66,12 @@ class Catalogs:
         self._catalog: Catalog | None = None
         self._path = folder.catalogs
 
+    def close(self) -> None:
+        """Let go of DuckDB: a forked process must not inherit it, since it would crash when it collects it."""
+        instance, self._instance = self._instance, None
+        if instance is not None:
+            instance.close()
+
     def create(self) -> None:
         """Publish an empty catalogue, unless there is one."""
         self._folder.create()
