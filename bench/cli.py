@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from factorloom.api.cli.option import OutputPath
 
 __all__ = ["app"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 app = App(name="bench", help="Time Factorloom and the other engines that are installed.", help_format="plaintext")
 
@@ -51,10 +54,7 @@ def engine(
     output
         A JSON file, or - for stdout, for all results.
     """
-    import msgspec
-    from rich.console import Console
-
-    from factorloom.api.cli.output import check_target, write_bytes
+    from factorloom.api.cli.output import check_target
     from factorloom.bench.engine import Options, run
     from factorloom.bench.table import show
     from factorloom.bench.workload import Workload
@@ -69,10 +69,9 @@ def engine(
         scaling=scaling,
     )
     check_target(output)
-    report = run(options, Console(stderr=True, highlight=False, style="dim").print)
+    report = run(options, _log())
     show(report)
-    if output is not None:
-        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
+    _write(report, output)
 
 
 @app.command
@@ -112,10 +111,7 @@ def store(
     output
         A JSON file, or - for stdout, for all figures.
     """
-    import msgspec
-    from rich.console import Console
-
-    from factorloom.api.cli.output import check_target, write_bytes
+    from factorloom.api.cli.output import check_target
     from factorloom.bench.store.options import Options
     from factorloom.bench.store.run import run
     from factorloom.bench.store.show import show
@@ -131,10 +127,9 @@ def store(
         folder=None if folder is None else str(folder),
     )
     check_target(output)
-    report = run(options, Console(stderr=True, highlight=False, style="dim").print, show)
+    report = run(options, _log(), show)
     print(report.machine)
-    if output is not None:
-        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
+    _write(report, output)
 
 
 @app.command
@@ -176,10 +171,7 @@ def evaluate(
     """
     import os
 
-    import msgspec
-    from rich.console import Console
-
-    from factorloom.api.cli.output import check_target, write_bytes
+    from factorloom.api.cli.output import check_target
     from factorloom.bench.evaluate.options import Options
     from factorloom.bench.evaluate.run import run, whole_numbers
     from factorloom.bench.store.show import show
@@ -197,12 +189,11 @@ def evaluate(
         bars=bars,
     )
     check_target(output)
-    report = run(options, Console(stderr=True, highlight=False, style="dim").print)
+    report = run(options, _log())
     for title, figures in report.parts.items():
         show(title, figures)
     print(report.machine)
-    if output is not None:
-        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)
+    _write(report, output)
 
 
 @app.command
@@ -219,3 +210,20 @@ def differences(*, output: OutputPath = None) -> None:
 
     check_target(output)
     write_bytes(page().encode(), output)
+
+
+def _log() -> Callable[[str], None]:
+    """What writes a line on what is measured to stderr."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, style="dim").print
+
+
+def _write(report: Any, output: Path | None) -> None:
+    """Write all figures to the file that is asked for."""
+    import msgspec
+
+    from factorloom.api.cli.output import write_bytes
+
+    if output is not None:
+        write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n", output)

@@ -22,6 +22,7 @@ import numpy as np
 
 from factorloom.bench.agreement import COMPARISON, Agreement, compare, last_bars
 from factorloom.bench.peer import OURS, Engine, NotRunnableError, is_installed, load_engine
+from factorloom.bench.process import reply
 from factorloom.bench.sets import SETS, sample
 from factorloom.bench.workload import Workload, make_bars
 from factorloom.expressions.factor import Factor
@@ -140,19 +141,15 @@ def measure(job: Job, cache: Path | None = None) -> Result:
     return msgspec.json.decode(answer, type=Result)
 
 
-def main() -> None:
-    """Read a job, run it and write the result. What engines print goes to stderr."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    process_start, job = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[float, Job])
+def _result(request: tuple[float, Job]) -> Result:
+    """The result of a job, or why there is none."""
+    process_start, job = request
     try:
-        result = _run(job, process_start)
+        return _run(job, process_start)
     except NotRunnableError as error:
-        result = Result(error=str(error))
+        return Result(error=str(error))
     except Exception as error:
-        result = Result(error=_without_paths(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"))
-    with answer:
-        answer.write(msgspec.json.encode(result))
+        return Result(error=_without_paths(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"))
 
 
 def _run(job: Job, process_start: float) -> Result:
@@ -252,4 +249,4 @@ def memory(process: int, kind: str) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    reply(tuple[float, Job], _result)

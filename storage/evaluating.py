@@ -11,7 +11,6 @@ from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.selection import select
 from factorloom.engine.plan.request import Factors
 from factorloom.engine.research.evaluation.setting import (
-    DEFAULTS,
     EvaluationOptions,
     checked_factors,
     checked_settings,
@@ -124,10 +123,10 @@ class Evaluating(Part):
             evaluated,
         )  # compiled loops: not before they are needed
 
-        if unknown := [name for name in options if name not in DEFAULTS]:
-            raise ArgumentError(
-                f"evaluate has no argument {unknown[0]!r}", hint=suggest(unknown[0], [*DEFAULTS, "universe", "as_of"])
-            )
+        known = EvaluationOptions.__annotations__
+        if unknown := [name for name in options if name not in known]:
+            hint = suggest(unknown[0], [*known, "universe", "as_of"])
+            raise ArgumentError(f"evaluate has no argument {unknown[0]!r}", hint=hint)
         catalog = self._backing.catalog()
         run, view = Run("evaluate", dataset), self._backing.view(dataset, as_of, catalog)
         given = saved_factors(catalog, dataset) if factors is None else factors
@@ -139,9 +138,8 @@ class Evaluating(Part):
         wanted = checked_factors(given, source.bars)
         check_names(wanted)
         within(view, universe, wanted)
-        asked: EvaluationOptions = {**DEFAULTS, **options}
         member = None if universe is None else col(MEMBER + universe)
-        settings = checked_settings(source.bars, universe=member, **asked)
+        settings = checked_settings(source.bars, universe=member, **options)
         tried = self._tried(dataset) | {factor.digest for factor in wanted.values()}
         found = evaluated(source, wanted, settings, observer or default_observer(), trials=len(tried))
         self._count(dataset, wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from weakref import WeakSet
 
 from factorloom.storage.backing import Backing
@@ -31,6 +32,17 @@ class Part:
 
 
 OPEN: WeakSet[Part] = WeakSet()
+
+
+def _let_go() -> None:
+    """Close what DuckDB holds and nobody is using: a forked process would crash when it collects it."""
+    for part in list(OPEN):
+        part._queries.close()
+        part._backing.catalogs.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_let_go)
 
 
 @atexit.register

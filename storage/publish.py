@@ -67,7 +67,7 @@ class Catalogs:
         self._path = folder.catalogs
 
     def close(self) -> None:
-        """Let go of DuckDB: a forked process must not inherit it, since it would crash when it collects it."""
+        """Let go of DuckDB; it is opened again when it is needed."""
         instance, self._instance = self._instance, None
         if instance is not None:
             instance.close()

@@ -36,7 +36,11 @@ app = App(
     help_format="plaintext",
 )
 app.command("factorloom.api.cli.upkeep:app", name="store", help="Check, copy, and tidy a store.")
-app.command("factorloom.api.cli.evaluate:evaluate", name="evaluate")
+app.command(
+    "factorloom.api.cli.evaluate:evaluate",
+    name="evaluate",
+    help="Evaluate factors by the returns that follow: a summary, any table, or a report.",
+)
 app.command("factorloom.bench.cli:app", name="bench", help="Benchmark Factorloom and other libraries.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130

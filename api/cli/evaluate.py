@@ -52,7 +52,7 @@ def evaluate(
     store_option: StoreOption = StoreOption(),
     output_option: OutputOption = OutputOption(),
 ) -> None:
-    """Evaluate factors by the returns that follow: a summary and what to distrust, any table, or a report.
+    """Evaluate factors by the returns that follow: a summary with what to distrust, any table, or a report.
 
     Parameters
     ----------

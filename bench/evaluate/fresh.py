@@ -21,6 +21,7 @@ import polars as pl
 from factorloom.bench.evaluate.given import bars_of, factors_of
 from factorloom.bench.evaluate.options import Options
 from factorloom.bench.job import memory, reset_peak
+from factorloom.bench.process import reply
 from factorloom.bench.store.figure import Clock, Seconds
 from factorloom.engine.panel import Panel
 from factorloom.expressions.factor import Factor
@@ -87,15 +88,6 @@ def ask(turn: Turn) -> Answer:
     return msgspec.json.decode(done.stdout, type=Answer)
 
 
-def main() -> None:
-    """Read a turn, take it and write the answer. What else is printed goes to stderr."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    turn = msgspec.json.decode(sys.stdin.buffer.read(), type=Turn)
-    with answer:
-        answer.write(msgspec.json.encode(_taken(turn)))
-
-
 def _taken(turn: Turn) -> Answer:
     module = import_module(f"factorloom.bench.evaluate.{ENGINES[turn.engine]}")
     factors = factors_of(turn.factors)
@@ -126,4 +118,4 @@ def _with_values(bars: pl.DataFrame, factors: Mapping[str, Factor]) -> pl.DataFr
 
 
 if __name__ == "__main__":
-    main()
+    reply(Turn, _taken)

@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from factorloom.bench.process import reply
 from factorloom.bench.store.figure import Clock, Seconds, timed
 from factorloom.bench.store.market import BARS, alpha158
 from factorloom.expressions.factor import Factor
@@ -131,15 +132,6 @@ def digest(values: pl.DataFrame) -> str:
     return state.hexdigest()
 
 
-def main() -> None:
-    """Read a task, do it and write the answer. What else is printed goes to stderr."""
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
-    with answer:
-        answer.write(msgspec.json.encode(_done(task)))
-
-
 def _done(task: Task) -> Answer:
     if task.files:
         return Answer(seconds=[timed(lambda file=file: pl.read_parquet(file)) for file in task.files])  # type: ignore[misc]
@@ -189,4 +181,4 @@ def _ran() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    reply(Task, _done)

@@ -78,7 +78,7 @@ def named_factors(
             raise ArgumentError(f"two factors are named {name!r}")
         wanted[name] = _factor(name, factor, keys)
     if not wanted:
-        raise ArgumentError("no factor to compute", hint="panel.compute(momentum=fl.ts_pct_change(fl.close, 20))")
+        raise ArgumentError("no factor to compute", hint="for example {'momentum': fl.ts_pct_change(fl.close, 20)}")
     return wanted
 
 

@@ -22,10 +22,12 @@ from numba.core.bytecode import FunctionIdentity
 
 from factorloom.engine.runtime import cache
 from factorloom.engine.runtime.compiler import LOOPING, Kept, whole
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.progress import COMPILING
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["COUNTS", "NUMBERS", "Loop", "compile_source", "compiled", "disabled", "loop"]
+__all__ = ["COUNTS", "NUMBERS", "Loop", "compile_source", "compiled", "disabled", "loop", "prepare"]
 
 COUNTS = types.Array(types.int64, 1, "C", readonly=True)
 NUMBERS = types.Array(types.float64, 1, "C", readonly=True)
@@ -84,6 +86,14 @@ class Loop(Generic[P, R]):
         source = WRAPPER.format(name=name, arguments=names)
         made: Callable[P, R] = compile_source(name, source, {"loop": compiled(self._function)}, self._signatures)
         return made
+
+
+def prepare(observer: Observer, *loops: Loop[..., Any]) -> None:
+    """Compile loops, which takes long only once: the observer is told."""
+    with observer.task(COMPILING, len(loops)):
+        for each in loops:
+            each.prepare()
+            observer.advance()
 
 
 def loop(*signatures: Any) -> Callable[[Callable[P, R]], Loop[P, R]]:

@@ -146,3 +146,22 @@ for version in range(1, 5):
         assert store.datasets().select("name", "version", "rows").rows() == [
             *(("common", 12, 12), ("d0", 4, 4), ("d1", 4, 4), ("d2", 4, 4)),
         ]
+
+
+def test_a_process_may_fork_while_a_store_is_open(path: Path) -> None:
+    """What the child inherits of DuckDB, and collects, must not end it; the parent goes on as before."""
+    code = """
+import gc, os, warnings
+warnings.simplefilter("ignore")
+store = open_store(path)
+store.load("demo", simulate(symbols=3, years=1))
+store.compute("demo", twice="close * 2"); store.sql("from catalog.datasets")
+child = os.fork()
+if child == 0:
+    del store; gc.collect(); sys.exit(3)
+say(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+say(store.sql("select count(*) from catalog.datasets").item())
+say(store.load("demo", simulate(symbols=4, years=1)).version)
+"""
+    out, said = start(code, path).communicate(timeout=120)
+    assert out.split() == ["3", "1", "2"], said

@@ -16,6 +16,7 @@ from factorloom.engine.research.evaluation.labels import label_values
 from factorloom.engine.research.evaluation.loop.measure import rank_labels
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.setting import Settings, date_span
+from factorloom.engine.runtime.jit import prepare
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each, processors
 from factorloom.expressions.errors import BarsError
@@ -154,7 +155,7 @@ def _ranked(labels: Array, rows: Index, offsets: Index, observer: Observer) -> t
     dates = offsets.size - 1
     of_cells = np.empty((len(labels), rows.size))
     ranks, counts = np.zeros(of_cells.shape, np.int32), np.zeros((len(labels), dates), np.int32)
-    rank_labels.prepare()
+    prepare(observer, rank_labels)
 
     def work(item: tuple[int, int, int]) -> None:
         h, first, last = item

@@ -13,7 +13,8 @@ from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.long import long
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.tails import with_buckets
-from factorloom.engine.runtime.jit import COUNTS, loop
+from factorloom.engine.runtime.jit import COUNTS, loop, prepare
+from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.factor import Factor
 
 __all__ = ["events"]
@@ -38,7 +39,7 @@ def events(
     offsets = np.arange(-before, after + 1)
     sums = np.zeros((len(factors), offsets.size, quantiles, 4))
     dates = np.arange(cells.first_date, cells.first_date + cells.dates.len())
-    _around.prepare()
+    prepare(default_observer(), _around)
 
     def use(factor: int, ranks: Ints, buckets: Ints) -> None:
         _around(grid, cells.symbols, cells.offsets, dates, buckets, offsets, sums[factor])

@@ -29,7 +29,6 @@ from factorloom.expressions.operator import col
 from factorloom.expressions.parse import parse
 
 __all__ = [
-    "DEFAULTS",
     "EvaluationOptions",
     "Settings",
     "checked_factors",
@@ -61,21 +60,6 @@ class EvaluationOptions(TypedDict, total=False):
     halted: Halted
     weights: OneFactor | None
     neutral: bool
-
-
-DEFAULTS: EvaluationOptions = {
-    "horizons": (1, 5, 21),
-    "quantiles": 5,
-    "group": None,
-    "price": "close",
-    "entry_lag": 1,
-    "costs_bps": 0,
-    "start": None,
-    "end": None,
-    "halted": "last",
-    "weights": None,
-    "neutral": False,
-}
 
 
 @dataclass(frozen=True)
@@ -115,18 +99,18 @@ def checked_factors(factors: Factors, bars: Bars) -> dict[str, Factor]:
 def checked_settings(
     bars: Bars,
     *,
-    horizons: object,
-    quantiles: object,
-    group: object,
-    universe: object,
-    price: object,
-    entry_lag: object,
-    costs_bps: object,
-    start: When | None,
-    end: When | None,
-    halted: object,
-    weights: object,
-    neutral: object,
+    horizons: object = (1, 5, 21),
+    quantiles: object = 5,
+    group: object = None,
+    universe: object = None,
+    price: object = "close",
+    entry_lag: object = 1,
+    costs_bps: object = 0,
+    start: When | None = None,
+    end: When | None = None,
+    halted: object = "last",
+    weights: object = None,
+    neutral: object = False,
 ) -> Settings:
     """Check every argument against the bars."""
     if price is None and weights is not None:

@@ -19,8 +19,9 @@ from factorloom.engine.research.evaluation.loop.section import (
     rank_names,
 )
 from factorloom.engine.research.evaluation.measured import batches
-from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop
+from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop, prepare
 from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
 
@@ -74,7 +75,7 @@ def with_buckets(
     use: Callable[[int, Ints, Ints], None],
 ) -> None:
     """Give `use` the number of each factor, with doubled ranks and quantiles of its cells, on several threads."""
-    find_buckets.prepare()
+    prepare(default_observer(), find_buckets)
 
     def work(item: tuple[int, Array]) -> None:
         factor, column = item
@@ -117,7 +118,7 @@ def tails(source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles
         ascending[h] = labels[order[h]]
 
     for_each(sort, range(horizons), Observer())
-    split.prepare()
+    prepare(default_observer(), split)
     found = np.full((len(factors), horizons, quantiles, len(COLUMNS)), np.nan)
 
     def use(factor: int, ranks: Ints, buckets: Ints) -> None:
