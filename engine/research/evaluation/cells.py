@@ -13,7 +13,7 @@ import polars as pl
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_array, codes_of
 from factorloom.engine.research.evaluation.labels import label_values
-from factorloom.engine.research.evaluation.loop.measure import rank_labels
+from factorloom.engine.research.evaluation.loop.measure import measure, rank_labels
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.setting import Settings, date_span
 from factorloom.engine.runtime.jit import prepare
@@ -92,6 +92,7 @@ def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], obse
     bars = source.bars
     if not bars.rows:
         raise BarsError("there are no bars to evaluate on")
+    prepare(observer, rank_labels, measure)
     kept, left_out = _kept(source, settings)
     codes = bars.date_codes.astype(np.int64)
     first, last = date_span(bars, settings.start, settings.end)
@@ -155,7 +156,6 @@ def _ranked(labels: Array, rows: Index, offsets: Index, observer: Observer) -> t
     dates = offsets.size - 1
     of_cells = np.empty((len(labels), rows.size))
     ranks, counts = np.zeros(of_cells.shape, np.int32), np.zeros((len(labels), dates), np.int32)
-    prepare(observer, rank_labels)
 
     def work(item: tuple[int, int, int]) -> None:
         h, first, last = item

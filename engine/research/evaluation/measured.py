@@ -13,7 +13,6 @@ from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
 from factorloom.engine.research.evaluation.loop.measure import measure
 from factorloom.engine.research.evaluation.loop.place import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE
 from factorloom.engine.research.evaluation.loop.section import Ints
-from factorloom.engine.runtime.jit import prepare
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
@@ -114,7 +113,6 @@ def measured(
     horizons, dates = cells.horizons.size, cells.dates.len()
     groups = len(cells.names) if on_groups else 0
     whole = Measured.empty(len(factors), horizons, dates, quantiles)
-    prepare(observer, measure)
     done = 0
     with observer.task("evaluating", len(factors)):
         for columns in batches(source, factors):
