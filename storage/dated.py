@@ -59,11 +59,11 @@ class Dated(Part):
         Examples
         --------
         >>> import factorloom as fl, polars as pl
-        >>> sectors = pl.DataFrame({"symbol": ["A", "A"], "valid_from": [None, "2024-01-04"], "sector": ["x", "y"]})
+        >>> industries = pl.DataFrame({"symbol": ["A", "A"], "valid_from": [None, "2024-01-04"], "industry": ["x", "y"]})
         >>> with fl.open_store(":memory:") as store:
         ...     report = store.load("tiny", fl.example())
-        ...     version = store.load_attributes("tiny", sectors)
-        ...     print(store.panel("tiny", symbols="A")["sector"].to_list())
+        ...     version = store.load_attributes("tiny", industries)
+        ...     print(store.panel("tiny", symbols="A")["industry"].to_list())
         ['x', 'x', 'y']
         """
         table = read_table(source, {})

@@ -111,7 +111,7 @@ def forward_return(
     2024-01-03   0.091  0.158  0.4
     2024-01-04       -      -    -
     >>> print(fl.forward_return(5, exit="bar", halted="missing"))
-    ts_lead(ts_lead(where(close > 0, close), 5) / where(close > 0, close) - 1, 1)
+    ts_lead(ts_lead(where(close > 0, close, missing), 5) / where(close > 0, close, missing) - 1, 1)
     """
     periods, lag = (
         int(Count(least).check(name, value, {}))
