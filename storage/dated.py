@@ -59,10 +59,10 @@ class Dated(Part):
         Examples
         --------
         >>> import factorloom as fl, polars as pl
-        >>> industries = pl.DataFrame({"symbol": ["A", "A"], "valid_from": [None, "2024-01-04"], "industry": ["x", "y"]})
+        >>> groups = pl.DataFrame({"symbol": ["A", "A"], "valid_from": [None, "2024-01-04"], "industry": ["x", "y"]})
         >>> with fl.open_store(":memory:") as store:
         ...     report = store.load("tiny", fl.example())
-        ...     version = store.load_attributes("tiny", industries)
+        ...     version = store.load_attributes("tiny", groups)
         ...     print(store.panel("tiny", symbols="A")["industry"].to_list())
         ['x', 'x', 'y']
         """

@@ -286,7 +286,7 @@ class Store(Dated, Saving, Insight, Evaluating, Upkeep):
             view = self._backing.view(dataset, as_of, catalog)
             day = stored_scores.scored_date(view, date)
             groups = stored_scores.read_groups(view, model.neutralize, day)
-            factors = within(view, universe, model.raw)
+            factors = within(view, universe, model.inputs)
             raw = self._calculator.compute(run, catalog, view, factors, select(day, day), "numba")
             return view, raw, members(view, universe, groups, day)
 

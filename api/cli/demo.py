@@ -22,7 +22,7 @@ from factorloom.engine.bars.market import simulate
 from factorloom.engine.executor.native.machine import prepare
 from factorloom.engine.plan.passes import make_plan
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
-from factorloom.engine.research.score import composite
+from factorloom.engine.research.standard import standardized
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.replace import replacing as replacing_folder
 from factorloom.expressions.errors import StoreError
@@ -94,8 +94,8 @@ def style_model(columns: Sequence[str]) -> ScoreModel:
 
 
 def factors_of(model: ScoreModel) -> dict[str, Factor]:
-    """All that the demo computes: the factors, and what makes the score."""
-    return {**model.raw, **composite(model)}
+    """All that the demo computes: the factors, and their standardised values."""
+    return {**model.raw, **{f"z_{name}": z for name, z in standardized(model).items()}}
 
 
 def check_replaceable(path: Path) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,10 +37,16 @@ from factorloom.expressions.notebook import table_html
 from factorloom.expressions.parse import parse
 from factorloom.expressions.polars.read import from_polars
 
-__all__ = ["Method", "ScoreFactor", "ScoreModel", "Winsorize"]
+__all__ = ["Method", "Missing", "Orthogonalize", "ScoreFactor", "ScoreModel", "Transform", "Winsorize"]
 
 Method = Literal["mad", "std", "quantile"]
 METHODS: tuple[Method, ...] = ("mad", "std", "quantile")
+Transform = Literal["robust_zscore", "zscore", "rank", "normal_score"]
+TRANSFORMS: tuple[Transform, ...] = ("robust_zscore", "zscore", "rank", "normal_score")
+Orthogonalize = Literal["order", "symmetric"]
+ORTHOGONALIZE: tuple[Orthogonalize, ...] = ("order", "symmetric")
+Missing = Literal["reweight", "neutral"]
+MISSING: tuple[Missing, ...] = ("reweight", "neutral")
 
 MEANING = 1
 """The version of the computation, part of every digest: raise it when the same model gives other scores."""
@@ -60,6 +67,8 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
         Greater than 0; only the ratios of weights matter.
     direction : int
         1 if high values are good, -1 if low values are.
+    group : str or None
+        The group of the factor, where the model has group weights.
 
     Examples
     --------
@@ -72,11 +81,16 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
     expression: Factor
     weight: float = 1.0
     direction: Literal[-1, 1] = 1
+    group: str | None = None
 
     if TYPE_CHECKING:
 
         def __init__(
-            self, expression: Factor | str | pl.Expr, weight: float = 1.0, direction: Literal[-1, 1] = 1
+            self,
+            expression: Factor | str | pl.Expr,
+            weight: float = 1.0,
+            direction: Literal[-1, 1] = 1,
+            group: str | None = None,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -84,6 +98,8 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
         force_setattr(self, "weight", check_positive("$.weight", self.weight))
         if self.direction not in (-1, 1) or type(self.direction) is not int:
             raise ModelError(f"$.direction: must be 1 or -1, got {self.direction!r}")
+        if self.group is not None:
+            check_name("$.group", self.group)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ScoreFactor) and self._content == other._content
@@ -92,8 +108,9 @@ class ScoreFactor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, eq=Fa
         return hash(self._content)
 
     @property
-    def _content(self) -> tuple[str, float, int]:
-        return self.expression.digest, self.weight, self.direction
+    def _content(self) -> tuple[object, ...]:
+        content = (self.expression.digest, self.weight, self.direction)
+        return content if self.group is None else (*content, self.group)
 
 
 class Winsorize(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,6 +151,20 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         None (in TOML and JSON `false`) leaves outliers unchanged.
     neutralize : str or None
         A categorical column, such as `"sector"`: values are then compared within their category.
+    transform : {"robust_zscore", "zscore", "rank", "normal_score"}
+        How the values of a date are standardised. Ranks run from -0.5 to 0.5; a normal score is the quantile of the
+        normal distribution at the rank.
+    exposures : dict of str to Factor
+        What the score may not depend on, such as `{"size": "log(market_cap)"}`: what exposures, and the means of the
+        categories of `neutralize`, explain by least squares is taken from every factor, and from the score. A list of
+        columns stands for themselves.
+    orthogonalize : {"order", "symmetric"} or None
+        Factors are made uncorrelated on each date: each loses what those before it explain, or all change together as
+        little as possible (Löwdin). It needs `missing="neutral"`.
+    missing : {"reweight", "neutral"}
+        Whether the weight of a missing factor goes to the other factors of its symbol, or the factor counts as 0.
+    groups : dict of str to float
+        Weights of groups of factors; every factor then names its `group`, and its weight counts within the group.
     min_factors : int or None
         The number of factors that a symbol needs to get a score; None means half of them, rounded up.
     description : str
@@ -165,6 +196,11 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     neutralize: str | None = None
     min_factors: int | None = None
     description: str = ""
+    transform: Transform = "robust_zscore"
+    exposures: dict[str, Factor] = {}
+    orthogonalize: Orthogonalize | None = None
+    missing: Missing = "reweight"
+    groups: dict[str, float] = {}
 
     if TYPE_CHECKING:
 
@@ -176,6 +212,11 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             neutralize: str | None = None,
             min_factors: int | None = None,
             description: str = "",
+            transform: Transform = "robust_zscore",
+            exposures: Mapping[str, Factor | str | pl.Expr] | Sequence[str] = ...,
+            orthogonalize: Orthogonalize | None = None,
+            missing: Missing = "reweight",
+            groups: Mapping[str, float] = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:
@@ -186,16 +227,26 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         _check_count(self.min_factors, len(self.factors))
         if not isinstance(self.description, str):
             raise ModelError(f"$.description: must be text, got {self.description!r}")
+        _check_choice("$.transform", self.transform, TRANSFORMS)
+        force_setattr(self, "exposures", _exposures(self.exposures, [*self.factors, self.neutralize]))
+        if self.orthogonalize is not None:
+            _check_choice("$.orthogonalize", self.orthogonalize, ORTHOGONALIZE)
+        _check_choice("$.missing", self.missing, MISSING)
+        if self.orthogonalize and self.missing != "neutral":
+            hint = "a missing factor has no share in a rotation: missing='neutral' counts it as 0"
+            raise ModelError("$.missing: orthogonalize needs missing factors to be neutral", hint=hint)
+        force_setattr(self, "groups", _groups(self.groups, self.factors))
 
     def __hash__(self) -> int:
         return hash((self.name, self.digest))
 
     def _repr_html_(self) -> str:
         clipped = f"winsorised by {self.winsorize.method} {self.winsorize.limit:g}, " if self.winsorize else ""
-        within = f"neutral in {self.neutralize}, " if self.neutralize else ""
+        neutral = [*([self.neutralize] if self.neutralize else []), *self.exposures]
+        within = f"neutral in {', '.join(neutral)}, " if neutral else ""
         facts = f"{clipped}{within}needs {self.needed} of {plural(len(self.factors), 'factor')}"
-        rows = ((name, f"{p.direction * p.weight:+g}", p.expression) for name, p in self.factors.items())
-        return table_html(f"Score model {self.name}", facts, ("factor", "weight", "expression"), rows)
+        rows = ((name, f"{p.direction * self.shares[name]:+.4g}", p.expression) for name, p in self.factors.items())
+        return table_html(f"Score model {self.name}", facts, ("factor", "share", "expression"), rows)
 
     @classmethod
     def from_dict(cls, data: object) -> ScoreModel:
@@ -237,9 +288,17 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {
             "name": self.name,
             **{key: getattr(self, key) for key in optional if getattr(self, key)},
+            **{key: getattr(self, key) for key in CHOICES if getattr(self, key) != DEFAULTS[key]},
             "winsorize": msgspec.to_builtins(self.winsorize) if self.winsorize else False,
+            **({"exposures": {name: str(each) for name, each in self.exposures.items()}} if self.exposures else {}),
+            **({"groups": dict(self.groups)} if self.groups else {}),
             "factors": {
-                name: {"expression": str(part.expression), "weight": part.weight, "direction": part.direction}
+                name: {
+                    "expression": str(part.expression),
+                    "weight": part.weight,
+                    "direction": part.direction,
+                    **({"group": part.group} if part.group else {}),
+                }
                 for name, part in self.factors.items()
             },
         }
@@ -247,9 +306,8 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_toml(self) -> str:
         """TOML text that `from_toml` reads back."""
         data = self.to_dict()
-        tables = {f"factors.{name}": part for name, part in data.pop("factors").items()}
-        if data["winsorize"]:
-            tables = {"winsorize": data.pop("winsorize"), **tables}
+        factors = {f"factors.{name}": part for name, part in data.pop("factors").items()}
+        tables = {name: data.pop(name) for name in ("winsorize", "exposures", "groups") if data.get(name)} | factors
         parts = [write_toml(data), *(f"[{title}]\n{write_toml(table)}" for title, table in tables.items())]
         return "\n".join(parts)
 
@@ -259,13 +317,18 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         It does not depend on name and description, nor on the order of the factors.
         """
-        content = {
+        content: dict[str, object] = {
             "meaning": MEANING,
             "factors": {name: part._content for name, part in self.factors.items()},
             "winsorize": msgspec.to_builtins(self.winsorize),
             "neutralize": self.neutralize,
             "min_factors": self.needed,
         }
+        for key in (*CHOICES, "groups"):
+            if getattr(self, key) != DEFAULTS[key]:
+                content[key] = getattr(self, key)
+        if self.exposures:
+            content["exposures"] = sorted(each.digest for each in self.exposures.values())
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
     @property
@@ -274,9 +337,45 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {name: part.expression for name, part in self.factors.items()}
 
     @property
+    def inputs(self) -> dict[str, Factor]:
+        """All that is computed on bars: the raw factors and the exposures, by name."""
+        return {**self.raw, **self.exposures}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The weights of the factors, with those of their groups; they sum to 1."""
+        weights = {name: part.weight for name, part in self.factors.items()}
+        if not self.groups:
+            return _normalized(weights)
+        groups = _normalized(self.groups)
+        shares: dict[str, float] = {}
+        for group, total in groups.items():
+            inside = _normalized({name: weights[name] for name, part in self.factors.items() if part.group == group})
+            shares |= {name: total * weight for name, weight in inside.items()}
+        return {name: shares[name] for name in weights}
+
+    @property
     def needed(self) -> int:
         """The number of factors that a symbol needs to get a score."""
         return self.min_factors or -(-len(self.factors) // 2)
+
+
+CHOICES = ("transform", "orthogonalize", "missing")
+"""The keys that choose a rule, written only where they differ from the default."""
+DEFAULTS: dict[str, object] = {
+    "transform": "robust_zscore",
+    "orthogonalize": None,
+    "missing": "reweight",
+    "groups": {},
+}
+
+
+def _normalized(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights, divided by their sum."""
+    largest = max(weights.values())
+    scaled = {name: weight / largest for name, weight in weights.items()}
+    total = math.fsum(scaled.values())  # the same in every Python: from 3.12 on, sum() rounds in another way
+    return {name: weight / total for name, weight in scaled.items()}
 
 
 # --- checks; each takes the path of what it checks ----------------------------------------------------------
@@ -335,3 +434,40 @@ def _check_column(name: object, factors: Mapping[str, ScoreFactor]) -> None:
 def _check_count(count: object, factors: int) -> None:
     if count is not None and (type(count) is not int or not 1 <= count <= factors):
         raise ModelError(f"$.min_factors: must be a whole number from 1 to {factors}, got {shortened(count)}")
+
+
+def _check_choice(path: str, value: object, known: Sequence[str]) -> None:
+    if value not in known:
+        hint = suggest(str(value), known)
+        raise ModelError(f"{path}: must be one of {', '.join(known)}, got {shortened(value)}", hint=hint)
+
+
+def _exposures(given: object, taken: Sequence[str | None]) -> dict[str, Factor]:
+    """The exposures by name; a list names columns."""
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        given = {name: name for name in given}
+    if not isinstance(given, Mapping):
+        raise ModelError(f"$.exposures: must be a table of factors by name, got {shortened(given)}")
+    for name in given:
+        path = child_path("$.exposures", name)
+        check_name(path, name)
+        if name in taken or name in KEYS:
+            raise ModelError(f"{path}: {name} is already a factor, a category or a key of the model")
+    return {name: _check_expression(child_path("$.exposures", name), each) for name, each in given.items()}
+
+
+def _groups(given: object, factors: Mapping[str, ScoreFactor]) -> dict[str, float]:
+    """The weights of groups; every factor is in one, and no group is empty."""
+    if not isinstance(given, Mapping):
+        raise ModelError(f"$.groups: must be a table of weights by name, got {shortened(given)}")
+    groups = {name: check_positive(child_path("$.groups", name), weight) for name, weight in given.items()}
+    for name, part in factors.items():
+        if part.group not in groups and (groups or part.group is not None):
+            hint = suggest(str(part.group), list(groups)) or "name each factor's group and give it a weight in groups"
+            raise ModelError(f"{child_path('$.factors', name)}.group: no weight of group {part.group!r}", hint=hint)
+    empty = [name for name in groups if name not in {part.group for part in factors.values()}]
+    if empty:
+        raise ModelError(f"{child_path('$.groups', empty[0])}: no factor is in this group")
+    if groups and max(groups.values()) / MAX_RATIO > min(groups.values()):
+        raise ModelError(f"$.groups: the ratio of two weights must be at most {MAX_RATIO:g}")
+    return groups

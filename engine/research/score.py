@@ -1,95 +1,36 @@
-"""Scores of the symbols of a date, computed from a score model.
+"""Scores of the symbols of a date or of many, computed from a score model.
 
-For every factor, with `raw` its value:
+`standard.py` standardises the factors, `combine.py` weighs and adds them:
 
-    x            = cs_winsorize(raw)              or group_winsorize(raw, sector) if the model neutralises
-    z            = cs_robust_zscore(x)            or group_robust_zscore(x, sector)
-    contribution = direction * weight * z / W     W: the sum of weights of the symbol's factors with a z
-    score        = sum of contributions           for symbols with a z for at least `min_factors` factors
+    contribution = direction * share * z / W     W: the sum of shares of the symbol's factors with a z
+    score        = sum of contributions          for symbols with a z for at least `min_factors` factors
 
-The score and the contributions are themselves factors (`composite`), so they are the same wherever factors are
-computed. A factor without a z contributes null, not 0, and its weight goes to the symbol's other factors.
+A factor without a z contributes null, not 0. With exposures, contributions are taken once more free of them, over the
+symbols with a score: then the score is too, also where factors are missing.
 """
 
 from __future__ import annotations
 
 import datetime
-import functools
-import math
-import operator
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import polars as pl
 
+from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import KEYS
 from factorloom.engine.bars.read import encode_bars
-from factorloom.engine.bars.selection import When, read_date, refuse_absent_dates
+from factorloom.engine.bars.selection import Selection, When, read_date, refuse_absent_dates, select, selected_rows
 from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.combine import combined, scored
 from factorloom.engine.research.model import ScoreModel
-from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, suggest
+from factorloom.engine.research.standard import residual, standardized
+from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
-from factorloom.expressions.operators import (
-    cs_rank,
-    cs_robust_zscore,
-    cs_winsorize,
-    fill,
-    group_robust_zscore,
-    group_winsorize,
-    is_missing,
-    where,
-)
 from factorloom.expressions.operators.loop.tie import tied_column
 
-__all__ = ["composite", "score", "score_frame", "standardized"]
-
-
-def standardized(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dict[str, Factor]:
-    """The winsorised robust z-score of every factor of a model, by name.
-
-    Parameters
-    ----------
-    model
-    raw
-        The raw factors by name; default: those of the model.
-    """
-    return {name: _standardize(model, factor) for name, factor in (model.raw if raw is None else raw).items()}
-
-
-def composite(model: ScoreModel, raw: Mapping[str, Factor] | None = None) -> dict[str, Factor]:
-    """The score of a model as factors: `score`, `percentile`, and `contribution_<factor>` for each factor.
-
-    Parameters
-    ----------
-    model
-    raw
-        The raw factors by name; default: those of the model.
-
-    Examples
-    --------
-    >>> import factorloom as fl
-    >>> from factorloom.engine.research.score import composite
-    >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
-    >>> print(fl.example().show(composite(model)["score"]))
-    date             A       B      C
-    2024-01-02   0.674  -0.674      -
-    2024-01-03     0.0  -0.899  0.674
-    2024-01-04     0.0  -1.349  0.674
-    """
-    zscores = standardized(model, raw)
-    weights = _normalized_weights(model)
-    present = {name: 1 - is_missing(z) for name, z in zscores.items()}
-    enough = _sum(present.values()) >= model.needed
-    weight_sum = where(enough, _sum(weights[name] * flag for name, flag in present.items()))
-    contributions = {
-        name: z * (model.factors[name].direction * weights[name] / weight_sum) for name, z in zscores.items()
-    }
-    total = where(enough, _sum(fill(contributions[name], 0) for name in sorted(contributions)))
-    return {
-        "score": total,
-        "percentile": cs_rank(total),
-        **{f"contribution_{name}": contribution for name, contribution in contributions.items()},
-    }
+__all__ = ["month_ends", "score", "score_frame"]
 
 
 def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "numba") -> pl.DataFrame:
@@ -98,8 +39,8 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
     Parameters
     ----------
     frame
-        One row per symbol and date, with complete cross-sections: the keys, one column per factor under its name in
-        the model, and the column by which the model neutralises.
+        One row per symbol and date, with complete cross-sections: the keys, one column per factor and exposure
+        under its name in the model, and the column by which the model neutralises.
     model
     engine
         As in `Panel.compute`.
@@ -113,7 +54,8 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
         - `score`, Float64, and `rank`, Int64: 1 is the best of the date, ties, in 12 digits, share the smaller rank;
         - `percentile`, Float64 in (0, 1]: 1 is the best of the date, ties share their mean;
         - `reason`, String: why the score is missing, null if there is a score;
-        - `contribution_<factor>`, Float64: the terms of the score, null for a factor without a value.
+        - `contribution_<factor>`, Float64: the terms of the score, null for a factor without a value;
+        - `group_<group>`, Float64, where the model has groups: the sum of the group's contributions.
 
     Raises
     ------
@@ -124,22 +66,40 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
     """
     _check_keys(frame)
     panel = Panel(encode_bars(frame))
-    _check_columns(panel, [*model.factors, model.neutralize])
-    raw = {name: col(name) for name in model.factors}
-    zscores = {f"z_{name}": z for name, z in standardized(model, raw).items()}
-    values = panel.compute({**composite(model, raw), **zscores}, engine=engine)
+    _check_columns(panel, [*model.inputs, model.neutralize])
+    inputs = {name: col(name) for name in model.inputs}
+    z = panel.compute({f"z_{name}": z for name, z in standardized(model, inputs).items()}, engine=engine)
+    contributions = combined(model, z.drop("symbol", "date").to_numpy(), panel.table["date"].rank("dense").to_numpy())
+    if model.exposures:
+        contributions = _neutral(model, panel, contributions, inputs, engine)
+    named = [f"contribution_{name}" for name in model.factors]
+    table = pl.DataFrame({"score": scored(model, contributions)} | dict(zip(named, contributions.T, strict=True)))
+    table = table.select(pl.all().fill_nan(None).replace(0.0, 0.0))  # -0.0 is 0
     present = panel.table.select(_presence(model))
+    joined = pl.concat([z, table, present], how="horizontal").with_columns(_reason(model), *_groups(model))
+    over_dates = z["date"].n_unique() > 1
+    ranked = (each.over("date") if over_dates else each for each in (_rank(), _percentile()))
     return (
-        values.with_columns(pl.selectors.float().replace(0.0, 0.0))  # -0.0 is 0
-        .with_columns(_rank().over("date").alias("rank"))
-        .with_columns(pl.concat([values, present], how="horizontal").select(_reason(model)).to_series())
+        joined.with_columns(*ranked)
         .sort("date", "score", "symbol", descending=[False, True, False], nulls_last=True)
-        .select("symbol", "date", "score", "rank", "percentile", "reason", pl.col(r"^contribution_.*$"))
+        .select(
+            *("symbol", "date", "score", "rank", "percentile", "reason", *named),
+            *(f"group_{name}" for name in model.groups),
+        )
     )
 
 
-def score(panel: Panel, model: ScoreModel, *, date: When | None = None, engine: Engine = "numba") -> pl.DataFrame:
-    """The scores of one date of a panel.
+def score(
+    panel: Panel,
+    model: ScoreModel,
+    *,
+    date: When | None = None,
+    start: When | None = None,
+    end: When | None = None,
+    dates: str | Iterable[When] | None = None,
+    engine: Engine = "numba",
+) -> pl.DataFrame:
+    """The scores of one date of a panel, or of many in one plan.
 
     Parameters
     ----------
@@ -148,18 +108,23 @@ def score(panel: Panel, model: ScoreModel, *, date: When | None = None, engine: 
     model
     date
         A date of the panel, or its ISO text; default: the last date.
+    start, end
+        The first and the last of many dates, both included.
+    dates
+        The dates themselves; `"all"`, or `"month_end"`: the last date of every month that is over. With `start` and
+        `end`, only those between.
     engine
         As in `Panel.compute`.
 
     Returns
     -------
     polars.DataFrame
-        As for `score_frame`, one row per symbol with a bar on the date.
+        As for `score_frame`, one row per symbol with a bar on a date.
 
     Raises
     ------
     ParameterError
-        If the panel has no bars on the date.
+        If the panel has no bars on a date, or `date` is given beside `start`, `end` or `dates`.
     UnknownColumnError
         If the panel lacks a column of a factor, or the column by which the model neutralises.
 
@@ -169,36 +134,58 @@ def score(panel: Panel, model: ScoreModel, *, date: When | None = None, engine: 
     >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
     >>> fl.score(fl.example(), model).select("symbol", "rank", "score").rows()
     [('C', 1, 0.6744897501960817), ('A', 2, 0.0), ('B', 3, -1.3489795003921634)]
+    >>> history = fl.score(fl.example(), model, dates="all")
+    >>> history.height, history["date"].n_unique()
+    (8, 3)
     """
     for name, given, kind in (("panel", panel, Panel), ("model", model, ScoreModel)):
         if not isinstance(given, kind):
             raise ArgumentError(f"{name} must be a {kind.__name__}, got {type(given).__name__}")
     _check_columns(panel, [model.neutralize])
-    day = _find_date(panel.dates, date)
-    raw = panel.compute(model.raw, start=day, end=day, engine=engine)
+    chosen = _selection(panel, date, start, end, dates)
+    raw = panel.compute(model.inputs, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
     if model.neutralize:
-        raw = raw.with_columns(panel.table.filter(panel.table["date"] == day)[model.neutralize])
+        category = panel.table[model.neutralize]
+        raw = raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
     return score_frame(raw, model, engine=engine)
 
 
-def _standardize(model: ScoreModel, raw: Factor) -> Factor:
-    rule, group = model.winsorize, model.neutralize
-    if group is None:
-        return cs_robust_zscore(cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw)
-    clipped = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
-    return group_robust_zscore(clipped, group)
+def month_ends(dates: pl.Series) -> list[datetime.date]:
+    """The last of these dates in every month; the last month counts once no weekday is left in it.
+
+    >>> import datetime, polars as pl
+    >>> from factorloom.engine.research.score import month_ends
+    >>> month_ends(pl.Series([datetime.date(2024, 1, 30), datetime.date(2024, 2, 1)]))
+    [datetime.date(2024, 1, 30)]
+    """
+    days = pl.DataFrame({"date": dates.sort()}).with_columns(
+        pl.col("date").dt.truncate("1mo").cast(pl.Date).alias("month")
+    )
+    last = days.group_by("month", maintain_order=True).last()
+    found: list[datetime.date] = last["date"].to_list()
+    if found and _weekday_left(found[-1]):
+        found.pop()
+    return found
 
 
-def _normalized_weights(model: ScoreModel) -> dict[str, float]:
-    """The weights, divided by their sum."""
-    largest = max(part.weight for part in model.factors.values())
-    scaled = {name: part.weight / largest for name, part in model.factors.items()}
-    total = math.fsum(scaled.values())  # the same in every Python: from 3.12 on, sum() rounds in another way
-    return {name: weight / total for name, weight in scaled.items()}
+def _weekday_left(day: datetime.date) -> bool:
+    """Whether its month still has a weekday after this day."""
+    later = (day + datetime.timedelta(days=number) for number in (1, 2, 3))
+    return any(each.month == day.month and each.weekday() < 5 for each in later)
 
 
-def _sum(factors: Iterable[Factor]) -> Factor:
-    return functools.reduce(operator.add, factors)
+def _neutral(
+    model: ScoreModel, panel: Panel, contributions: np.ndarray, inputs: Mapping[str, Factor], engine: Engine
+) -> np.ndarray:
+    """The contributions less what the exposures explain of them, over the symbols with a score."""
+    scored_rows = ~np.isnan(contributions).all(axis=1)
+    filled = np.where(scored_rows[:, None], np.nan_to_num(contributions), np.nan)
+    given = {f"contribution_{name}": filled[:, place] for place, name in enumerate(model.factors)}
+    wider = Panel(
+        encode_bars(panel.table.with_columns(pl.Series(name, each, nan_to_null=True) for name, each in given.items()))
+    )
+    free = wider.compute({name: residual(model, col(name), inputs) for name in given}, engine=engine)
+    return free.drop("symbol", "date").to_numpy()
 
 
 # --- rank and reason ----------------------------------------------------------------------------------------
@@ -206,15 +193,31 @@ def _sum(factors: Iterable[Factor]) -> Factor:
 
 def _rank() -> pl.Expr:
     """The rank, 1 for the best; scores that agree in 12 digits tie, as they do in the percentile."""
-    return tied_column(pl.col("score")).rank("min", descending=True).cast(pl.Int64)
+    return tied_column(pl.col("score")).rank("min", descending=True).cast(pl.Int64).alias("rank")
+
+
+def _percentile() -> pl.Expr:
+    """`cs_rank` of the score: the share of scores that are not above it, ties by their mean."""
+    return (tied_column(pl.col("score")).rank("average") / pl.col("score").count()).alias("percentile")
+
+
+def _groups(model: ScoreModel) -> list[pl.Expr]:
+    """The sum of the contributions of each group; missing where all of them are."""
+    found = []
+    for group in model.groups:
+        inside = [pl.col(f"contribution_{name}") for name, part in model.factors.items() if part.group == group]
+        present = pl.any_horizontal(each.is_not_null() for each in inside)
+        found.append(pl.when(present).then(pl.sum_horizontal(inside)).alias(f"group_{group}"))
+    return found
 
 
 def _presence(model: ScoreModel) -> list[pl.Expr]:
-    """Whether each raw factor and the category are present, row by row."""
-    category = pl.col(model.neutralize).is_not_null() if model.neutralize else pl.lit(True)
+    """Whether each raw factor is present, and which of the category and the exposures is not, row by row."""
+    needed = [*([model.neutralize] if model.neutralize else []), *model.exposures]
+    lacking = _join_names({name: pl.col(name).is_null() for name in needed}) if needed else pl.lit("")
     return [
         *(pl.col(name).is_not_null().alias(f"raw_{name}") for name in model.factors),
-        category.alias("has_category"),
+        lacking.alias("lacking"),
     ]
 
 
@@ -232,7 +235,7 @@ def _reason(model: ScoreModel) -> pl.Expr:
         pl.when(missing != "").then(pl.format("; missing: {}", missing)).otherwise(pl.lit("")),
         pl.when(constant != "").then(pl.format("; no spread {}: {}", pl.lit(place), constant)).otherwise(pl.lit("")),
     )
-    reason = pl.when(pl.col("has_category")).then(count).otherwise(pl.lit(f"no {model.neutralize}"))
+    reason = pl.when(pl.col("lacking") == "").then(count).otherwise(pl.format("no {}", pl.col("lacking")))
     return pl.when(pl.col("score").is_null()).then(reason).alias("reason")
 
 
@@ -255,6 +258,34 @@ def _check_keys(frame: pl.DataFrame) -> None:
     for key in KEYS:
         if key not in frame.columns:
             raise UnknownColumnError(f"no column {key!r} to score with", hint=suggest(key, frame.columns))
+
+
+def _selection(
+    panel: Panel, date: When | None, start: When | None, end: When | None, dates: str | Iterable[When] | None
+) -> Selection:
+    """The dates to score: by default the last one."""
+    many = not (start is None and end is None and dates is None)
+    if date is not None or not many:
+        if many:
+            raise ParameterError("date is one date: it cannot stand beside start, end or dates", hint="leave one out")
+        day = _find_date(panel.dates, date)
+        return select(day, day)
+    if not panel.dates.len():
+        raise BarsError("the panel has no bars to score")
+    between = select(start, end)
+    if dates is None or (isinstance(dates, str) and dates == "all"):
+        return between
+    if isinstance(dates, str) and dates == "month_end":
+        every = Bars(pl.DataFrame({panel.symbol: panel.dates, panel.date: panel.dates}))
+        between_dates = set(panel.dates.filter(pl.Series(selected_rows(every, between))))
+        wanted = [day for day in month_ends(panel.dates) if day in between_dates]
+        if not wanted:
+            hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
+            raise ParameterError("no month ends on these dates", hint=hint)
+        return select(dates=wanted)
+    if isinstance(dates, str):
+        raise ParameterError(f"dates must be 'all', 'month_end' or dates, got {dates!r}", hint="one date goes to date=")
+    return select(start, end, dates=list(dates))
 
 
 def _find_date(dates: pl.Series, date: When | None) -> datetime.date:

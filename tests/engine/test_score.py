@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 import factorloom as fl
 from factorloom.engine.panel import Engine
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
-from factorloom.engine.research.score import composite, score, score_frame
+from factorloom.engine.research.score import score, score_frame
 from factorloom.expressions.errors import (
     ArgumentError,
     BarsError,

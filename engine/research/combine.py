@@ -1,0 +1,114 @@
+"""From standardised factors to contributions and scores, date by date."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from factorloom.engine.research.model import ScoreModel
+
+__all__ = ["combined", "orthogonal", "scored"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+DEPENDENT = 1e-8
+"""A factor whose part that others do not explain is below this share of it, counts as explained by them."""
+
+
+def combined(model: ScoreModel, z: Array, dates: NDArray[np.int64]) -> Array:
+    """The contribution of every factor, as an array like `z`: rows of symbols and dates, a column per factor.
+
+    Parameters
+    ----------
+    model
+    z
+        Standardised factors in the order of the model, NaN where missing.
+    dates
+        The number of each row's date.
+
+    Returns
+    -------
+    NDArray
+        `direction * share * z / W`: `W` is the sum of the shares of the symbol's factors, or of all factors of the date
+        where missing ones are neutral. NaN where a factor is missing, and in rows with too few factors. Where factors
+        are made orthogonal, `z` is their rotation, and a missing factor went into it as 0.
+    """
+    shares = np.array(list(model.shares.values()))
+    signed = shares * [part.direction for part in model.factors.values()]
+    present = ~np.isnan(z)
+    enough = present.sum(axis=1) >= model.needed
+    if model.orthogonalize:
+        z = np.where(enough[:, None], np.where(present, z, 0.0), np.nan)
+        for rows in _rows_by_date(dates, enough):
+            z[rows] = orthogonal(z[rows], in_order=model.orthogonalize == "order")
+        present = ~np.isnan(z)
+    if model.missing == "neutral" and not model.orthogonalize:
+        weight: Array = np.ones(len(z))
+    else:
+        weight = present @ shares
+    weight[~enough | ~present.any(axis=1)] = np.nan
+    result: Array = z * (signed / weight[:, None])
+    return result
+
+
+def scored(model: ScoreModel, contributions: Array) -> Array:
+    """The sum of the contributions of each row, in the order of names; NaN where there are none."""
+    order = [place for place, _ in sorted(enumerate(model.factors), key=lambda item: item[1])]
+    total = np.zeros(len(contributions))
+    for place in order:
+        total += np.nan_to_num(contributions[:, place])
+    total[np.isnan(contributions).all(axis=1)] = np.nan
+    return total
+
+
+def orthogonal(z: Array, *, in_order: bool) -> Array:
+    """The factors of one date, uncorrelated and of deviation 1; rows are symbols, without missing values.
+
+    In order, each factor is its residual on those before it, and those that are explained by them are missing (NaN).
+    Symmetric is `S C^(-1/2)`, with S the factors of mean 0 and deviation 1, and C their correlations: no uncorrelated
+    factors of deviation 1 are nearer to S. Directions in which factors depend on each other are left out of the root.
+    A factor without spread is missing.
+    """
+    centred = z - z.mean(axis=0)
+    deviation = np.sqrt((centred**2).mean(axis=0))
+    size = np.abs(z).max(axis=0, initial=0.0)
+    varied = deviation > DEPENDENT * size
+    out = np.full_like(z, np.nan)
+    if not varied.any():
+        return out
+    unit = centred[:, varied] / deviation[varied]
+    out[:, varied] = _gram_schmidt(unit) if in_order else _symmetric(unit)
+    return out
+
+
+def _symmetric(unit: Array) -> Array:
+    values, vectors = np.linalg.eigh(unit.T @ unit / len(unit))
+    kept = values > DEPENDENT * values[-1]
+    root = (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
+    result: Array = unit @ root
+    return result
+
+
+def _gram_schmidt(unit: Array) -> Array:
+    out = np.full_like(unit, np.nan)
+    basis = np.empty((len(unit), 0))
+    for place in range(unit.shape[1]):
+        rest = unit[:, place]
+        for _ in range(2):  # the second removes what rounding left
+            rest = rest - basis @ (basis.T @ rest) / len(unit)
+        deviation = np.sqrt((rest**2).mean())
+        if deviation > DEPENDENT:
+            out[:, place] = rest / deviation
+            basis = np.column_stack([basis, out[:, place]])
+    return out
+
+
+def _rows_by_date(dates: NDArray[np.int64], wanted: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """The places of the wanted rows, date by date."""
+    rows = np.flatnonzero(wanted)
+    order = rows[np.argsort(dates[rows], kind="stable")]
+    if not order.size:
+        return []
+    return np.split(order, np.flatnonzero(np.diff(dates[order])) + 1)

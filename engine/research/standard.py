@@ -1,0 +1,83 @@
+"""The factors of a score model, standardised: expressions of the raw factors, so that they are planned like any other.
+
+For every factor, with `raw` its value:
+
+    x = cs_winsorize(raw)                      within the category, if the model neutralises by one
+    z = cs_robust_zscore(x)                    or another transform, within the category
+    z = cs_zscore(cs_neutralize(z, exposures)) if the model has exposures: then the category is one of them
+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from factorloom.engine.research.model import ScoreModel
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operators import (
+    cs_demean,
+    cs_neutralize,
+    cs_normal_score,
+    cs_rank,
+    cs_residual,
+    cs_robust_zscore,
+    cs_winsorize,
+    cs_zscore,
+    group_demean,
+    group_normal_score,
+    group_rank,
+    group_robust_zscore,
+    group_winsorize,
+    group_zscore,
+)
+
+__all__ = ["residual", "standardized"]
+
+ON_THE_DATE: Mapping[str, Callable[[Factor], Factor]] = {
+    "robust_zscore": cs_robust_zscore,
+    "zscore": cs_zscore,
+    "rank": lambda x: cs_demean(cs_rank(x)),
+    "normal_score": cs_normal_score,
+}
+WITHIN: Mapping[str, Callable[[Factor, str], Factor]] = {
+    "robust_zscore": group_robust_zscore,
+    "zscore": group_zscore,
+    "rank": lambda x, by: group_demean(group_rank(x, by), by),
+    "normal_score": group_normal_score,
+}
+
+
+def standardized(model: ScoreModel, inputs: Mapping[str, Factor] | None = None) -> dict[str, Factor]:
+    """The standardised value of every factor of a model, by name.
+
+    Parameters
+    ----------
+    model
+    inputs
+        The raw factors and the exposures by name; default: those of the model.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> from factorloom.engine.research.standard import standardized
+    >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)}, transform="rank")
+    >>> print(standardized(model)["low_price"])
+    cs_demean(cs_rank(cs_winsorize(close)))
+    """
+    given = model.inputs if inputs is None else inputs
+    return {name: _standardize(model, given[name], given) for name in model.factors}
+
+
+def residual(model: ScoreModel, x: Factor, inputs: Mapping[str, Factor]) -> Factor:
+    """What the model's exposures, and the means of its categories, do not explain of `x`."""
+    exposures = [inputs[name] for name in model.exposures]
+    return cs_neutralize(x, *exposures, by=model.neutralize) if model.neutralize else cs_residual(x, *exposures)
+
+
+def _standardize(model: ScoreModel, raw: Factor, inputs: Mapping[str, Factor]) -> Factor:
+    rule, group = model.winsorize, model.neutralize
+    if group and not model.exposures:
+        clipped = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
+        return WITHIN[model.transform](clipped, group)
+    z = ON_THE_DATE[model.transform](cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw)
+    return cs_zscore(residual(model, z, inputs)) if model.exposures else z
