@@ -273,12 +273,16 @@ def _selection(
     if not panel.dates.len():
         raise BarsError("the panel has no bars to score")
     between = select(start, end)
+    every = Bars(pl.DataFrame({panel.symbol: panel.dates, panel.date: panel.dates}))
+    among = panel.dates.filter(pl.Series(selected_rows(every, between)))
+    if not among.len():
+        hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
+        raise ParameterError(f"no bars from {start or 'the start'} to {end or 'the end'}", hint=hint)
     if dates is None or (isinstance(dates, str) and dates == "all"):
         return between
     if isinstance(dates, str) and dates == "month_end":
-        every = Bars(pl.DataFrame({panel.symbol: panel.dates, panel.date: panel.dates}))
-        between_dates = set(panel.dates.filter(pl.Series(selected_rows(every, between))))
-        wanted = [day for day in month_ends(panel.dates) if day in between_dates]
+        kept = set(among)
+        wanted = [day for day in month_ends(panel.dates) if day in kept]
         if not wanted:
             hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
             raise ParameterError("no month ends on these dates", hint=hint)

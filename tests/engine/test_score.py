@@ -148,10 +148,9 @@ def by_key(frame: pl.DataFrame, column: str) -> np.ndarray:
 @given(frames(), models())
 def test_a_score_is_the_same_alone_and_in_a_longer_panel(frame: pl.DataFrame, model: ScoreModel) -> None:
     panel = fl.Panel.from_frame(frame)
-    history = panel.compute(composite(model))
-    alone = score(panel, model, date=panel.dates[-1]).select(history.columns).sort("symbol")
-    last = history.filter(history["date"] == panel.dates[-1])
-    assert_frame_equal(alone, last, abs_tol=0, rel_tol=0)
+    history = score(panel, model, dates="all")
+    for day in panel.dates:
+        assert_frame_equal(score(panel, model, date=day), history.filter(history["date"] == day), abs_tol=0, rel_tol=0)
 
 
 # --- calculated by hand -------------------------------------------------------------------------------------
