@@ -67,7 +67,7 @@ def test_panels_models_and_plans() -> None:
     model = fl.ScoreModel("calm", {"a": "close < open", "b": fl.ScoreFactor(fl.close, weight=2, direction=-1)})
     piece = html(model)
     assert "Score model calm" in piece and "needs 1 of 2 factors" in piece and "winsorised by mad 3" in piece
-    assert "close &lt; open" in piece and "-2" in piece and "+1" in piece
+    assert "close &lt; open" in piece and "-0.6667" in piece and "+0.3333" in piece
     factors = {"<i>": fl.cs_rank(fl.close < fl.open_)}
     piece = html(make_plan(factors))
     assert "1 factor: &lt;i&gt;" in piece and "stage 1" in piece and "cs_rank" in piece
