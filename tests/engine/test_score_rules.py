@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import stats
 import factorloom as fl
 from factorloom.engine.research.combine import orthogonal
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
+from factorloom.engine.research.score import month_ends
 from factorloom.expressions.errors import LookaheadError, ModelError, ParameterError
 from tests.engine.plain_score import market
 
@@ -297,3 +299,32 @@ def test_group_weights() -> None:
     for back in (ScoreModel.from_toml(model.to_toml()), ScoreModel.from_dict(model.to_dict())):
         assert back == model and back.digest == model.digest
     assert exposed(transform="rank").digest != model.digest != exposed(groups={"trend": 1, "risk": 1}).digest
+
+
+@pytest.mark.parametrize("market_name", ["sp500", "nifty"])
+def test_scores_on_real_bars_are_those_of_plain_numpy(market_name: str, data_folder: Path) -> None:
+    if market_name == "sp500":
+        names = pl.read_csv(data_folder / "reference" / "sp500_gics_sectors.csv")
+        bars = pl.read_parquet(data_folder / "prices" / "sp500_2013_2018.parquet").drop("file_symbol")
+        bars = bars.join(names.select(symbol="Symbol", sector="GICS Sector"), on="symbol", how="left")
+    else:
+        bars = pl.read_parquet(data_folder / "prices" / "nifty50_2015_2021.parquet")
+        bars = bars.select("symbol", "date", "open", "high", "low", "close", "volume", sector=pl.lit("all"))
+    panel = fl.Panel.from_frame(bars)
+    model = exposed(winsorize=None)
+    chosen = month_ends(panel.dates)[4::6]
+    found = fl.score(panel, model, dates=chosen).sort("date", "symbol")
+    values = panel.compute(model.inputs, dates=chosen)
+    keys = ["symbol", "date"]
+    known = values.join(panel.frame.select(*keys, pl.col("sector").cast(pl.String)), on=keys).sort("date", "symbol")
+    for (day,), rows in known.group_by("date", maintain_order=True):
+        ours = found.filter(pl.col("date") == day)
+        inside = rows["sector"].is_not_null() & rows["size"].is_not_null() & rows["price"].is_not_null()
+        score, parts = plain_day(rows.filter(inside), model)
+        np.testing.assert_allclose(ours.filter(inside)["score"].to_numpy(), score, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(
+            ours.filter(inside).select(pl.col("^contribution_.*$")).to_numpy(), parts, rtol=0, atol=1e-9
+        )
+        assert ours.filter(~inside)["score"].is_null().all()
+    assert found["score"].is_not_null().mean() > 0.6  # type: ignore[operator]
+    _contributions_sum(found)
