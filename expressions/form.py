@@ -59,6 +59,11 @@ class Statistic:
     def name(self) -> str:
         return self.loop.__name__
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the loop's arguments but its outputs."""
+        return tuple(inspect.signature(self.loop).parameters)[: -len(self.outputs)]
+
 
 def statistic(*outputs: str, every: str | None = None) -> Callable[[Callable[..., None]], Statistic]:
     """Declare a plain loop as a statistic that fills these outputs, its last arguments."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -86,7 +86,8 @@ class NativeExecutor:
         columns = {str(load.node.parameters[0]) for s in plan.stages for load in s.loads if load.node.operator is COL}
         keys = {key for stage in plan.stages for key in stage.keys}
         made = [name for name in columns if name == DATES_LEFT or bars.table[name].null_count()]
-        filled = sum(_bytes(bars, name) for name in made)
+        narrow = {name for name, kind in bars.table.schema.items() if kind == pl.Float32}
+        filled = sum(4 if name in narrow else 8 for name in made)
         rows = min(bars.rows, 2 * BLOCK_ROWS) if plan.streamed else bars.rows
         results = len(set(plan.outputs.values())) * rows * (plan.item_bytes + 1 / 8)
         between = float(plan.waiting_bytes * bars.rows)
@@ -97,25 +98,19 @@ class NativeExecutor:
             "results": results,
             "between stages": between,
             "columns": (filled + 8 * (plan.turns + len(keys))) * bars.rows,
-            "scratch": max(_scratch(stage, bars) for stage in plan.stages),
+            "scratch": max(_scratch(stage, bars, narrow) for stage in plan.stages),
         }
 
 
-def _bytes(bars: Bars, column: str) -> int:
-    """Of one value of a column."""
-    return 4 if bars.table.schema.get(column) == pl.Float32 else 8
-
-
-def _scratch(stage: Stage, bars: Bars) -> int:
+def _scratch(stage: Stage, bars: Bars, narrow: Collection[str]) -> int:
     """Bytes of registers, each as long as the largest tile, of all threads."""
     tiles = tiles_of(stage, bars)
     parts = parts_of(stage, tiles)
-    widths = sorted(part.width() + _widened(part, bars) for part in parts)
+    widths = sorted(part.width() + _widened(part, narrow) for part in parts)
     registers = sum(widths[-processors() :]) if len(parts) > 1 else widths[0] * min(processors(), len(tiles))
     return 8 * tiles.size * registers
 
 
-def _widened(stage: Stage, bars: Bars) -> int:
+def _widened(stage: Stage, narrow: Collection[str]) -> int:
     """How many columns a tile holds as Float64 because the panel holds them as Float32."""
-    columns = (str(load.node.parameters[0]) for load in stage.loads if load.node.operator is COL)
-    return sum(_bytes(bars, column) == 4 for column in columns)
+    return sum(load.node.operator is COL and load.node.parameters[0] in narrow for load in stage.loads)

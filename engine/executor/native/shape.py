@@ -6,7 +6,6 @@ that is not finite missing. Steps of one shape share a driver, whatever they rea
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,8 +177,10 @@ def arguments_of(run: Run) -> list[tuple[str, list[Any]]]:
     step = run.step
     if isinstance(step, SharedStatistic):
         given: dict[str, Any] = dict(zip(step.statistic.arguments, step.arguments, strict=True)) | {BAR: BAR}
-        names = list(inspect.signature(step.statistic.loop).parameters)[: -len(step.statistic.outputs)]
-        return [(name, list(given[name]) if isinstance(given[name], tuple) else [given[name]]) for name in names]
+        return [
+            (name, list(given[name]) if isinstance(given[name], tuple) else [given[name]])
+            for name in step.statistic.names
+        ]
     op = step.operator
     if "kernel" not in op.forms:
         return [(f"x{place}", [child]) for place, child in enumerate(step.inputs)]
