@@ -5,33 +5,38 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from factorloom.engine.panel import Panel
 from factorloom.engine.research.performance import annual, drawdown, hit_rate, sharpe
-from factorloom.engine.research.portfolio.attribution import by_category, by_factor, category_matrix
+from factorloom.engine.research.portfolio.attribution import by_category, by_factor
 from factorloom.engine.research.portfolio.bridge import wide
-from factorloom.engine.research.portfolio.grid import Codes, Grid, code_dates, keyed, table_of
-from factorloom.engine.research.portfolio.hold import Held, carried, hold, last_priced
+from factorloom.engine.research.portfolio.grid import Codes, Grid, category_codes, category_matrix, keyed, table_of
+from factorloom.engine.research.portfolio.hold import Held, carried, hold
 from factorloom.engine.research.portfolio.schedule import Rebalance, rebalancing
+from factorloom.engine.research.portfolio.trade import (
+    Missing,
+    Notes,
+    benchmark_returns,
+    check_costs,
+    check_missing,
+    decided_weights,
+    priced,
+    sources_by_date,
+    tradable,
+    trade_plan,
+)
 from factorloom.engine.research.portfolio.weights import Weights
 from factorloom.engine.research.series import Array, check_whole
-from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, plural, suggest
+from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, plural, suggest
 from factorloom.expressions.notebook import table_html
 
-__all__ = ["Backtest", "Missing", "backtest"]
-
-Missing: TypeAlias = Literal["error", "last", "missing"] | float
+__all__ = ["Backtest", "backtest"]
 
 SECONDS_PER_YEAR = 365.25 * 86_400
-COSTS_HINT = "in hundredths of a percent of what is traded: costs_bps=10 is 0.1 percent"
-MISSING_HINT = (
-    "missing='last' trades at the last price, missing='missing' leaves the name in cash, "
-    "and a number is the return of names that end"
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,7 +54,7 @@ class Backtest:
     _held: Held
     _prices: Array
     _categories: tuple[Codes, list[str | None]] | None
-    _decisions: Codes
+    _decided: pl.Series
     _benchmark: Array | None
 
     @cached_property
@@ -96,8 +101,8 @@ class Backtest:
             "sharpe": sharpe(net, scale),
             "max_drawdown": self.drawdown["drawdown"].min() if table.height else None,
             "hit_rate": hit_rate(net),
-            "turnover": table["turnover"].mean() * scale if table.height else None,
-            "cost": table["cost"].mean() * scale if table.height else None,
+            "turnover": float(table["turnover"].to_numpy().mean()) * scale if table.height else None,
+            "cost": float(table["cost"].to_numpy().mean()) * scale if table.height else None,
         }
         if self._benchmark is not None:
             active = net - self._benchmark
@@ -116,7 +121,7 @@ class Backtest:
 
     @cached_property
     def drawdown(self) -> pl.DataFrame:
-        """By date: cumulative (compounded net return since the start), and drawdown from its highest point, at most 0."""
+        """By date: cumulative (compounded net return), and drawdown (from its highest point, at most 0)."""
         net = self._held.gross - self._held.cost
         cumulative = np.cumprod(np.maximum(1 + net, 0.0)) - 1
         return pl.DataFrame({"date": self._grid.dates, "cumulative": cumulative, "drawdown": drawdown(cumulative)})
@@ -167,7 +172,7 @@ class Backtest:
         polars.DataFrame
             date, a column for each factor, rest, gross; all of a row but gross sum to gross.
         """
-        return by_factor(self._grid, self._held, self._decisions, contributions)
+        return by_factor(self._grid, self._held, self._decided, contributions)
 
     def to_skfolio(self) -> Any:
         """Returns of the names by date as a wide frame of pandas, the `X` that estimators of skfolio take.
@@ -219,9 +224,10 @@ def backtest(
     """Hold weights over prices, and say what that earned.
 
     On each rebalancing date the last weights decided since the one before are taken, and bought at the prices of
-    `entry_lag` market dates later: they earn from the date after that on, as the labels of `fl.forward_return` do. Where
-    none were decided since, nothing is traded. Between trades weights drift with prices. Cash earns nothing, and costs
-    are taken from the return of the date of the trade; docs/portfolio.md has the formulas. It is no simulator of orders.
+    `entry_lag` market dates later: they earn from the date after that on, as the labels of `fl.forward_return` do.
+    Where none were decided since, nothing is traded. Between trades weights drift with prices. Cash earns nothing, and
+    costs are taken from the return of the date of the trade. docs/portfolio.md has the formulas. It is no simulator of
+    orders.
 
     Parameters
     ----------
@@ -240,12 +246,12 @@ def backtest(
     groups
         For `attribution_by_group`: a text column of `prices`, or a table `symbol, group`.
     missing
-        What to do about a name without a price on the date of a trade: `"error"`; `"last"` trades it at its last price;
-        `"missing"` leaves it out, its weight stays in cash. What is held over a gap keeps its last price. A number, such
-        as -0.3, leaves it out too, and is the return of a held name on the date after its last price in `prices` (of
-        all policies only this one asks whether a price comes back later). All of it is counted in `notes`.
+        What to do about a name without a price on the date of a trade: `"error"`; `"last"` trades it at its last
+        price; `"missing"` leaves it out, its weight stays in cash. What is held over a gap keeps its last price. A
+        number, such as -0.3, leaves it out too, and is the return of a held name on the date after its last price in
+        `prices` (of all policies only this one asks whether a price comes back later). `notes` counts all of it.
     benchmark
-        A symbol of `prices`, or a table `date, return`.
+        A symbol of `prices`, or a table `date, return`. On the first date, at whose end the portfolio starts, it is 0.
     entry_lag
         Market dates from the decision to the trade; 0 trades at prices that the weights may have seen.
 
@@ -271,38 +277,54 @@ def backtest(
     >>> round(found.returns["gross"][1], 4)  # (12 / 11 - 1 + 22 / 19 - 1) / 2
     0.1244
     """
-    lag, rate = check_whole("entry_lag", entry_lag, 0), _costs(costs_bps)
-    policy = _policy(missing)
-    decided, dates = _decided(weights)
+    lag, rate, policy = check_whole("entry_lag", entry_lag, 0), check_costs(costs_bps), check_missing(missing)
+    decided, dates = decided_weights(weights)
     bars = keyed("prices", prices, price)
-    if bars.schema["date"] != decided.schema["date"]:
-        kinds = f"{decided.schema['date']} and {bars.schema['date']}"
-        raise BarsError(f"dates of weights and prices must be of one type, got {kinds}")
+    if bars.schema["date"] != dates.dtype:
+        raise BarsError(f"dates of weights and prices must be of one type, got {dates.dtype} and {bars.schema['date']}")
     market = bars["date"].unique().sort()
-    chosen = _trade_dates(dates, market, rebalancing(market, rebalance), lag)
     grid = Grid(market, decided["symbol"].unique().sort())
-    own = bars.filter(pl.col("symbol").is_in(grid.symbols.implode()))
-    known = grid.matrix(own, price)
-    known[~(known > 0)] = np.nan
+    known = priced(grid, bars, price)
     filled = carried(known, policy if isinstance(policy, float) else None)
-    wanted = Grid(dates, grid.symbols).matrix(decided, "weight")
-    wanted[np.isnan(wanted)] = 0.0
-    notes = _Notes(grid)
-    trades = {trade: _tradable(wanted[source], trade, known, filled, policy, notes) for trade, source, _ in chosen}
-    start = chosen[0][0] if chosen else market.len()
-    cut = Grid(market[start:], grid.symbols)
+    notes = Notes(grid)
+    plan = trade_plan(dates, market, rebalancing(market, rebalance), lag, notes)
+    wanted = np.nan_to_num(Grid(dates, grid.symbols).matrix(decided, "weight"))
+    trades = {trade: tradable(wanted[source], trade, known, filled, policy, notes) for trade, source in plan.items()}
+    start = min(plan, default=market.len())
     held = hold(filled[start:], {trade - start: target for trade, target in trades.items()}, rate)
-    notes.ended(held, start, known)
-    decisions = np.full(cut.shape[0], -1, dtype=np.int64)
-    for trade, _, decision in chosen:
-        decisions[trade - start :] = decision - start
-    categories = None if groups is None else category_matrix(cut, grid, bars, groups)
+    notes.add_held(held, start, known)
+    cut = Grid(market[start:], grid.symbols)
     return Backtest(
-        notes.frame(),
+        notes.frame,
         cut,
         held,
         known[start:],
-        categories,
-        decisions,
-        None if benchmark is None else _benchmark(benchmark, bars, price, market)[start:],
+        None if groups is None else _categories(grid, bars, groups, start),
+        dates.gather(sources_by_date(plan, start, market.len())),
+        None if benchmark is None else benchmark_returns(benchmark, bars, price, market, start),
     )
+
+
+def _categories(grid: Grid, bars: pl.DataFrame, groups: object, start: int) -> tuple[Codes, list[str | None]]:
+    """The group of every symbol on every date from the start on."""
+    if isinstance(groups, str):
+        if groups not in bars.columns:
+            raise UnknownColumnError(f"prices has no column {groups!r}", hint=suggest(groups, bars.columns))
+        codes, names = category_matrix(grid, grid.inside(bars), groups)
+        return codes[start:], names
+    table = table_of("groups", groups)
+    for column in ("symbol", "group"):
+        if column not in table.columns:
+            raise UnknownColumnError(f"groups has no column {column!r}", hint=suggest(column, table.columns))
+    if table["symbol"].is_duplicated().any():
+        raise BarsError("groups repeats a symbol", hint="one row per symbol; or the name of a column of prices")
+    table = table.select(pl.col("symbol").cast(pl.String), "group")
+    matched = pl.DataFrame({"symbol": grid.symbols}).join(table, on="symbol", how="left", maintain_order="left")
+    codes, names = category_codes(matched["group"])
+    return np.broadcast_to(codes, (grid.shape[0] - start, codes.size)), names
+
+
+def _known(value: Any) -> float | None:
+    """A number, or None where it is missing."""
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None

@@ -18,7 +18,17 @@ from factorloom.engine.panel import Panel
 from factorloom.engine.research.series import Array
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
 
-__all__ = ["Codes", "Grid", "category_codes", "check_one_of", "check_share", "code_dates", "keyed", "table_of"]
+__all__ = [
+    "Codes",
+    "Grid",
+    "category_codes",
+    "category_matrix",
+    "check_one_of",
+    "check_share",
+    "code_dates",
+    "keyed",
+    "table_of",
+]
 
 Codes = npt.NDArray[np.int64]
 
@@ -119,7 +129,8 @@ def keyed(name: str, source: object, *numbers: str) -> pl.DataFrame:
         if frame[key].null_count():
             raise BarsError(f"{name} has rows without a {key}", hint=f"drop_nulls({key!r})")
     frame = frame.sort("date", "symbol")
-    repeated = frame.select((pl.struct(KEYS) == pl.struct(KEYS).shift(1)).fill_null(False)).to_series()
+    same = [pl.col(key) == pl.col(key).shift(1) for key in KEYS]
+    repeated = frame.select(pl.all_horizontal(same).fill_null(False)).to_series()
     if repeated.any():
         row = frame.filter(repeated).row(0, named=True)
         raise BarsError(
@@ -145,6 +156,16 @@ def category_codes(categories: pl.Series) -> tuple[Codes, list[str | None]]:
     known = texts.drop_nulls().unique().sort()
     codes = texts.cast(pl.Enum(known)).to_physical().cast(pl.Int64).fill_null(known.len()).to_numpy()
     return codes, [*known.to_list(), None]
+
+
+def category_matrix(grid: Grid, frame: pl.DataFrame, column: str) -> tuple[Codes, list[str | None]]:
+    """The category of every name on every date; where it has no row, the last one it had, and else none."""
+    codes, names = category_codes(frame[column])
+    found = np.full(grid.shape, -1, dtype=np.int64)
+    found[grid.places(frame)] = codes
+    last = np.where(found >= 0, np.arange(len(found))[:, None], 0)
+    filled = np.take_along_axis(found, np.maximum.accumulate(last, axis=0), axis=0)
+    return np.where(filled >= 0, filled, len(names) - 1), names
 
 
 def check_one_of(name: str, value: object, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from factorloom.engine.research.portfolio.grid import Codes, Grid, category_codes, check_one_of, check_share, keyed
+from factorloom.engine.research.portfolio.grid import Codes, Grid, category_matrix, check_one_of, check_share, keyed
 from factorloom.engine.research.portfolio.limit import Bools
 from factorloom.engine.research.portfolio.target import METHODS, wishes
 from factorloom.engine.research.portfolio.walk import Limits, Note, walk
@@ -50,9 +50,10 @@ class Weights:
         return f"<Weights: {plural(self.dates.len(), 'date')}, {names}, {plural(self.notes.height, 'note')}>"
 
     def _repr_html_(self) -> str:
-        last = self.frame.filter(pl.col("date") == self.dates.max()).sort("weight", descending=True).head(20)
-        rows = [(symbol, f"{weight:.4f}") for symbol, _, weight in last.rows()]
-        return table_html("Weights", repr(self)[10:-1], ("symbol", f"weight on {self.dates.max()}"), rows)
+        held = self.frame.filter(pl.col("date") == self.dates.max()).sort("weight", descending=True).head(20)
+        rows = [(symbol, f"{weight:.4f}") for symbol, _, weight in held.rows()]
+        last = self.dates[-1] if self.dates.len() else "no date"
+        return table_html("Weights", repr(self)[10:-1], ("symbol", f"weight on {last}"), rows)
 
 
 def weights(
@@ -188,13 +189,7 @@ def _groups(grid: Grid, frame: pl.DataFrame, groups: str | None) -> Codes | None
         raise ArgumentError(f"groups must be the name of a column of scores, got {groups!r}")
     if groups not in frame.columns:
         raise UnknownColumnError(f"scores has no column {groups!r}", hint=suggest(groups, frame.columns))
-    codes, names = category_codes(frame[groups])
-    found = np.full(grid.shape, -1, dtype=np.int64)
-    found[grid.places(frame)] = codes
-    last = np.where(found >= 0, np.arange(len(found))[:, None], 0)
-    np.maximum.accumulate(last, axis=0, out=last)
-    filled = np.take_along_axis(found, last, axis=0) if len(found) else found
-    return np.where(filled >= 0, filled, len(names) - 1)
+    return category_matrix(grid, frame, groups)[0]
 
 
 def _volatility(grid: Grid, frame: pl.DataFrame, given: object) -> Array:
