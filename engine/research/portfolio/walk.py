@@ -91,15 +91,15 @@ def turnover(before: Array, after: Array) -> float:
 
 def _shared(wish: Array, kept: Bools, before: Array, groups: Codes | None, limits: Limits) -> Array:
     """Kept weights, and the rest of each side's capital in proportion to the wishes of the others."""
-    found = squeeze(np.where(kept, before, 0.0), groups, limits.max_group)
+    found: Array = squeeze(np.where(kept, before, 0.0), groups, limits.max_group)
     for sign in (1.0, -1.0):
         wanted = np.where(kept, 0.0, np.maximum(sign * wish, 0.0))
         if not wanted.any():
             continue
         mine = np.maximum(sign * found, 0.0)
-        taken = None if groups is None else np.bincount(groups, mine, minlength=int(groups.max()) + 1)
+        taken: Array | None = None if groups is None else np.bincount(groups, mine).astype(np.float64)
         capital = max(1.0 - float(mine.sum()), 0.0)
-        found = found + sign * spread(wanted, groups, capital, limits.max_weight, limits.max_group, taken)
+        found = np.add(found, sign * spread(wanted, groups, capital, limits.max_weight, limits.max_group, taken))
     return found
 
 

@@ -50,10 +50,10 @@ class Weights:
         return f"<Weights: {plural(self.dates.len(), 'date')}, {names}, {plural(self.notes.height, 'note')}>"
 
     def _repr_html_(self) -> str:
-        held = self.frame.filter(pl.col("date") == self.dates.max()).sort("weight", descending=True).head(20)
+        last = self.dates[-1] if self.dates.len() else None
+        held = self.frame.filter(self.frame["date"].is_in([last])).sort("weight", descending=True).head(20)
         rows = [(symbol, f"{weight:.4f}") for symbol, _, weight in held.rows()]
-        last = self.dates[-1] if self.dates.len() else "no date"
-        return table_html("Weights", repr(self)[10:-1], ("symbol", f"weight on {last}"), rows)
+        return table_html("Weights", repr(self)[10:-1], ("symbol", f"weight on {last or 'no date'}"), rows)
 
 
 def weights(
