@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -97,7 +98,7 @@ def test_a_plain_loop_says_the_same(
     decide = {
         "every": set(days),
         "list": set(days[::3]),
-        "month_end": {a for a, b in zip(days, days[1:], strict=False) if a.month != b.month},
+        "month_end": {a for a, b in itertools.pairwise(days) if a.month != b.month},
         "W-WED": {a for a in days[:-1] if a.weekday() == 2},
     }[rebalance]
     given_dates: Any = days[::3] if rebalance == "list" else rebalance
