@@ -50,6 +50,12 @@ if TYPE_CHECKING:
         ScoreModel as ScoreModel,
         Winsorize as Winsorize,
     )
+    from factorloom.engine.research.portfolio.backtest import Backtest as Backtest, backtest as backtest
+    from factorloom.engine.research.portfolio.bridge import (
+        from_alphalens as from_alphalens,
+        to_alphalens as to_alphalens,
+    )
+    from factorloom.engine.research.portfolio.weights import Weights as Weights, weights as weights
     from factorloom.engine.research.score import score as score
     from factorloom.engine.runtime.observer import Observer as Observer
     from factorloom.engine.runtime.setting import configure as configure
@@ -61,6 +67,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _LATER = {
+    "Backtest": "factorloom.engine.research.portfolio.backtest",
     "Evaluation": "factorloom.engine.research.evaluation.evaluation",
     "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
@@ -69,15 +76,20 @@ _LATER = {
     "CacheLimits": "factorloom.storage.tier",
     "Store": "factorloom.storage.store",
     "check_store": "factorloom.storage.checkup",
+    "Weights": "factorloom.engine.research.portfolio.weights",
     "Winsorize": "factorloom.engine.research.model",
+    "backtest": "factorloom.engine.research.portfolio.backtest",
     "configure": "factorloom.engine.runtime.setting",
     "evaluate": "factorloom.engine.research.evaluation.evaluate",
     "example": "factorloom.engine.example",
     "forward_return": "factorloom.engine.research.label",
+    "from_alphalens": "factorloom.engine.research.portfolio.bridge",
     "open_store": "factorloom.storage.store",
     "prepare": "factorloom.engine.prepare",
     "restore_store": "factorloom.storage.backup",
     "score": "factorloom.engine.research.score",
+    "to_alphalens": "factorloom.engine.research.portfolio.bridge",
+    "weights": "factorloom.engine.research.portfolio.weights",
 }
 
 # Type checkers cannot read a computed list: to them, what is imported as itself or by a star is public.
@@ -86,6 +98,7 @@ if not TYPE_CHECKING:
 
     __all__ = [
         "Axis",
+        "Backtest",
         "CacheLimits",
         "Evaluation",
         "Factor",
@@ -98,9 +111,11 @@ if not TYPE_CHECKING:
         "ScoreFactor",
         "ScoreModel",
         "Store",
+        "Weights",
         "Window",
         "Winsorize",
         "amount",
+        "backtest",
         "check_indicator",
         "check_store",
         "close",
@@ -110,6 +125,7 @@ if not TYPE_CHECKING:
         "evaluate",
         "example",
         "forward_return",
+        "from_alphalens",
         "from_polars",
         "high",
         "indicator",
@@ -125,9 +141,11 @@ if not TYPE_CHECKING:
         "restore_store",
         "returns",
         "score",
+        "to_alphalens",
         "to_polars",
         "volume",
         "vwap",
+        "weights",
     ]
     __all__ += _operator_names
 
