@@ -24,13 +24,14 @@ from factorloom.engine.bars.selection import Selection, When, read_date, refuse_
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.combine import combined, scored
 from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.portfolio.schedule import rebalancing
 from factorloom.engine.research.standard import residual, standardized
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators.loop.tie import tied_column
 
-__all__ = ["month_ends", "score", "score_frame"]
+__all__ = ["score", "score_frame"]
 
 
 def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "numba") -> pl.DataFrame:
@@ -111,7 +112,8 @@ def score(
     start, end
         The first and the last of many dates, both included.
     dates
-        The dates themselves; `"all"`, or `"month_end"`: the last date of every month that is over. With `start` and
+        The dates themselves; `"all"`, or `"month_end"`: the last date of every month that a later date
+        follows. With `start` and
         `end`, only those between.
     engine
         As in `Panel.compute`.
@@ -148,30 +150,6 @@ def score(
         category = panel.table[model.neutralize]
         raw = raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
     return score_frame(raw, model, engine=engine)
-
-
-def month_ends(dates: pl.Series) -> list[datetime.date]:
-    """The last of these dates in every month; the last month counts once no weekday is left in it.
-
-    >>> import datetime, polars as pl
-    >>> from factorloom.engine.research.score import month_ends
-    >>> month_ends(pl.Series([datetime.date(2024, 1, 30), datetime.date(2024, 2, 1)]))
-    [datetime.date(2024, 1, 30)]
-    """
-    days = pl.DataFrame({"date": dates.sort()}).with_columns(
-        pl.col("date").dt.truncate("1mo").cast(pl.Date).alias("month")
-    )
-    last = days.group_by("month", maintain_order=True).last()
-    found: list[datetime.date] = last["date"].to_list()
-    if found and _weekday_left(found[-1]):
-        found.pop()
-    return found
-
-
-def _weekday_left(day: datetime.date) -> bool:
-    """Whether its month still has a weekday after this day."""
-    later = (day + datetime.timedelta(days=number) for number in (1, 2, 3))
-    return any(each.month == day.month and each.weekday() < 5 for each in later)
 
 
 def _neutral(
@@ -281,8 +259,8 @@ def _selection(
     if dates is None or (isinstance(dates, str) and dates == "all"):
         return between
     if isinstance(dates, str) and dates == "month_end":
-        kept = set(among)
-        wanted = [day for day in month_ends(panel.dates) if day in kept]
+        month_ends, kept = panel.dates.gather(rebalancing(panel.dates, "month_end")), set(among)
+        wanted = [day for day in month_ends if day in kept]
         if not wanted:
             hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
             raise ParameterError("no month ends on these dates", hint=hint)

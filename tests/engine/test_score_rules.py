@@ -17,7 +17,6 @@ from scipy import stats
 import factorloom as fl
 from factorloom.engine.research.combine import orthogonal
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
-from factorloom.engine.research.score import month_ends
 from factorloom.expressions.errors import LookaheadError, ModelError, ParameterError
 from tests.engine.plain_score import market
 
@@ -312,7 +311,7 @@ def test_scores_on_real_bars_are_those_of_plain_numpy(market_name: str, data_fol
         bars = bars.select("symbol", "date", "open", "high", "low", "close", "volume", sector=pl.lit("all"))
     panel = fl.Panel.from_frame(bars)
     model = exposed(winsorize=None)
-    chosen = month_ends(panel.dates)[4::6]
+    chosen = fl.score(panel, model, dates="month_end")["date"].unique().sort().to_list()[4::6]
     found = fl.score(panel, model, dates=chosen).sort("date", "symbol")
     values = panel.compute(model.inputs, dates=chosen)
     keys = ["symbol", "date"]
