@@ -46,6 +46,8 @@ def evaluate(
     halted: Annotated[str, Parameter(allow_leading_hyphen=True)] = "last",
     weights: str | None = None,
     neutral: bool = False,
+    log: bool = False,
+    excess: str | None = None,
     as_of: str | None = None,
     table: Table | None = None,
     read: ReadOption = ReadOption(),
@@ -86,6 +88,10 @@ def evaluate(
         A column or an expression: weights of the names in a quantile.
     neutral
         Form quantiles in each group, and take returns less those of the group.
+    log
+        Correlate with logarithms of returns; portfolios earn simple returns all the same.
+    excess
+        What is taken off returns: market, a column of categories, or the level of a benchmark.
     as_of
         A version, or a time in UTC: the dataset as it was known then.
     table
@@ -103,6 +109,8 @@ def evaluate(
         "halted": _halted(halted),
         "weights": weights,
         "neutral": neutral,
+        "log": log,
+        "excess": excess,
     }
     output = output_option.output
     report = output is not None and output_option.format is None and output.suffix.lower() in PAGES

@@ -62,7 +62,18 @@ def test_every_option_reaches_the_evaluation(command: Command, store_path: Path,
     words = [
         *("--horizons", "2, 4", "--quantiles", 3, "--group", "sector", "--universe", "forty", "--price", "open"),
         *("--entry-lag", 2, "--costs-bps", "7.5", "--start", "2025-02-01", "--end", "2025-11-30", "--halted", "-0.3"),
-        *("--weights", "log(close * volume)", "--neutral", "--as-of", version, "--format", "parquet"),
+        *(
+            "--weights",
+            "log(close * volume)",
+            "--neutral",
+            "--log",
+            "--excess",
+            "sector",
+            "--as-of",
+            version,
+            "--format",
+            "parquet",
+        ),
     ]
     for name in ("summary", "ic_by_group", "long_short", "dropped"):
         target = store_path.parent / "x.parquet"
@@ -72,7 +83,7 @@ def test_every_option_reaches_the_evaluation(command: Command, store_path: Path,
             expected = store.evaluate(
                 "us", FACTORS, horizons=(2, 4), quantiles=3, group="sector", universe="forty", price="open",
                 entry_lag=2, costs_bps=7.5, start="2025-02-01", end="2025-11-30", halted=-0.3,
-                weights="log(close * volume)", neutral=True, as_of=version,
+                weights="log(close * volume)", neutral=True, log=True, excess="sector", as_of=version,
             )  # fmt: skip
             assert_frame_equal(pl.read_parquet(target), getattr(expected, name))
 

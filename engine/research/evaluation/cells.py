@@ -16,6 +16,7 @@ from factorloom.engine.research.evaluation.labels import label_values
 from factorloom.engine.research.evaluation.loop.measure import measure, rank_labels
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.setting import Settings, date_span
+from factorloom.engine.research.series import finite
 from factorloom.engine.runtime.jit import prepare
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each, processors
@@ -57,7 +58,9 @@ class Cells:
     entered : array of int32
         1 where the cell has an entry price.
     complete : array of bool, (horizons, dates)
-        Whether the exit date is on or before the last market date.
+        Whether the exit date is on or before the last market date, and a benchmark has a return there.
+    market : array of float64, (horizons, dates)
+        Mean simple return of the cells where `excess` is taken off the labels; otherwise without rows.
     left_out : dict
         How many bars are no cells, by reason.
     """
@@ -76,6 +79,7 @@ class Cells:
     weights: Array
     entered: Ints
     complete: npt.NDArray[np.bool_]
+    market: Array
     left_out: dict[str, int]
     unpriced: int
     market_dates: int
@@ -87,8 +91,10 @@ class Cells:
         return self.rows.size
 
 
-def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], observer: Observer) -> Cells:
-    """Select the cells, and rank their labels."""
+def cells_of(
+    source: Source, settings: Settings, horizons: tuple[int, ...], observer: Observer, *, log: bool = False
+) -> Cells:
+    """Select the cells, and rank their labels: simple returns, or logarithms."""
     bars = source.bars
     if not bars.rows:
         raise BarsError("there are no bars to evaluate on")
@@ -107,12 +113,17 @@ def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], obse
         entry_lag=settings.entry_lag,
         price=settings.price,
         halted=settings.halted,
+        log=log,
+        excess=settings.excess,
     )
     symbol_of = np.repeat(np.arange(bars.by_symbol.size - 1), np.diff(bars.by_symbol))[rows]
     numbers, count = _numbered(symbol_of, bars.by_symbol.size - 1)
     days = np.arange(first, last + 1)
     shifts = settings.entry_lag + np.array(horizons)
     of_cells, ranks, counts = _ranked(labels.values, rows, offsets, observer)
+    complete = days + shifts[:, None] < bars.dates.len()
+    if isinstance(settings.excess, Factor):
+        complete &= counts > 0
     groups, names = _groups(bars, settings, rows)
     return Cells(
         dates=bars.dates[first : last + 1],
@@ -128,7 +139,8 @@ def cells_of(source: Source, settings: Settings, horizons: tuple[int, ...], obse
         label_counts=counts,
         weights=_weights(source, settings, rows),
         entered=labels.entered[rows].astype(np.int32),
-        complete=days + shifts[:, None] < bars.dates.len(),
+        complete=complete,
+        market=_market(labels.plain, rows, offsets),
         left_out=left_out,
         unpriced=labels.unpriced,
         market_dates=bars.dates.len(),
@@ -141,6 +153,20 @@ def pieces(dates: int, items: int) -> list[tuple[int, int]]:
     count = max(1, min(-(-processors() // max(items, 1)), dates))
     edges = np.linspace(0, dates, count + 1).astype(int).tolist()
     return list(itertools.pairwise(edges))
+
+
+def _market(returns: Array, rows: Index, offsets: Index) -> Array:
+    """Mean of the returns that there are on each date, by (horizon, date)."""
+    dates = offsets.size - 1
+    of_cells = np.repeat(np.arange(dates), np.diff(offsets))
+    means = np.empty((len(returns), dates))
+    for place, values in enumerate(returns):
+        known = ~np.isnan(values[rows])
+        counts = np.bincount(of_cells[known], minlength=dates)
+        sums = np.bincount(of_cells[known], values[rows[known]], minlength=dates)
+        with np.errstate(all="ignore"):
+            means[place] = finite(sums / counts)
+    return means
 
 
 def _numbered(codes: Index, size: int) -> tuple[Ints, int]:
@@ -179,9 +205,9 @@ def _kept(source: Source, settings: Settings) -> tuple[npt.NDArray[np.bool_], di
         inside = np.nan_to_num(values, nan=0.0) != 0
         left_out["outside universe"] = int((kept & ~inside).sum())
         kept = kept & inside
-    if settings.group is not None:
-        grouped = codes_of(bars.table[settings.group]) >= 0
-        left_out["no group"] = int((kept & ~grouped).sum())
+    for column in [each for each in (settings.group, settings.category) if each is not None]:
+        grouped = codes_of(bars.table[column]) >= 0
+        left_out["no group"] += int((kept & ~grouped).sum())
         kept = kept & grouped
     return kept, left_out
 

@@ -25,7 +25,7 @@ def decayed(source: Source, factors: Mapping[str, Factor], settings: Settings, k
     ics = np.empty((2, len(factors), len(DECAY), known.numbers.shape[-1]))
     _fill(ics, settings.horizons, known)
     if others := tuple(each for each in DECAY if each not in settings.horizons):
-        cells = cells_of(source, settings, others, Observer())
+        cells = cells_of(source, settings, others, Observer(), log=settings.log)
         found = measured(source, factors, cells, settings.quantiles, settings.neutral, Observer())
         _fill(ics, others, found)
     return ics[0], ics[1]

@@ -74,6 +74,8 @@ def evaluate(
     halted: Halted = "last",
     weights: OneFactor | None = None,
     neutral: bool = False,
+    log: bool = False,
+    excess: OneFactor | None = None,
     observer: Observer | None = None,
 ) -> Evaluation:
     """What factors say about the returns that follow.
@@ -125,6 +127,13 @@ def evaluate(
         equal weights.
     neutral
         Whether quantiles are formed in each group, and returns taken less the mean return of the group.
+    log
+        Whether correlations are with the logarithm of `1 + return`. Portfolios, and with them quantiles, earn simple
+        returns all the same.
+    excess
+        What is taken off the labels, as in `forward_return`: `"market"`, the mean of the labels of the date over the
+        whole panel; the name of a column of categories, the mean of its category (bars without one are left out); or
+        another column, an expression or a factor, the level of a benchmark, its return from entry to exit.
     observer
         Counts, reports and cancels, as for `Panel.compute`.
 
@@ -170,6 +179,8 @@ def evaluate(
         "halted": halted,
         "weights": weights,
         "neutral": neutral,
+        "log": log,
+        "excess": excess,
     }
     if isinstance(source, Panel):
         for name, given in (("dataset", dataset), ("as_of", as_of)):

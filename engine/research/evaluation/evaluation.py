@@ -154,6 +154,7 @@ class Evaluation:
             self._basis.cells.horizons,
             self.dates_per_year,
             self._basis.trials,
+            self._basis.cells.market,
         )
 
     @cached_property
@@ -360,9 +361,9 @@ class Evaluation:
 
     @cached_property
     def alpha_beta(self) -> pl.DataFrame:
-        """The factor-weighted portfolio against the mean return of all names used, by least squares over dates.
+        """The factor-weighted portfolio against the mean return of the names used (with `excess`: plain, of all names).
 
-        Columns: factor, horizon, alpha (per year), alpha_t, beta, beta_t, r_squared.
+        By least squares over dates. Columns: factor, horizon, alpha (per year), alpha_t, beta, beta_t, r_squared.
         """
         line, shape = self._summary.line, self._summary.shape
         columns = {
@@ -439,6 +440,11 @@ def evaluated(
     def on_groups(names: list[str], series: GroupSeries) -> None:
         by_group.append(group_frame(names, cells.horizons, cells.names, series))
 
-    found = measured(source, factors, cells, settings.quantiles, settings.neutral, observer, on_groups)
+    quantiles, neutral = settings.quantiles, settings.neutral
+    found = measured(source, factors, cells, quantiles, neutral, observer, None if settings.log else on_groups)
+    if settings.log:  # correlations are with logarithms; all else is of portfolios, which earn simple returns
+        logs = cells_of(source, settings, settings.horizons, observer, log=True)
+        correlated = measured(source, factors, logs, quantiles, neutral, observer, on_groups)
+        found.numbers[:, :, [IC, RANK_IC]] = correlated.numbers[:, :, [IC, RANK_IC]]
     count = max(len(factors), trials or 0)
     return Evaluation(_Basis(source, factors, settings, cells, found, pl.concat(by_group), count))

@@ -35,6 +35,8 @@ class Labels:
     ----------
     values : array of float64, (horizons, bars)
         Forward returns, NaN where there is none.
+    plain : array of float64, (horizons, bars)
+        Simple returns of which nothing is taken off; without rows where `excess` is None.
     entered : array of bool, (bars,)
         Whether the symbol has a price on the entry date.
     unpriced : int
@@ -42,6 +44,7 @@ class Labels:
     """
 
     values: Array
+    plain: Array
     entered: npt.NDArray[np.bool_]
     unpriced: int
 
@@ -54,15 +57,30 @@ def label_values(
     entry_lag: int,
     price: str,
     halted: Halted,
+    log: bool = False,
+    excess: Factor | str | None = None,
 ) -> Labels:
     """The forward returns of every bar, see `forward_return`; `compute` gives the values of factors on all bars."""
     paid = where(col(price) > 0, col(price))
-    wanted = {str(each): forward_return(each, entry_lag, price, halted=halted) for each in horizons}
-    frame = compute({**wanted, ENTRY: ts_lead_dates(paid, entry_lag) if entry_lag else paid})
-    values = np.empty((len(horizons), bars.rows))
+    wanted = {
+        str(each): forward_return(each, entry_lag, price, halted=halted, log=log, excess=excess) for each in horizons
+    }
+    plain = (
+        {}
+        if excess is None
+        else {f"plain {each}": forward_return(each, entry_lag, price, halted=halted) for each in horizons}
+    )
+    frame = compute({**wanted, **plain, ENTRY: ts_lead_dates(paid, entry_lag) if entry_lag else paid})
+    names = [*wanted, *plain]
+    values = np.empty((len(names), bars.rows))
 
     def work(place: int) -> None:
-        values[place] = as_array(frame[str(horizons[place])])
+        values[place] = as_array(frame[names[place]])
 
-    for_each(work, range(len(horizons)), Observer())
-    return Labels(values, frame[ENTRY].is_not_null().to_numpy(), int((bars.array(price) <= 0).sum()))
+    for_each(work, range(len(names)), Observer())
+    return Labels(
+        values[: len(horizons)],
+        values[len(horizons) :],
+        frame[ENTRY].is_not_null().to_numpy(),
+        int((bars.array(price) <= 0).sum()),
+    )

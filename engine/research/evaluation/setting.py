@@ -16,6 +16,7 @@ from factorloom.engine.bars.category import TEXT
 from factorloom.engine.bars.selection import When, select, selected_rows
 from factorloom.engine.plan.request import Factors, OneFactor, make_request, named_factors
 from factorloom.engine.research.evaluation.labels import Halted
+from factorloom.engine.research.label import MARKET
 from factorloom.expressions.errors import (
     ArgumentError,
     BarsError,
@@ -60,6 +61,8 @@ class EvaluationOptions(TypedDict, total=False):
     halted: Halted
     weights: OneFactor | None
     neutral: bool
+    log: bool
+    excess: OneFactor | None
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,18 @@ class Settings:
     halted: Halted
     weights: Factor | None
     neutral: bool
+    log: bool
+    excess: Factor | str | None
+
+    @property
+    def category(self) -> str | None:
+        """The column of categories whose mean is taken off the labels."""
+        return self.excess if isinstance(self.excess, str) and self.excess != MARKET else None
 
     def as_dict(self) -> dict[str, Any]:
         """The arguments as plain values: factors as text, dates as ISO text."""
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("universe", "weights", "start", "end"):
+        for name in ("universe", "weights", "start", "end", "excess"):
             plain[name] = None if plain[name] is None else str(plain[name])
         return plain
 
@@ -111,6 +121,8 @@ def checked_settings(
     halted: object = "last",
     weights: object = None,
     neutral: object = False,
+    log: object = False,
+    excess: object = None,
 ) -> Settings:
     """Check every argument against the bars."""
     if price is None and weights is not None:
@@ -120,6 +132,10 @@ def checked_settings(
     if not isinstance(neutral, bool):
         raise ArgumentError(
             f"neutral must be True or False, got {neutral!r}", hint="neutral=True compares names within their group"
+        )
+    if not isinstance(log, bool):
+        raise ArgumentError(
+            f"log must be True or False, got {log!r}", hint="log=True takes the logarithm of returns for correlations"
         )
     if neutral and named is None:
         raise ParameterError("neutral=True needs a group", hint="name the column of groups: group='sector'")
@@ -135,9 +151,11 @@ def checked_settings(
         costs_bps=_costs(costs_bps),
         start=start,
         end=end,
-        halted=_halted(halted),
+        halted=_halted(halted, log=log),
         weights=_column_or_factor("weights", weights, bars),
         neutral=neutral,
+        log=log,
+        excess=_excess(excess, bars),
     )
 
 
@@ -206,7 +224,7 @@ def _real(value: numbers.Real) -> float:
         return math.inf
 
 
-def _halted(value: object) -> Halted:
+def _halted(value: object, *, log: bool) -> Halted:
     if value == "last":
         return "last"
     if value == "missing":
@@ -219,6 +237,9 @@ def _halted(value: object) -> Halted:
     if not -1 <= _real(value) <= HIGHEST_RETURN:
         hint = "it is a ratio: -0.3 is a loss of 30 percent"
         raise ParameterError(f"halted must be a return of at least -1, got {value}", hint=hint)
+    if log and value == -1:
+        hint = "a little more, such as halted=-0.99, or log=False"
+        raise ParameterError("halted must be greater than -1 where log=True, to have a logarithm", hint=hint)
     return _real(value)
 
 
@@ -244,6 +265,25 @@ def _group(group: object, bars: Bars) -> str | None:
             f"group: column {group!r} holds numbers, not categories", hint="give the groups as text, such as sectors"
         )
     return group
+
+
+def _excess(value: object, bars: Bars) -> Factor | str | None:
+    """`"market"`, a column of categories, or the level of a benchmark."""
+    if isinstance(value, str):
+        if value == MARKET:
+            return value
+        if value.isidentifier() and value not in bars.columns:
+            raise UnknownColumnError(
+                f"excess: the panel has no column {value!r}", hint=suggest(value, [MARKET, *bars.columns])
+            )
+        if value in bars.columns and isinstance(bars.table.schema[value], TEXT):
+            return value
+    elif isinstance(value, bool | numbers.Number):
+        raise ArgumentError(
+            f"excess must be 'market', the name of a column or a factor, got {value!r}",
+            hint="for example excess='market', or excess='sector'",
+        )
+    return _column_or_factor("excess", value, bars)
 
 
 def _known(argument: str, name: str, bars: Bars) -> None:

@@ -37,6 +37,8 @@ class Summary:
         Dates per year; NaN where there is only one date.
     trials : int
         How many factors were tried, for the deflated Sharpe ratio.
+    market : array of float64, (horizons, dates)
+        What portfolios of labels in excess of something are regressed on; without rows: the mean of the names used.
     """
 
     found: Measured
@@ -45,6 +47,7 @@ class Summary:
     horizons: Index
     per_year: float
     trials: int
+    market: Array
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -67,8 +70,9 @@ class Summary:
 
     @cached_property
     def line(self) -> Regression:
-        """The factor-weighted portfolio against the mean return of the names used."""
-        return regression(self.number(PORTFOLIO), self.number(UNIVERSE), horizon=self.spans)
+        """The factor-weighted portfolio against the mean return of the names used, or of all names."""
+        market = np.tile(self.market.T, self.shape[0]) if len(self.market) else self.number(UNIVERSE)
+        return regression(self.number(PORTFOLIO), market, horizon=self.spans)
 
     @cached_property
     def alpha(self) -> Array:
