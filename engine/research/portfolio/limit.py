@@ -31,9 +31,12 @@ def fill_up(wish: Array, capital: float, cap: float) -> Array:
     full = np.zeros(wish.size, dtype=bool)
     while True:
         free = np.where(full, 0.0, wish)
-        total = free.sum()
+        largest = free.max(initial=0.0)
+        if largest == 0:
+            return np.where(full, cap, 0.0) if full.any() else free
+        free /= largest  # tiny wishes must not overflow the level
         left = max(capital - cap * full.sum(), 0.0) if full.any() else capital
-        level = left / total if total > 0 else 0.0
+        level = left / free.sum()
         found = np.where(full, cap, np.minimum(free * level, cap))
         more = ~full & (free * level > cap)
         if not more.any():
