@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -141,6 +141,7 @@ def test_names_stay_and_small_changes_are_not_made(frame: pl.DataFrame, least: i
             assert change == 0 or change > band
 
 
+@example([2.2e-313], 1.0, 0.5, 1)
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=12), st.floats(0.05, 1), st.floats(0.1, 1), st.integers(1, 4))
 def test_filling_up_leaves_no_room_unused(wish: list[float], cap: float, group_cap: float, count: int) -> None:
     wishes = np.array(wish)

@@ -31,9 +31,12 @@ def fill_up(wish: Array, capital: float, cap: float) -> Array:
     full = np.zeros(wish.size, dtype=bool)
     while True:
         free = np.where(full, 0.0, wish)
-        total = free.sum()
+        largest = free.max(initial=0.0)
+        if largest == 0:
+            return np.where(full, cap, 0.0) if full.any() else free
+        free /= largest  # tiny wishes must not overflow the level
         left = max(capital - cap * full.sum(), 0.0) if full.any() else capital
-        level = left / total if total > 0 else 0.0
+        level = left / free.sum()
         found = np.where(full, cap, np.minimum(free * level, cap))
         more = ~full & (free * level > cap)
         if not more.any():
@@ -57,21 +60,31 @@ def spread(
     taken
         (groups,) what kept positions hold of each group already.
     """
+    chosen = np.flatnonzero(wish)
+    found = np.zeros(wish.size)
     if groups is None or np.isinf(group_cap):
-        return fill_up(wish, capital, cap)
-    count = int(groups.max(initial=-1)) + 1
-    room = np.full(count, group_cap) - (0.0 if taken is None else taken[:count])
-    found, full = np.zeros(wish.size), np.zeros(count, dtype=bool)
+        found[chosen] = fill_up(wish[chosen], capital, cap)
+        return found
+    room = np.full(int(groups.max(initial=-1)) + 1, group_cap)
+    if taken is not None:
+        room = np.maximum(room - taken, 0.0)
+    found[chosen] = _in_groups(wish[chosen], groups[chosen], room, capital, cap, ROUNDING * group_cap)
+    return found
+
+
+def _in_groups(wish: Array, groups: Codes, room: Array, capital: float, cap: float, rounding: float) -> Array:
+    """Fill up all names, then give each group that is over its room just that, and fill up the others again."""
+    found, full = np.zeros(wish.size), np.zeros(room.size, dtype=bool)
     while True:
         free = ~full[groups]
-        found[free] = fill_up(wish[free], max(capital - found[~free].sum(), 0.0), cap)
-        sums = np.bincount(groups, found, minlength=count)
-        over = np.flatnonzero(~full & (sums > room + ROUNDING * group_cap))
+        found[free] = fill_up(wish[free], max(capital - float(found[~free].sum()), 0.0), cap)
+        sums = np.bincount(groups, found, minlength=room.size)
+        over = np.flatnonzero(~full & (sums > room + rounding))
         if not over.size:
             return found
         for group in over:
             inside = groups == group
-            found[inside] = fill_up(wish[inside], max(float(room[group]), 0.0), cap)
+            found[inside] = fill_up(wish[inside], float(room[group]), cap)
         full[over] = True
 
 
