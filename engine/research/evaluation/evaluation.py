@@ -26,7 +26,7 @@ from factorloom.engine.research.evaluation.pairs import correlation_of_ics, corr
 from factorloom.engine.research.evaluation.portfolio import LongShort, compounded, long_short, turnover
 from factorloom.engine.research.evaluation.setting import Settings, whole_number
 from factorloom.engine.research.evaluation.summary import Summary, deviation, mean_of
-from factorloom.engine.research.evaluation.tails import tails
+from factorloom.engine.research.evaluation.tails import Tails, with_buckets
 from factorloom.engine.research.health import HealthInputs, findings_frame, health
 from factorloom.engine.research.inference import newey_west
 from factorloom.engine.research.report import write_report
@@ -125,6 +125,11 @@ class Evaluation:
         known = {"factor": self._names, "horizon": self._spans, "quantile": self._buckets, "date": self.dates}
         return long({key: known[key] for key in keys}, values)
 
+    @property
+    def _values(self) -> tuple[Source, Mapping[str, Factor], Cells, int, bool]:
+        basis = self._basis
+        return basis.source, basis.factors, basis.cells, self.quantiles, basis.settings.neutral
+
     def _number(self, place: int) -> Array:
         return self._found.numbers[:, :, place]
 
@@ -147,24 +152,16 @@ class Evaluation:
 
     @cached_property
     def _summary(self) -> Summary:
+        cells, trials = self._basis.cells, self._basis.trials
         return Summary(
-            self._found,
-            self._book,
-            self._eligible,
-            self._basis.cells.horizons,
-            self.dates_per_year,
-            self._basis.trials,
-            self._basis.cells.market,
+            self._found, self._book, self._eligible, cells.horizons, self.dates_per_year, trials, cells.market
         )
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """All arguments as plain values, `dates_per_year` as counted, and `trials`: how many factors were tried."""
-        return {
-            **self._basis.settings.as_dict(),
-            "dates_per_year": self.dates_per_year,
-            "trials": self._basis.trials,
-        }
+        counted = {"dates_per_year": self.dates_per_year, "trials": self._basis.trials}
+        return self._basis.settings.as_dict() | counted
 
     @cached_property
     def health(self) -> pl.DataFrame:
@@ -355,8 +352,9 @@ class Evaluation:
         `values` is the mean over dates of their rank correlation, `ics` the correlation of their rank ICs over dates,
         at the first horizon.
         """
-        basis = self._basis
-        values = correlation_of_values(basis.source, basis.factors, basis.cells)
+        tails = Tails(self.factors, self._basis.cells, self.quantiles)
+        values = correlation_of_values(*self._values, tails.use)
+        self.__dict__.setdefault("tails", tails.frame())
         return pair_frame(list(self.factors), values, correlation_of_ics(self._number(RANK_IC)[:, 0]))
 
     @cached_property
@@ -382,8 +380,9 @@ class Evaluation:
         Columns: factor, horizon, quantile, names (labels), p01, p05, p95, p99 (percentiles), worst, best, skew,
         crash_rate (share of returns at or below -20%).
         """
-        basis = self._basis
-        return tails(basis.source, basis.factors, basis.cells, self.quantiles, basis.settings.neutral)
+        tails = Tails(self.factors, self._basis.cells, self.quantiles)
+        with_buckets(*self._values, tails.use)
+        return tails.frame()
 
     def events(self, *, before: int = 10, after: int = 15) -> pl.DataFrame:
         """Returns around the dates on which names stand in a quantile, from the price of the date itself.

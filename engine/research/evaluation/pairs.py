@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,33 +14,53 @@ from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.summary import mean_of
 from factorloom.engine.research.evaluation.tails import with_buckets
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
 
 __all__ = ["correlation_of_ics", "correlation_of_values", "pair_frame"]
 
+Use: TypeAlias = Callable[[int, Ints, Ints], None]
+"""What is done with the number of a factor, and with doubled ranks and quantiles of its cells."""
+
 FEWEST = 3
 """Values below which there is no correlation."""
+
+STRETCH = 64
+"""Dates whose correlations one thread adds: the same sums on any number of processors."""
 
 ROUNDING = 1e-20
 """A sum of squares that is only rounding: ranks are whole numbers, and correlations at most 1."""
 
 
-def correlation_of_values(source: Source, factors: Mapping[str, Factor], cells: Cells) -> Array:
-    """Mean over dates of the correlation of ranks, each among all names of its factor, over the names of both."""
+def correlation_of_values(
+    source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool, also: Use
+) -> Array:
+    """Mean over dates of the correlation of ranks, each among all names of its factor, over the names of both.
+
+    What it finds of each factor goes to `also` too: ranks are what takes the time.
+    """
     count, dates = len(factors), cells.offsets.size - 1
     ranks = np.zeros((count, cells.count), np.uint16 if _is_narrow(cells) else np.uint32)
 
     def use(factor: int, found: Ints, buckets: Ints) -> None:
         ranks[factor] = found
+        also(factor, found, buckets)
 
-    with_buckets(source, factors, cells, 2, False, use)
-    total, days = np.zeros((count, count)), np.zeros((count, count), np.int64)
-    for d in range(dates):
-        value = _of_date(ranks[:, cells.offsets[d] : cells.offsets[d + 1]].astype(np.float64))
-        present = ~np.isnan(value)
-        total += np.where(present, value, 0.0)
-        days += present
-    return np.where(days > 0, total / np.maximum(days, 1), np.nan)
+    with_buckets(source, factors, cells, quantiles, neutral, use)
+    firsts = range(0, dates, STRETCH)
+    totals, days = np.zeros((len(firsts), count, count)), np.zeros((len(firsts), count, count), np.int64)
+
+    def add(place: int) -> None:
+        for d in range(firsts[place], min(firsts[place] + STRETCH, dates)):
+            value = _of_date(ranks[:, cells.offsets[d] : cells.offsets[d + 1]].astype(np.float64))
+            present = ~np.isnan(value)
+            totals[place] += np.where(present, value, 0.0)
+            days[place] += present
+
+    for_each(add, range(len(firsts)), Observer())
+    total, known = totals.sum(axis=0), days.sum(axis=0)
+    return np.where(known > 0, total / np.maximum(known, 1), np.nan)
 
 
 def correlation_of_ics(rank_ic: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,7 @@ from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
 
-__all__ = ["find_buckets", "tails", "with_buckets"]
+__all__ = ["Tails", "find_buckets", "with_buckets"]
 
 CRASH = -0.2
 """A return at or below this is a crash."""
@@ -94,49 +94,59 @@ def with_buckets(
 def split(buckets: Ints, order: Index, ascending: Array, ends: Index, out: Array) -> None:
     """Values that are in ascending order, quantile by quantile; `ends` is where each quantile ends, from 0: none."""
     ends[:] = 0
+    chosen = np.empty(order.size, np.int32)
     for i in range(np.uint64(order.size)):
-        ends[np.uint64(buckets[np.uint64(order[i])])] += 1
+        chosen[i] = buckets[np.uint64(order[i])]
+        ends[np.uint64(chosen[i])] += 1
     before = np.int64(0)
     for q in range(ends.size):
         size = ends[q]
         ends[q] = before
         before += size
     for i in range(np.uint64(order.size)):
-        bucket = np.uint64(buckets[np.uint64(order[i])])
+        bucket = np.uint64(chosen[i])
         out[np.uint64(ends[bucket])] = ascending[i]
         ends[bucket] += 1
 
 
-def tails(source: Source, factors: Mapping[str, Factor], cells: Cells, quantiles: int, neutral: bool) -> pl.DataFrame:
-    """Rows by factor, horizon and quantile: quantiles of the returns between two values linearly, moments of all."""
-    horizons = cells.horizons.size
-    order, ascending = [np.empty(0, np.int64)] * horizons, [np.empty(0)] * horizons
+class Tails:
+    """Rows by factor, horizon and quantile: quantiles of the returns between two values linearly, moments of all.
 
-    def sort(h: int) -> None:
-        labels = cells.labels[h]
-        order[h] = np.argsort(labels)[: int((~np.isnan(labels)).sum())]
-        ascending[h] = labels[order[h]]
+    `with_buckets` gives its `use` what the rows are made from.
+    """
 
-    for_each(sort, range(horizons), Observer())
-    prepare(default_observer(), split)
-    found = np.full((len(factors), horizons, quantiles, len(COLUMNS)), np.nan)
+    def __init__(self, factors: Sequence[str], cells: Cells, quantiles: int) -> None:
+        horizons = cells.horizons.size
+        self._order, self._ascending = [np.empty(0, np.int64)] * horizons, [np.empty(0)] * horizons
+        self._keys = {
+            "factor": pl.Series(factors, dtype=pl.String),
+            "horizon": pl.Series(cells.horizons),
+            "quantile": pl.Series(np.arange(1, quantiles + 1)),
+        }
+        self._found = np.full((len(factors), horizons, quantiles, len(COLUMNS)), np.nan)
 
-    def use(factor: int, ranks: Ints, buckets: Ints) -> None:
+        def sort(h: int) -> None:
+            labels = cells.labels[h]
+            self._order[h] = np.argsort(labels)[: int((~np.isnan(labels)).sum())]
+            self._ascending[h] = labels[self._order[h]]
+
+        for_each(sort, range(horizons), Observer())
+        prepare(default_observer(), split)
+
+    def use(self, factor: int, ranks: Ints, buckets: Ints) -> None:
+        """Take the quantiles of the cells of one factor."""
+        horizons, quantiles = self._found.shape[1:3]
         ends = np.zeros(quantiles + 1, np.int64)
         for h in range(horizons):
-            values = np.empty_like(ascending[h])
-            split(buckets, order[h], ascending[h], ends, values)
+            values = np.empty_like(self._ascending[h])
+            split(buckets, self._order[h], self._ascending[h], ends, values)
             for q in range(quantiles):
-                found[factor, h, q] = _statistics(values[ends[q] : ends[q + 1]])
+                self._found[factor, h, q] = _statistics(values[ends[q] : ends[q + 1]])
 
-    with_buckets(source, factors, cells, quantiles, neutral, use)
-    keys = {
-        "factor": pl.Series(list(factors), dtype=pl.String),
-        "horizon": pl.Series(cells.horizons),
-        "quantile": pl.Series(np.arange(1, quantiles + 1)),
-    }
-    table = long(keys, {name: found[..., place] for place, name in enumerate(COLUMNS)})
-    return table.with_columns(pl.col("names").cast(pl.Int64))
+    def frame(self) -> pl.DataFrame:
+        """The table."""
+        table = long(self._keys, {name: self._found[..., place] for place, name in enumerate(COLUMNS)})
+        return table.with_columns(pl.col("names").cast(pl.Int64))
 
 
 def _statistics(ascending: Array) -> Array:
@@ -150,9 +160,12 @@ def _statistics(ascending: Array) -> Array:
     with np.errstate(all="ignore"):
         away = ascending - ascending.mean()
         scale = max(-away[0], away[-1])
-        away = away / scale if scale > 0 else away
-        variance = (away * away).mean()
+        if scale > 0:
+            away /= scale
+        power = away * away
+        variance = power.mean()
+        power *= away
         is_constant = not ascending[-1] - ascending[0] > 1e-14 * max(-ascending[0], ascending[-1])
-        skew = np.nan if n < 3 or is_constant else (away * away * away).mean() / variance**1.5
+        skew = np.nan if n < 3 or is_constant else power.mean() / variance**1.5
     crashes = np.searchsorted(ascending, CRASH, side="right") / n
     return np.array([n, *(low + (high - low) * (places - below)), ascending[0], ascending[-1], skew, crashes])

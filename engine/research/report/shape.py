@@ -210,16 +210,15 @@ def _qq(values: Array) -> Markup:
 
 def _months(source: Source, rank_ic: Array) -> Markup:
     title = "Mean rank IC by month"
-    frame = pl.DataFrame({"date": source.dates, "ic": rank_ic}).filter(pl.col("ic").is_finite())
-    if not frame.height:
+    known = np.isfinite(rank_ic)
+    if not known.any():
         return nothing(title)
-    year, month = pl.col("date").dt.year().alias("year"), pl.col("date").dt.month().alias("month")
-    means = frame.group_by(year, month).agg(pl.col("ic").mean()).sort("year", "month")
-    years = list(range(means["year"].min(), means["year"].max() + 1))  # type: ignore[arg-type, operator]
-    largest = max(float(means["ic"].abs().max()), 1e-12)  # type: ignore[arg-type]
-    by_year: dict[int, dict[int, float]] = {year: {} for year in years}
-    for y, m, ic in means.iter_rows():
-        by_year[y][m] = ic
+    months, place = np.unique(source.months[known], return_inverse=True)
+    means = np.bincount(place, rank_ic[known]) / np.bincount(place)
+    largest = max(float(np.abs(means).max()), 1e-12)
+    by_year: dict[int, dict[int, float]] = {year: {} for year in range(months[0] // 12, months[-1] // 12 + 1)}
+    for month, ic in zip(months.tolist(), means.tolist(), strict=True):
+        by_year[month // 12][month % 12 + 1] = ic
     head = tag("tr", tag("th", ""), *(tag("th", month) for month in MONTHS))
     rows = (
         tag("tr", tag("th", year), *(_month(found.get(m), largest) for m in range(1, 13)))
@@ -239,7 +238,7 @@ def _years(rows: pl.DataFrame) -> Markup:
     if not rows.height:
         return nothing(title)
     values = []
-    for row in rows.sort("year").iter_rows(named=True):
+    for row in sorted(rows.iter_rows(named=True), key=lambda each: each["year"]):
         error = _error(row)
         mean = _number(row["rank_ic_mean"])
         hint = f"{plain(mean)} ± {plain(error)}, {row['dates']} dates"
@@ -250,7 +249,7 @@ def _years(rows: pl.DataFrame) -> Markup:
 def decay(source: Source, factor: str) -> Markup:
     """Mean rank IC by horizon, with the standard error that its t gives."""
     title, values = "Decay of rank IC", []
-    for row in source.part("ic_decay", factor).sort("horizon").iter_rows(named=True):
+    for row in sorted(source.part("ic_decay", factor).iter_rows(named=True), key=lambda each: each["horizon"]):
         mean, t = _number(row["rank_ic_mean"]), _number(row["rank_ic_t"])
         error = abs(mean / t) if math.isfinite(t) and t else math.nan
         hint = f"horizon {row['horizon']}: {plain(mean)}, t {plain(t, 2)}, {row['dates']} dates"

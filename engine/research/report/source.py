@@ -77,6 +77,9 @@ class Source:
         self.points = max(64, min(360, 4_200 // sheets))
         self.smooth = self.points * 3 // 4
         self._cut: dict[tuple[str, ...], dict[tuple[object, ...], pl.DataFrame]] = {}
+        self._rows: dict[tuple[str, ...], dict[tuple[object, ...], NDArray[np.int64]]] = {}
+        self._columns: dict[tuple[str, str], Array] = {}
+        self._quantiles: dict[tuple[str, int], list[int]] = {}
 
     def part(self, name: str, *key: object) -> pl.DataFrame:
         """The rows of a table for a factor, a horizon and a quantile, or as many of these as are given."""
@@ -86,19 +89,34 @@ class Source:
         by = ("factor", "horizon", "quantile")[: len(key)]
         if (name, *by) not in self._cut:
             self._cut[name, *by] = table.partition_by(by, as_dict=True, maintain_order=True)
-        return self._cut[name, *by].get(key, table.clear())
+        rows = self._cut[name, *by].get(key)
+        return table.clear() if rows is None else rows
 
     def series(self, name: str, field: str, *key: object) -> Array:
         """A column of such rows along all dates, NaN where there is none."""
         values = np.full(len(self.dates), np.nan)
-        rows = self.part(name, *key)
-        if rows.height:
-            values[rows["place"].to_numpy()] = column(rows, field)
+        table = self.tables.get(name)
+        if table is None:
+            return values
+        by = ("factor", "horizon", "quantile")[: len(key)]
+        if (name, *by) not in self._rows:
+            self._rows[name, *by] = _rows_by_key(table, by)
+        rows = self._rows[name, *by].get(key)
+        if rows is not None:
+            values[self._column(name, "place")[rows].astype(np.int64)] = self._column(name, field)[rows]
         return values
 
+    def _column(self, name: str, field: str) -> Array:
+        if (name, field) not in self._columns:
+            self._columns[name, field] = column(self.tables[name], field)
+        return self._columns[name, field]
+
     def quantiles(self, factor: str, horizon: int) -> list[int]:
-        rows = self.part("quantile_returns", factor, horizon)
-        return sorted(rows["quantile"].drop_nulls().unique().to_list()) if rows.height else []
+        key = (factor, horizon)
+        if key not in self._quantiles:
+            rows = self.part("quantile_returns", factor, horizon)
+            self._quantiles[key] = sorted(set(rows["quantile"].to_list()) - {None}) if rows.height else []
+        return self._quantiles[key]
 
     def summary_of(self, factor: str, horizon: int) -> dict[str, Any]:
         """The row of the summary, empty where there is none."""
@@ -112,6 +130,13 @@ class Source:
             return float(max(len(self.dates), 1))
         days: float = (self.dates[-1] - self.dates[0]).total_seconds() / 86_400
         return (len(self.dates) - 1) / max(days, 1e-9) * 365.25
+
+    @cached_property
+    def months(self) -> NDArray[np.int64]:
+        """The month of every date, counted from that of the year 0."""
+        year, month = (getattr(self.dates.dt, part)().cast(pl.Int64).to_numpy() for part in ("year", "month"))
+        counted: NDArray[np.int64] = year * 12 + month - 1
+        return counted
 
     @cached_property
     def window(self) -> int:
@@ -130,6 +155,14 @@ class Source:
     def span(self) -> str:
         """The first and the last date."""
         return f"{self.dates[0]} to {self.dates[-1]}" if len(self.dates) else "no dates"
+
+
+def _rows_by_key(table: pl.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], NDArray[np.int64]]:
+    """The numbers of the rows of each key."""
+    groups = table.select(by).with_row_index("row").group_by(by, maintain_order=True).agg("row")
+    ends = np.cumsum(groups["row"].list.len().to_numpy())[:-1]
+    rows = groups["row"].explode().to_numpy().astype(np.int64) if groups.height else np.empty(0, np.int64)
+    return dict(zip(groups.select(by).rows(), np.split(rows, ends), strict=True)) if groups.height else {}
 
 
 def column(rows: pl.DataFrame, field: str) -> Array:
@@ -157,4 +190,4 @@ def trailing_std(values: Array, window: int) -> Array:
 
 
 def _series(values: Array) -> pl.Series:
-    return pl.Series(values, dtype=pl.Float64).fill_nan(None)
+    return pl.Series(values, dtype=pl.Float64, nan_to_null=True)
