@@ -47,7 +47,7 @@ class Bars:
         """The number of bars."""
         return self.table.height
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns that factors may use, keys left out."""
         return tuple(name for name in self.table.columns if name not in (self.symbol, self.date))

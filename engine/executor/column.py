@@ -30,7 +30,8 @@ class ColumnExecutor:
 
     def memory(self, plan: Plan, bars: Bars) -> Mapping[str, float]:
         """See `Executor.memory`: columns of the type that is asked for are used as they are."""
-        kinds = [bars.table.schema[str(factor.parameters[0])] for factor in set(plan.outputs.values())]
+        schema = bars.table.schema
+        kinds = [schema[str(factor.parameters[0])] for factor in set(plan.outputs.values())]
         copied = sum(kind != (pl.Float32 if plan.dtype == "float32" else pl.Float64) for kind in kinds)
         results = copied * bars.rows * (plan.item_bytes + 1 / 8)
         return {"results": results, "between stages": 0.0, "columns": 0.0, "scratch": 0.0}
