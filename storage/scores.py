@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from factorloom.engine.bars.selection import Selection, read_date
-from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
 from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.storage import catalog
 from factorloom.storage.backing import Backing, refuse_unknown
@@ -70,7 +70,7 @@ def write_scores(backing: Backing, view: View, model: ScoreModel, scores: pl.Dat
 def _table(view: View, model: ScoreModel, scores: pl.DataFrame) -> pa.Table:
     """The scores as they are stored, contributions as a map."""
     names = list(model.factors)
-    values = scores.select(f"contribution_{name}" for name in names)
+    values = scores.select(f"{CONTRIBUTION}{name}" for name in names)
     parts = pa.array(values.to_numpy().ravel(), from_pandas=True)
     keys = pa.array(names * scores.height, pa.large_string())
     offsets = pa.array(np.arange(scores.height + 1, dtype=np.int32) * len(names))

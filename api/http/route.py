@@ -14,7 +14,7 @@ from litestar.response import Redirect
 from factorloom.api.http import schema
 from factorloom.api.http.problem import error_responses
 from factorloom.api.http.response import respond
-from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
 from factorloom.expressions.errors import DatasetError, LookaheadError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
@@ -25,8 +25,6 @@ __all__ = ["HANDLERS"]
 
 MAX_CELLS = 2_000_000
 """Values in one response."""
-
-PREFIX = "contribution_"
 
 
 @get("/", include_in_schema=False)
@@ -210,7 +208,7 @@ def _refuse_too_many(factors: object) -> None:
 
 
 def _rows(scores: pl.DataFrame) -> list[schema.SymbolScore]:
-    parts = {name: name.removeprefix(PREFIX) for name in scores.columns if name.startswith(PREFIX)}
+    parts = {name: name.removeprefix(CONTRIBUTION) for name in scores.columns if name.startswith(CONTRIBUTION)}
     return [
         schema.SymbolScore(
             symbol=row["symbol"],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from factorloom.engine.research.model import CONTRIBUTION
+
 __all__ = ["scorecard"]
 
-PREFIX = "contribution_"
 MAX_SHOWN = 3
 
 
@@ -25,6 +26,6 @@ def scorecard(scores: pl.DataFrame, largest: int = MAX_SHOWN) -> pl.DataFrame:
 
 
 def _format_contributions(row: dict[str, object], largest: int) -> str:
-    parts = [(name.removeprefix(PREFIX), part) for name, part in row.items() if name.startswith(PREFIX)]
+    parts = [(name.removeprefix(CONTRIBUTION), part) for name, part in row.items() if name.startswith(CONTRIBUTION)]
     known = [(name, part) for name, part in parts if isinstance(part, float)]
     return ", ".join(f"{name} {part:+.2f}" for name, part in sorted(known, key=lambda pair: -abs(pair[1]))[:largest])

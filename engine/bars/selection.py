@@ -21,6 +21,7 @@ __all__ = [
     "Symbols",
     "When",
     "chosen_rows",
+    "date_span",
     "next_day",
     "read_date",
     "refuse_absent_dates",
@@ -123,6 +124,24 @@ def selected_rows(bars: Bars, selection: Selection) -> Mask:
         refuse_unknown_symbols(selection.symbols, bars.symbols)
         chosen = chosen & pl.col(bars.symbol).is_in(list(selection.symbols))
     return np.broadcast_to(bars.table.select(chosen).to_series().to_numpy(), bars.rows)
+
+
+def date_span(bars: Bars, start: When | None, end: When | None) -> tuple[int, int]:
+    """The numbers, among the dates of the bars, of the first and the last one from `start` to `end`, both included.
+
+    Raises
+    ------
+    ParameterError
+        There are no bars between them.
+    """
+    dated = Bars(pl.DataFrame({bars.symbol: bars.dates, bars.date: bars.dates}))
+    chosen = np.flatnonzero(selected_rows(dated, select(start, end)))
+    if not chosen.size:
+        raise ParameterError(
+            f"no bars from {start or 'the start'} to {end or 'the end'}",
+            hint=f"bars are from {bars.dates[0]} to {bars.dates[-1]}",
+        )
+    return int(chosen[0]), int(chosen[-1])
 
 
 def refuse_unknown_symbols(wanted: Collection[str], known: Iterable[str]) -> None:

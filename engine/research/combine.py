@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 from numpy.typing import NDArray
 
+from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.model import ScoreModel
 
 __all__ = ["combined", "orthogonal", "scored"]
-
-Array: TypeAlias = NDArray[np.float64]
 
 DEPENDENT = 1e-8
 """A factor whose part that others do not explain is below this share of it, counts as explained by them."""
 
 
-def combined(model: ScoreModel, z: Array, dates: NDArray[np.int64]) -> Array:
+def combined(model: ScoreModel, z: Array, dates: Index) -> Array:
     """The contribution of every factor, as an array like `z`: rows of symbols and dates, a column per factor.
 
     Parameters
@@ -105,7 +102,7 @@ def _gram_schmidt(unit: Array) -> Array:
     return out
 
 
-def _rows_by_date(dates: NDArray[np.int64], wanted: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+def _rows_by_date(dates: Index, wanted: NDArray[np.bool_]) -> list[Index]:
     """The places of the wanted rows, date by date."""
     rows = np.flatnonzero(wanted)
     order = rows[np.argsort(dates[rows], kind="stable")]

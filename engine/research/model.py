@@ -35,7 +35,7 @@ from factorloom.expressions.errors import ModelError, plural, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.notebook import table_html
 
-__all__ = ["Missing", "Orthogonalize", "ScoreFactor", "ScoreModel", "Transform", "Winsorize"]
+__all__ = ["CONTRIBUTION", "Missing", "Orthogonalize", "ScoreFactor", "ScoreModel", "Transform", "Winsorize"]
 
 Transform = Literal["robust_zscore", "zscore", "rank", "normal_score"]
 TRANSFORMS: tuple[Transform, ...] = ("robust_zscore", "zscore", "rank", "normal_score")
@@ -48,6 +48,8 @@ MEANING = 1
 """The version of the computation, part of every digest: raise it when the same model gives other scores."""
 
 KEYS = ("symbol", "date")
+CONTRIBUTION = "contribution_"
+"""What stands before the name of a factor in the columns of scores."""
 MAX_RATIO = 1e100
 """The largest ratio of two weights: in a larger one the smaller weight would be lost in Float64."""
 
@@ -343,6 +345,8 @@ def _check_choice(path: str, value: object, known: Sequence[str]) -> None:
 def _exposures(given: object, taken: Sequence[str | None]) -> dict[str, Factor]:
     """The exposures by name; a list names columns."""
     if isinstance(given, Sequence) and not isinstance(given, str):
+        for name in given:
+            check_name("$.exposures", name)
         given = {name: name for name in given}
     if not isinstance(given, Mapping):
         raise ModelError(f"$.exposures: must be a table of factors by name, got {shortened(given)}")

@@ -17,14 +17,21 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.layout import KEYS, Array
 from factorloom.engine.bars.read import encode_bars
-from factorloom.engine.bars.selection import Selection, When, read_date, refuse_absent_dates, select, selected_rows
+from factorloom.engine.bars.selection import (
+    Selection,
+    When,
+    date_span,
+    read_date,
+    refuse_absent_dates,
+    select,
+    selected_rows,
+)
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.combine import combined, scored
-from factorloom.engine.research.model import ScoreModel
-from factorloom.engine.research.portfolio.schedule import rebalancing
+from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
+from factorloom.engine.research.schedule import rebalancing
 from factorloom.engine.research.standard import residual, standardized
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
@@ -73,7 +80,7 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
     contributions = combined(model, z.drop("symbol", "date").to_numpy(), panel.table["date"].rank("dense").to_numpy())
     if model.exposures:
         contributions = _neutral(model, panel, contributions, inputs, engine)
-    named = [f"contribution_{name}" for name in model.factors]
+    named = [f"{CONTRIBUTION}{name}" for name in model.factors]
     table = pl.DataFrame({"score": scored(model, contributions)} | dict(zip(named, contributions.T, strict=True)))
     table = table.select(pl.all().fill_nan(None).replace(0.0, 0.0))  # -0.0 is 0
     present = panel.table.select(_presence(model))
@@ -112,9 +119,8 @@ def score(
     start, end
         The first and the last of many dates, both included.
     dates
-        The dates themselves; `"all"`, or `"month_end"`: the last date of every month that a later date
-        follows. With `start` and
-        `end`, only those between.
+        The dates themselves; or `"all"`, or `"month_end"`, the last date of each month once a date of the next is
+        there, both within `start` and `end` where these are given.
     engine
         As in `Panel.compute`.
 
@@ -153,15 +159,13 @@ def score(
 
 
 def _neutral(
-    model: ScoreModel, panel: Panel, contributions: np.ndarray, inputs: Mapping[str, Factor], engine: Engine
-) -> np.ndarray:
+    model: ScoreModel, panel: Panel, contributions: Array, inputs: Mapping[str, Factor], engine: Engine
+) -> Array:
     """The contributions less what the exposures explain of them, over the symbols with a score."""
-    scored_rows = ~np.isnan(contributions).all(axis=1)
-    filled = np.where(scored_rows[:, None], np.nan_to_num(contributions), np.nan)
-    given = {f"contribution_{name}": filled[:, place] for place, name in enumerate(model.factors)}
-    wider = Panel(
-        encode_bars(panel.table.with_columns(pl.Series(name, each, nan_to_null=True) for name, each in given.items()))
-    )
+    scored_rows = ~np.isnan(contributions).all(axis=1, keepdims=True)
+    filled = np.where(scored_rows, np.nan_to_num(contributions), np.nan)
+    given = {f"{CONTRIBUTION}{name}": filled[:, place] for place, name in enumerate(model.factors)}
+    wider = Panel(panel.table.with_columns(pl.Series(name, x, nan_to_null=True) for name, x in given.items()))
     free = wider.compute({name: residual(model, col(name), inputs) for name in given}, engine=engine)
     return free.drop("symbol", "date").to_numpy()
 
@@ -183,7 +187,7 @@ def _groups(model: ScoreModel) -> list[pl.Expr]:
     """The sum of the contributions of each group; missing where all of them are."""
     found = []
     for group in model.groups:
-        inside = [pl.col(f"contribution_{name}") for name, part in model.factors.items() if part.group == group]
+        inside = [pl.col(f"{CONTRIBUTION}{name}") for name, part in model.factors.items() if part.group == group]
         present = pl.any_horizontal(each.is_not_null() for each in inside)
         found.append(pl.when(present).then(pl.sum_horizontal(inside)).alias(f"group_{group}"))
     return found
@@ -205,7 +209,7 @@ def _reason(model: ScoreModel) -> pl.Expr:
     has_z = {name: pl.col(f"z_{name}").is_not_null() for name in model.factors}
     missing = _join_names({name: ~has_raw[name] for name in has_raw})
     constant = _join_names({name: has_raw[name] & ~has_z[name] for name in has_raw})
-    place = f"in its {model.neutralize}" if model.neutralize else "on the date"
+    place = f"in its {model.neutralize}" if model.neutralize and not model.exposures else "on the date"
     plural = "factors" if len(has_z) > 1 else "factor"
     count = pl.format(
         f"{{}} of {len(has_z)} {plural} present, {model.needed} needed{{}}{{}}",
@@ -250,17 +254,12 @@ def _selection(
         return select(day, day)
     if not panel.dates.len():
         raise BarsError("the panel has no bars to score")
-    between = select(start, end)
-    every = Bars(pl.DataFrame({panel.symbol: panel.dates, panel.date: panel.dates}))
-    among = panel.dates.filter(pl.Series(selected_rows(every, between)))
-    if not among.len():
-        hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
-        raise ParameterError(f"no bars from {start or 'the start'} to {end or 'the end'}", hint=hint)
+    first, last = date_span(panel, start, end)
     if dates is None or (isinstance(dates, str) and dates == "all"):
-        return between
+        return select(start, end)
     if isinstance(dates, str) and dates == "month_end":
-        month_ends, kept = panel.dates.gather(rebalancing(panel.dates, "month_end")), set(among)
-        wanted = [day for day in month_ends if day in kept]
+        places = rebalancing(panel.dates, "month_end")
+        wanted = panel.dates.gather(places[(places >= first) & (places <= last)]).to_list()
         if not wanted:
             hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
             raise ParameterError("no month ends on these dates", hint=hint)

@@ -8,6 +8,7 @@ series. Whatever is not finite becomes NaN before it leaves.
 from __future__ import annotations
 
 import math
+import numbers
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = [
     "Deviations",
     "as_columns",
     "automatic_lags",
+    "check_costs",
     "check_number",
     "check_whole",
     "deviations",
@@ -29,12 +31,15 @@ __all__ = [
     "long_run",
     "normal_cdf",
     "packed",
+    "real",
     "whole",
 ]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]
 
+MOST_COSTS = 10_000
+"""Basis points: all that is traded."""
 FEWEST = 3
 """Present values below which a series has no statistic."""
 ROUNDING = 16 * np.finfo(np.float64).eps
@@ -154,3 +159,21 @@ def check_number(name: str, value: float, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low < value < high:
         raise ParameterError(f"{name} must be a number between {low:g} and {high:g}, got {value!r}")
     return float(value)
+
+
+def check_costs(value: object) -> float:
+    """What a trade costs, in basis points of what is traded."""
+    hint = "in hundredths of a percent of what is traded: costs_bps=10 is 0.1 percent"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ArgumentError(f"costs_bps must be a number, got {value!r}", hint=hint)
+    if not 0 <= real(value) <= MOST_COSTS:
+        raise ParameterError(f"costs_bps must be a number from 0 to {MOST_COSTS}, got {value}", hint=hint)
+    return real(value)
+
+
+def real(value: numbers.Real) -> float:
+    """A number; what is too large for one is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf

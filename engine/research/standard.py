@@ -5,7 +5,6 @@ For every factor, with `raw` its value:
     x = cs_winsorize(raw)                      within the category, if the model neutralises by one
     z = cs_robust_zscore(x)                    or another transform, within the category
     z = cs_zscore(cs_neutralize(z, exposures)) if the model has exposures: then the category is one of them
-
 """
 
 from __future__ import annotations

@@ -280,6 +280,7 @@ def test_a_symbol_without_an_exposure_says_so() -> None:
         ({"orthogonalize": "pca", "missing": "neutral"}, ModelError, r"\$.orthogonalize: must be one of order"),
         ({"exposures": {"a": "close"}}, ModelError, r"\$.exposures.a: a is already"),
         ({"exposures": {"size": "ts_lead(close, 1)"}}, LookaheadError, r"\$.exposures.size: ts_lead looks ahead"),
+        ({"exposures": [["size"]]}, ModelError, r"\$.exposures: invalid name"),
         ({"exposures": 3}, ModelError, r"\$.exposures: must be a table"),
         ({"groups": {"value": 1}}, ModelError, r"\$.factors.a.group: no weight of group None"),
         ({"groups": {"value": -1}}, ModelError, r"\$.groups.value: must be a finite number"),

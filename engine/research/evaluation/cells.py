@@ -12,10 +12,11 @@ import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_array, codes_of
+from factorloom.engine.bars.selection import date_span
 from factorloom.engine.research.evaluation.labels import label_values
 from factorloom.engine.research.evaluation.loop.measure import measure, rank_labels
 from factorloom.engine.research.evaluation.loop.section import Ints
-from factorloom.engine.research.evaluation.setting import Settings, date_span
+from factorloom.engine.research.evaluation.setting import Settings
 from factorloom.engine.research.series import finite
 from factorloom.engine.runtime.jit import prepare
 from factorloom.engine.runtime.observer import Observer

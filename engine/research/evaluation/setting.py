@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-import numpy as np
-import polars as pl
-
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.category import TEXT
-from factorloom.engine.bars.selection import When, select, selected_rows
+from factorloom.engine.bars.selection import When, date_span
 from factorloom.engine.plan.request import Factors, OneFactor, make_request, named_factors
 from factorloom.engine.research.evaluation.labels import Halted
 from factorloom.engine.research.label import MARKET
+from factorloom.engine.research.series import check_costs, real
 from factorloom.expressions.errors import (
     ArgumentError,
     BarsError,
@@ -34,15 +31,12 @@ __all__ = [
     "Settings",
     "checked_factors",
     "checked_settings",
-    "date_span",
     "whole_number",
 ]
 
 MOST_QUANTILES = 100
 LONGEST = 10**9
 """Market dates: beyond any panel, and the sum of two is still a whole number of the machine."""
-MOST_COSTS = 10_000
-"""Basis points: all that is traded."""
 HIGHEST_RETURN = 1e300
 HORIZONS = "for example horizons=(1, 5, 21)"
 
@@ -127,6 +121,8 @@ def checked_settings(
     """Check every argument against the bars."""
     if price is None and weights is not None:
         raise ParameterError("weights need a price", hint="returns are weighted: name the price that they come from")
+    if not bars.rows:
+        raise BarsError("there are no bars to evaluate on", hint="load bars first")
     date_span(bars, start, end)
     named = _group(group, bars)
     if not isinstance(neutral, bool):
@@ -148,7 +144,7 @@ def checked_settings(
         entry_lag=whole_number(
             "entry_lag", entry_lag, 0, LONGEST, hint="dates from a factor's own to the entry, such as 1"
         ),
-        costs_bps=_costs(costs_bps),
+        costs_bps=check_costs(costs_bps),
         start=start,
         end=end,
         halted=_halted(halted, log=log),
@@ -157,20 +153,6 @@ def checked_settings(
         log=log,
         excess=_excess(excess, bars),
     )
-
-
-def date_span(bars: Bars, start: When | None, end: When | None) -> tuple[int, int]:
-    """The numbers of the first and the last evaluated date."""
-    if not bars.rows:
-        raise BarsError("there are no bars to evaluate on", hint="load bars first")
-    dated = Bars(pl.DataFrame({bars.symbol: bars.dates, bars.date: bars.dates}))
-    chosen = np.flatnonzero(selected_rows(dated, select(start, end)))
-    if not chosen.size:
-        raise ParameterError(
-            f"no bars from {start or 'the start'} to {end or 'the end'}",
-            hint=f"bars are from {bars.dates[0]} to {bars.dates[-1]}",
-        )
-    return int(chosen[0]), int(chosen[-1])
 
 
 def _refuse_lookahead(what: str, factor: Factor) -> None:
@@ -207,23 +189,6 @@ def whole_number(name: str, value: object, least: int, most: int, *, hint: str) 
     return number
 
 
-def _costs(value: object) -> float:
-    hint = "in hundredths of a percent of what is traded: costs_bps=10 is 0.1 percent"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ArgumentError(f"costs_bps must be a number, got {value!r}", hint=hint)
-    if not 0 <= _real(value) <= MOST_COSTS:
-        raise ParameterError(f"costs_bps must be a number from 0 to {MOST_COSTS}, got {value}", hint=hint)
-    return _real(value)
-
-
-def _real(value: numbers.Real) -> float:
-    """A number; what is too large for one is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
 def _halted(value: object, *, log: bool) -> Halted:
     if value == "last":
         return "last"
@@ -234,13 +199,13 @@ def _halted(value: object, *, log: bool) -> Halted:
             f"halted must be 'last', 'missing' or a return, got {value!r}",
             hint="a symbol without a price on the exit date gets its last price, nothing, or a return such as -0.3",
         )
-    if not -1 <= _real(value) <= HIGHEST_RETURN:
+    if not -1 <= real(value) <= HIGHEST_RETURN:
         hint = "it is a ratio: -0.3 is a loss of 30 percent"
         raise ParameterError(f"halted must be a return of at least -1, got {value}", hint=hint)
     if log and value == -1:
         hint = "a little more, such as halted=-0.99, or log=False"
         raise ParameterError("halted must be greater than -1 where log=True, to have a logarithm", hint=hint)
-    return _real(value)
+    return real(value)
 
 
 def _price(price: object, bars: Bars) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from factorloom.engine.research.model import CONTRIBUTION
 from factorloom.engine.research.portfolio.grid import Codes, Grid, keyed
 from factorloom.engine.research.portfolio.hold import Held
 from factorloom.engine.research.series import Array
@@ -12,12 +13,10 @@ from factorloom.expressions.errors import UnknownColumnError
 
 __all__ = ["by_category", "by_factor"]
 
-PREFIX = "contribution_"
-
 
 def by_category(grid: Grid, held: Held, codes: Codes, names: list[str | None]) -> pl.DataFrame:
     """The contributions summed over each category: date, group, contribution, for groups that are held."""
-    before = _before(held.weights)
+    before = held.before
     shape = (len(before), len(names))
     places = np.arange(shape[0])[:, None] * shape[1] + codes
     size = shape[0] * shape[1]
@@ -36,29 +35,24 @@ def by_category(grid: Grid, held: Held, codes: Codes, names: list[str | None]) -
 def by_factor(grid: Grid, held: Held, decided: pl.Series, contributions: object) -> pl.DataFrame:
     """The gross return split over the parts of the scores, and a rest: `Backtest.attribution_by_factor`."""
     table = keyed("contributions", contributions)
-    columns = [name for name in table.columns if name.startswith(PREFIX)]
+    columns = [name for name in table.columns if name.startswith(CONTRIBUTION)]
     if not columns:
-        hint = f"as fl.score gives them: {PREFIX}<factor>"
-        raise UnknownColumnError(f"contributions has no column that begins with {PREFIX!r}", hint=hint)
+        hint = f"as fl.score gives them: {CONTRIBUTION}<factor>"
+        raise UnknownColumnError(f"contributions has no column that begins with {CONTRIBUTION!r}", hint=hint)
     table = keyed("contributions", table, *columns)
     dates = table["date"].unique().sort()
     parts = Grid(dates, grid.symbols)
     own = parts.inside(table)
     pick = _latest(dates, decided)
-    before = _before(held.weights)
+    before = held.before
     returns = np.divide(held.contributions, before, out=np.zeros_like(before), where=before != 0)
     held_parts = {name: _picked(parts.matrix(own, name), pick, before) for name in columns}
     score = np.sum(list(held_parts.values()), axis=0)
     square = (score**2).sum(axis=1)
     share = np.divide((before * score).sum(axis=1), square, out=np.zeros(len(square)), where=square > 0)
-    found = {name.removeprefix(PREFIX): share * (part * returns).sum(axis=1) for name, part in held_parts.items()}
+    found = {name.removeprefix(CONTRIBUTION): share * (part * returns).sum(axis=1) for name, part in held_parts.items()}
     rest = held.gross - np.sum(list(found.values()), axis=0)
     return pl.DataFrame({"date": grid.dates, **found, "rest": rest, "gross": held.gross})
-
-
-def _before(weights: Array) -> Array:
-    """Weights at the end of the date before."""
-    return np.vstack([np.zeros_like(weights[:1]), weights[:-1]])
 
 
 def _latest(dates: pl.Series, decided: pl.Series) -> Codes:

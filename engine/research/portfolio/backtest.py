@@ -16,12 +16,10 @@ from factorloom.engine.research.portfolio.attribution import by_category, by_fac
 from factorloom.engine.research.portfolio.bridge import wide
 from factorloom.engine.research.portfolio.grid import Codes, Grid, category_codes, category_matrix, keyed, table_of
 from factorloom.engine.research.portfolio.hold import Held, carried, hold
-from factorloom.engine.research.portfolio.schedule import Rebalance, rebalancing
 from factorloom.engine.research.portfolio.trade import (
     Missing,
     Notes,
     benchmark_returns,
-    check_costs,
     check_missing,
     decided_weights,
     priced,
@@ -30,7 +28,8 @@ from factorloom.engine.research.portfolio.trade import (
     trade_plan,
 )
 from factorloom.engine.research.portfolio.weights import Weights
-from factorloom.engine.research.series import Array, check_whole
+from factorloom.engine.research.schedule import Rebalance, rebalancing
+from factorloom.engine.research.series import Array, check_costs, check_whole
 from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, plural, suggest
 from factorloom.expressions.notebook import table_html
 
@@ -138,7 +137,7 @@ class Backtest:
 
         `weight` is that at the end of the date before, and `contribution` the weight times the return of the name.
         """
-        before = np.vstack([np.zeros_like(self._held.weights[:1]), self._held.weights[:-1]])
+        before = self._held.before
         return self._grid.long(before != 0, weight=before, contribution=self._held.contributions)
 
     @property

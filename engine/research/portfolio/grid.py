@@ -12,8 +12,8 @@ import numpy.typing as npt
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.category import text_of
-from factorloom.engine.bars.layout import KEYS
+from factorloom.engine.bars.category import TEXT
+from factorloom.engine.bars.layout import KEYS, Index
 from factorloom.engine.panel import Panel
 from factorloom.engine.research.series import Array
 from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
@@ -21,6 +21,7 @@ from factorloom.expressions.errors import ArgumentError, BarsError, ParameterErr
 __all__ = [
     "Codes",
     "Grid",
+    "carry",
     "category_codes",
     "category_matrix",
     "check_one_of",
@@ -30,9 +31,7 @@ __all__ = [
     "table_of",
 ]
 
-Codes = npt.NDArray[np.int64]
-
-TEXTS = (pl.String, pl.Categorical, pl.Enum)
+Codes = Index
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def keyed(name: str, source: object, *numbers: str) -> pl.DataFrame:
     if not frame.height and kinds["symbol"] == pl.Null and kinds["date"] == pl.Null:
         frame = frame.with_columns(pl.col("symbol").cast(pl.String), pl.col("date").cast(pl.Date))
         kinds = frame.schema
-    if not isinstance(kinds["symbol"], TEXTS):
+    if not isinstance(kinds["symbol"], TEXT):
         raise BarsError(f"symbols of {name} must be text, got {kinds['symbol']}")
     if kinds["date"] != pl.Date and not isinstance(kinds["date"], pl.Datetime):
         hint = "pl.col('date').str.to_date(), or Panel.from_frame, which reads them"
@@ -121,7 +120,6 @@ def keyed(name: str, source: object, *numbers: str) -> pl.DataFrame:
     for column in numbers:
         if not kinds[column].is_numeric() and kinds[column] != pl.Null:
             raise BarsError(f"column {column!r} of {name} must hold numbers, got {kinds[column]}")
-    frame = frame.with_columns(text_of(frame["symbol"]) if isinstance(kinds["symbol"], pl.Enum) else pl.col("symbol"))
     frame = frame.with_columns(pl.col("symbol").cast(pl.String))
     if isinstance(kinds["date"], pl.Datetime):
         frame = frame.with_columns(pl.col("date").cast(pl.Datetime("us")))
@@ -150,6 +148,16 @@ def code_symbols(axis: pl.Series, symbols: pl.Series) -> Codes:
     return symbols.cast(pl.Enum(axis)).to_physical().cast(pl.Int64).to_numpy()
 
 
+def carry(values: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Each column with the last known value in place of unknown ones; those before the first stay.
+
+    >>> carry(np.array([[0], [5], [0]]), np.array([[False], [True], [False]])).ravel().tolist()
+    [0, 5, 5]
+    """
+    last = np.where(known, np.arange(len(values))[:, None], 0)
+    return np.take_along_axis(values, np.maximum.accumulate(last, axis=0), axis=0)
+
+
 def category_codes(categories: pl.Series) -> tuple[Codes, list[str | None]]:
     """Categories as numbers from 0 on by their text, and the text of each; missing ones are the last, None."""
     texts = categories.cast(pl.String)
@@ -163,8 +171,7 @@ def category_matrix(grid: Grid, frame: pl.DataFrame, column: str) -> tuple[Codes
     codes, names = category_codes(frame[column])
     found = np.full(grid.shape, -1, dtype=np.int64)
     found[grid.places(frame)] = codes
-    last = np.where(found >= 0, np.arange(len(found))[:, None], 0)
-    filled = np.take_along_axis(found, np.maximum.accumulate(last, axis=0), axis=0)
+    filled: Codes = carry(found, found >= 0)
     return np.where(filled >= 0, filled, len(names) - 1), names
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from factorloom.engine.research.portfolio.grid import Codes
+from factorloom.engine.research.portfolio.grid import Codes, carry
 from factorloom.engine.research.series import Array
 
 __all__ = ["Held", "carried", "hold", "last_priced"]
@@ -36,6 +37,11 @@ class Held:
     """Weight at the end of the date before times the return of the symbol."""
     ruined: int | None
     """The date on which everything was lost; nothing is held from then on."""
+
+    @cached_property
+    def before(self) -> Array:
+        """Weights at the end of the date before."""
+        return np.vstack([np.zeros_like(self.weights[:1]), self.weights[:-1]])
 
 
 def hold(prices: Array, trades: Mapping[int, Array], costs_bps: float) -> Held:
@@ -84,9 +90,7 @@ def last_priced(prices: Array) -> Codes:
 
 def carried(prices: Array, ends: float | None) -> Array:
     """Prices with the last one carried over missing ones; after a symbol's last price, that and its final return."""
-    rows = np.arange(len(prices))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(prices), 0, rows), axis=0)
-    filled = np.take_along_axis(prices, last, axis=0)
+    filled: Array = carry(prices, ~np.isnan(prices))
     if ends is not None:
-        filled = np.where(rows > last_priced(prices), filled * (1 + ends), filled)
+        filled = np.where(np.arange(len(prices))[:, None] > last_priced(prices), filled * (1 + ends), filled)
     return filled

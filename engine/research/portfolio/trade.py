@@ -26,7 +26,6 @@ __all__ = [
     "Missing",
     "Notes",
     "benchmark_returns",
-    "check_costs",
     "check_missing",
     "decided_weights",
     "priced",
@@ -38,8 +37,6 @@ __all__ = [
 Missing: TypeAlias = Literal["error", "last", "missing"] | float
 
 POLICIES = ("error", "last", "missing")
-MOST_COSTS = 10_000
-COSTS_HINT = "in hundredths of a percent of what is traded: costs_bps=10 is 0.1 percent"
 MISSING_HINT = "missing='last' trades at the last price, missing='missing' leaves such names in cash"
 
 
@@ -58,8 +55,7 @@ class Notes:
 
     def add_held(self, held: Held, start: int, known: Array) -> None:
         """What was held without a price, and whether everything was lost."""
-        before = held.weights[:-1] != 0
-        without = before & np.isnan(known[start + 1 :])
+        without = (held.before[1:] != 0) & np.isnan(known[start + 1 :])
         last = last_priced(known)
         for symbol in np.flatnonzero(without.any(axis=0)).tolist():
             place = int(last[symbol])
@@ -171,15 +167,6 @@ def _benchmark(benchmark: object, bars: pl.DataFrame, price: str, market: pl.Ser
     row = pl.DataFrame({"date": market}).join(table.select("date", "return"), on="date", how="left")
     values = row.sort("date")["return"].cast(pl.Float64).fill_null(math.nan).to_numpy()
     return np.where(np.isfinite(values), values, np.nan)
-
-
-def check_costs(value: object) -> float:
-    """Costs in hundredths of a percent."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise ArgumentError(f"costs_bps must be a number, got {value!r}", hint=COSTS_HINT)
-    if not 0 <= float(value) <= MOST_COSTS:
-        raise ParameterError(f"costs_bps must be a number from 0 to {MOST_COSTS}, got {value}", hint=COSTS_HINT)
-    return float(value)
 
 
 def check_missing(value: object) -> str | float:

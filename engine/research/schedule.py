@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from factorloom.engine.research.portfolio.grid import Codes
+from factorloom.engine.bars.layout import Index
 from factorloom.expressions.errors import ArgumentError, ParameterError, suggest
 
 __all__ = ["Rebalance", "rebalancing"]
@@ -20,7 +20,7 @@ WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 WORDS = ("every", "month_end", *(f"W-{day}" for day in WEEKDAYS))
 
 
-def rebalancing(dates: pl.Series, rebalance: object) -> Codes:
+def rebalancing(dates: pl.Series, rebalance: object) -> Index:
     """The places, among the market dates, of those to decide on.
 
     The end of a month or week is its last market date, and is known as such once a date of the next one is there.
@@ -63,11 +63,11 @@ def _like(day: dt.date, timed: bool) -> dt.date:
     return day.date() if isinstance(day, dt.datetime) else day
 
 
-def _months(dates: pl.Series) -> Codes:
+def _months(dates: pl.Series) -> Index:
     return (dates.dt.year().cast(pl.Int64) * 12 + dates.dt.month().cast(pl.Int64)).to_numpy()
 
 
-def _weeks(dates: pl.Series, last: int) -> Codes:
+def _weeks(dates: pl.Series, last: int) -> Index:
     """Weeks that end with a weekday (0 is Monday); the epoch was a Thursday."""
     days = dates.cast(pl.Date).to_physical().cast(pl.Int64).to_numpy()
     return (days + 2 - last) // 7
