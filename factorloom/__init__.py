@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from factorloom.engine.research.label import forward_return as forward_return
     from factorloom.engine.research.evaluation.evaluate import evaluate as evaluate
     from factorloom.engine.research.evaluation.evaluation import Evaluation as Evaluation
+    from factorloom.engine.research.explain import (
+        ScoreExplanation as ScoreExplanation,
+        explain_score as explain_score,
+    )
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
@@ -71,6 +75,7 @@ _LATER = {
     "Evaluation": "factorloom.engine.research.evaluation.evaluation",
     "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
+    "ScoreExplanation": "factorloom.engine.research.explain",
     "ScoreFactor": "factorloom.engine.research.model",
     "ScoreModel": "factorloom.engine.research.model",
     "CacheLimits": "factorloom.storage.tier",
@@ -82,6 +87,7 @@ _LATER = {
     "configure": "factorloom.engine.runtime.setting",
     "evaluate": "factorloom.engine.research.evaluation.evaluate",
     "example": "factorloom.engine.example",
+    "explain_score": "factorloom.engine.research.explain",
     "forward_return": "factorloom.engine.research.label",
     "from_alphalens": "factorloom.engine.research.portfolio.bridge",
     "open_store": "factorloom.storage.store",
@@ -108,6 +114,7 @@ if not TYPE_CHECKING:
         "Operator",
         "Panel",
         "Periods",
+        "ScoreExplanation",
         "ScoreFactor",
         "ScoreModel",
         "Store",
@@ -124,6 +131,7 @@ if not TYPE_CHECKING:
         "errors",
         "evaluate",
         "example",
+        "explain_score",
         "forward_return",
         "from_alphalens",
         "from_polars",

@@ -1,0 +1,421 @@
+"""Why a symbol has its score on a date: what each step made of its factors, and what changed since an earlier date.
+
+The numbers are those of `score.py`: the steps are its expressions (`standard.py`) and its weights (`combine.py`) over
+the same cross-section, the contributions its own. A change is split by scoring frames in between. With `S` the
+contributions of the symbol,
+
+    S0   on the earlier date
+    Sv   on the earlier date, with the symbol's own inputs and category of today
+    Su   today, with the weights of the earlier date
+    S1   today
+
+    value = Sv - S0,  universe = Su - Sv,  weight = S1 - Su
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from factorloom.engine.bars.read import encode_bars
+from factorloom.engine.bars.selection import When, refuse_unknown_symbols, select
+from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.combine import counted, rotated
+from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
+from factorloom.engine.research.score import check_kinds, find_date, raw_inputs, score_frame
+from factorloom.engine.research.standard import steps
+from factorloom.engine.research.waterfall import Part, waterfall
+from factorloom.expressions.errors import ArgumentError, ParameterError
+from factorloom.expressions.markup import Markup, shortened, tag
+from factorloom.expressions.notebook import piece
+from factorloom.expressions.operator import col
+
+__all__ = ["ScoreExplanation", "compared_dates", "explain_score", "explained"]
+
+CHANGES = {
+    "factor": pl.String,
+    **dict.fromkeys(("before", "after", "value", "universe", "weight"), pl.Float64),
+    "note": pl.String,
+}
+TEXTS = ("factor", "group", "expression", "missing", "note")
+WIDTH = 40
+"""Characters of a cell of text."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ScoreExplanation:
+    """Why a symbol has its score on a date.
+
+    Attributes
+    ----------
+    symbol : str
+    date : datetime.date
+    model : str
+        The name of the model.
+    score, rank, percentile, reason
+        As in the table of `fl.score`; `reason` says why there is no score.
+    of : int
+        How many symbols have a score on the date.
+    before : datetime.date or None
+        The date to which the changes are compared; None where there is no earlier one.
+    factors : polars.DataFrame
+        One row per factor: `factor`; `group`, where the model has groups; `expression`; what the steps made of its
+        value, `raw`, `winsorized`, `standardized`, `neutral` (where the model has exposures) and `rotated` (where it
+        makes factors orthogonal); `direction`; `weight`, the share of the model; `share`, the weight as it counts for
+        this symbol; `weighed`, where the model has exposures: `direction * share * z` before contributions are once
+        more taken free of them; `contribution`; and `missing`: why the factor has no value to weigh.
+    changes : polars.DataFrame
+        One row per factor: the contributions `before` and `after`, and `after - before`, where missing ones count as
+        0, as the sum of `value`, what the symbol's own inputs changed, `universe`, what the other symbols and their
+        values did, and `weight`, what other weights did. `note` says what was missing on which date. Where the symbol
+        has no bar on one of the dates, all of the change is `value`. Without an earlier date there are no rows.
+    """
+
+    symbol: str
+    date: datetime.date
+    model: str
+    score: float | None
+    rank: int | None
+    percentile: float | None
+    reason: str | None
+    of: int
+    before: datetime.date | None
+    factors: pl.DataFrame
+    changes: pl.DataFrame
+
+    def to_svg(self) -> str:
+        """A waterfall from 0 through each contribution, the largest first, to the score, as one element of SVG."""
+        return str(self._picture)
+
+    @property
+    def _picture(self) -> Markup:
+        columns = self.factors.select("factor", "contribution", "missing").rows()
+        parts = [Part(name, value, "" if value is not None else why or "no score") for name, value, why in columns]
+        return waterfall(self._title, parts, Part("score", self.score, self.reason or ""))
+
+    @property
+    def _title(self) -> str:
+        return f"{self.symbol} on {self.date}, {self.model}"
+
+    @property
+    def _facts(self) -> str:
+        if self.score is None:
+            return f"no score: {self.reason}"
+        return f"score {_cell(self.score)}, rank {self.rank} of {self.of}, percentile {self.percentile:.3f}"
+
+    @property
+    def _tables(self) -> list[tuple[str, list[list[str]]]]:
+        """The tables to show, each with its title."""
+        factors = self.factors.drop("expression", "weight")
+        found = [("", _lines(factors, ("contribution",)))]
+        if self.before is not None:
+            sums = ("before", "after", "value", "universe", "weight")
+            found.append((f"since {self.before}", _lines(self.changes, sums)))
+        return found
+
+    def __str__(self) -> str:
+        blocks = [f"{self._title}: {self._facts}"]
+        for title, lines in self._tables:
+            blocks.append("\n".join([*([title] if title else []), *_aligned(lines)]))
+        return "\n\n".join(blocks)
+
+    def __repr__(self) -> str:
+        return f"<ScoreExplanation: {self._title}: {self._facts}>"
+
+    def _repr_html_(self) -> str:
+        tables = [
+            tag("div", tag("small", title), tag("table", *(_html_row(line, lines[0]) for line in lines)))
+            for title, lines in self._tables
+        ]
+        return piece(tag("b", self._title), " ", tag("small", self._facts), tables[0], self._picture, *tables[1:])
+
+
+def explain_score(
+    panel: Panel,
+    model: ScoreModel,
+    symbol: str,
+    date: When | None = None,
+    *,
+    before: When | None = None,
+    engine: Engine = "numba",
+) -> ScoreExplanation:
+    """Why a symbol has its score on a date, and what changed since an earlier one.
+
+    Parameters
+    ----------
+    panel, model, engine
+        As for `fl.score`.
+    symbol
+        A symbol of the panel.
+    date
+        A date of the panel, or its ISO text; default: the last date.
+    before
+        The earlier date to compare with; default: the last one before `date` on which the panel has bars.
+
+    Raises
+    ------
+    ParameterError
+        The panel has no bars on a date, `before` is not before `date`, or no symbol has this name.
+    UnknownColumnError
+        As for `fl.score`.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
+    >>> found = fl.explain_score(fl.example(), model, "B")
+    >>> print(found)
+    B on 2024-01-04, cheap: score -1.34898, rank 3 of 3, percentile 0.333
+    <BLANKLINE>
+    factor     raw  winsorized  standardized  direction  share  contribution
+    low_price   22          22       1.34898         -1      1      -1.34898
+    sum                                                             -1.34898
+    <BLANKLINE>
+    since 2024-01-03
+    factor       before     after      value   universe  weight
+    low_price  -0.89932  -1.34898  -0.337245  -0.112415       0
+    sum        -0.89932  -1.34898  -0.337245  -0.112415       0
+    """
+    check_kinds(panel, model)
+    if not isinstance(symbol, str):
+        raise ArgumentError(f"symbol must be text, got {type(symbol).__name__}")
+    refuse_unknown_symbols([symbol], panel.symbols)
+    day, earlier = compared_dates(panel.dates, date, before)
+    raw = raw_inputs(panel, model, select(dates=[each for each in (earlier, day) if each is not None]), engine)
+    return explained(raw, model, symbol, day, earlier, engine=engine)
+
+
+def compared_dates(
+    dates: pl.Series, date: When | None, before: When | None
+) -> tuple[datetime.date, datetime.date | None]:
+    """The date of the score and the one to compare with, among the distinct dates, sorted."""
+    day = find_date(dates, date)
+    if before is None:
+        earlier: datetime.date | None = dates.filter(dates < day).max()  # type: ignore[assignment]
+        return day, earlier
+    chosen = find_date(dates, before)
+    if chosen >= day:
+        raise ParameterError(f"before must be earlier than {day}, got {chosen}")
+    return day, chosen
+
+
+def explained(
+    frame: pl.DataFrame,
+    model: ScoreModel,
+    symbol: str,
+    date: datetime.date,
+    before: datetime.date | None,
+    *,
+    engine: Engine = "numba",
+) -> ScoreExplanation:
+    """The explanation from the raw factors of two dates, as `score_frame` takes them."""
+    today = frame.filter(pl.col("date") == date)
+    scores = score_frame(today, model, engine=engine)
+    found = scores.filter(pl.col("symbol") == symbol)
+    absent: dict[str, Any] = {"reason": f"no bar on {date}"}
+    row = found.row(0, named=True) if found.height else absent
+    return ScoreExplanation(
+        symbol,
+        date,
+        model.name,
+        score=row.get("score"),
+        rank=row.get("rank"),
+        percentile=row.get("percentile"),
+        reason=row["reason"],
+        of=scores["score"].count(),
+        before=before,
+        factors=_factors(today, model, symbol, row, engine),
+        changes=_changes(frame, today, model, symbol, date, before, engine),
+    )
+
+
+# --- the steps ----------------------------------------------------------------------------------------------
+
+
+def _factors(
+    today: pl.DataFrame, model: ScoreModel, symbol: str, row: Mapping[str, Any], engine: Engine
+) -> pl.DataFrame:
+    """What each step made of the symbol's factors, and what they contribute."""
+    of_symbol = _steps(today, model, symbol, engine)
+    lacking = row["reason"] if not of_symbol else _lacking(today, model, symbol)
+    rows = []
+    for name, part in model.factors.items():
+        values = of_symbol.get(name, {})
+        contribution = row.get(f"{CONTRIBUTION}{name}")
+        known = {"factor": name, "group": part.group, "expression": str(part.expression), **values}
+        known |= {"direction": part.direction, "weight": model.shares[name], "contribution": contribution}
+        rows.append(known | {"missing": _why(model, known, lacking, row["reason"])})
+    return pl.DataFrame(rows, schema=_schema(model))
+
+
+def _schema(model: ScoreModel) -> dict[str, Any]:
+    """The columns of `factors`: those of steps that the model does not have are left out."""
+    return {
+        "factor": pl.String,
+        **({"group": pl.String} if model.groups else {}),
+        "expression": pl.String,
+        **dict.fromkeys(("raw", "winsorized", "standardized"), pl.Float64),
+        **({"neutral": pl.Float64} if model.exposures else {}),
+        **({"rotated": pl.Float64} if model.orthogonalize else {}),
+        "direction": pl.Int64,
+        "weight": pl.Float64,
+        "share": pl.Float64,
+        **({"weighed": pl.Float64} if model.exposures else {}),
+        "contribution": pl.Float64,
+        "missing": pl.String,
+    }
+
+
+def _steps(today: pl.DataFrame, model: ScoreModel, symbol: str, engine: Engine) -> dict[str, dict[str, float | None]]:
+    """The value of each step by factor, for a symbol with a bar."""
+    panel = Panel(encode_bars(today))
+    if symbol not in panel.symbols:
+        return {}
+    place = panel.symbols.to_list().index(symbol)
+    expressions = steps(model, {name: col(name) for name in model.inputs})
+    wanted = {
+        f"{step}_{name}": factor
+        for name, each in expressions.items()
+        for step, factor in each._asdict().items()
+        if factor is not None
+    }
+    values = panel.compute(wanted, engine=engine)
+    last = "neutral" if model.exposures else "standardized"
+    z = values.select(f"{last}_{name}" for name in model.factors).to_numpy()
+    weighed = rotated(model, z, np.zeros(len(z), np.int64))
+    shares = np.where(np.isnan(weighed), np.nan, counted(model, weighed))
+    row = values.row(place, named=True)
+    found = {}
+    for number, (name, part) in enumerate(model.factors.items()):
+        value, share = float(weighed[place, number]), float(shares[place, number])
+        found[name] = {
+            "raw": panel.table[name][place],
+            **{step: row[f"{step}_{name}"] for step in ("winsorized", "standardized")},
+            "neutral": row.get(f"neutral_{name}"),
+            "rotated": _known(value),
+            "share": _known(share),
+            "weighed": _known(value * (part.direction * share)),
+        }
+    return found
+
+
+def _lacking(today: pl.DataFrame, model: ScoreModel, symbol: str) -> str:
+    """Which of the category and the exposures the symbol does not have."""
+    row = today.row(by_predicate=pl.col("symbol") == symbol, named=True)
+    needed = [*([model.neutralize] if model.neutralize else []), *model.exposures]
+    names = ", ".join(name for name in needed if row[name] is None)
+    return f"no {names}" if names else ""
+
+
+def _why(model: ScoreModel, row: Mapping[str, Any], lacking: str, reason: str | None) -> str | None:
+    """Why a factor has no value to weigh, by the first step without one."""
+    place = f"in its {model.neutralize}" if model.neutralize and not model.exposures else "on the date"
+    causes = [
+        (row.get("raw") is None, lacking if lacking.startswith("no bar") else "raw value missing"),
+        (bool(lacking), lacking),
+        (row.get("standardized") is None, f"no spread {place}"),
+        (bool(model.exposures) and row.get("neutral") is None, "no spread left by the exposures"),
+        (row.get("share") is None and reason is not None, "too few factors"),
+        (
+            row.get("rotated") is None,
+            f"explained by the factors before it" if model.orthogonalize == "order" else "no spread on the date",
+        ),
+        (row["contribution"] is None, "no spread left by the exposures"),
+    ]
+    return next((text for holds, text in causes if holds), None)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+# --- the changes --------------------------------------------------------------------------------------------
+
+
+def _changes(
+    frame: pl.DataFrame,
+    today: pl.DataFrame,
+    model: ScoreModel,
+    symbol: str,
+    date: datetime.date,
+    before: datetime.date | None,
+    engine: Engine,
+) -> pl.DataFrame:
+    if before is None:
+        return pl.DataFrame(schema=CHANGES)
+    earlier = frame.filter(pl.col("date") == before)
+    own = today.filter(pl.col("symbol") == symbol)
+    first = _contributions(earlier, model, symbol, engine)
+    last = _contributions(today, model, symbol, engine)
+    if first is None or last is None:
+        moved = kept = last
+    else:
+        dated = own.with_columns(pl.lit(before, frame.schema["date"]).alias("date"))
+        replaced = pl.concat([earlier.filter(pl.col("symbol") != symbol), dated])
+        moved = _contributions(replaced, model, symbol, engine)
+        kept = last
+    rows = []
+    for name in model.factors:
+        s0, sv, su, s1 = (((each or {}).get(name) or 0.0) for each in (first, moved, kept, last))
+        known = {"before": (first or {}).get(name), "after": (last or {}).get(name)}
+        note = _note(((before, first), (date, last)), name)
+        rows.append({"factor": name, **known, "value": sv - s0, "universe": su - sv, "weight": s1 - su, "note": note})
+    return pl.DataFrame(rows, schema=CHANGES)
+
+
+def _contributions(
+    frame: pl.DataFrame, model: ScoreModel, symbol: str, engine: Engine
+) -> dict[str, float | None] | None:
+    """The contributions of the symbol in a cross-section; None without a bar."""
+    found = score_frame(frame, model, engine=engine).filter(pl.col("symbol") == symbol)
+    return {name: found[f"{CONTRIBUTION}{name}"][0] for name in model.factors} if found.height else None
+
+
+def _note(dated: Iterable[tuple[datetime.date, Mapping[str, float | None] | None]], name: str) -> str | None:
+    """What is missing on which date."""
+    notes = []
+    for date, found in dated:
+        if found is None:
+            notes.append(f"no bar on {date}")
+        elif found[name] is None:
+            scored = any(value is not None for value in found.values())
+            notes.append(f"{'missing' if scored else 'no score'} on {date}")
+    return "; ".join(notes) or None
+
+
+# --- text ---------------------------------------------------------------------------------------------------
+
+
+def _lines(frame: pl.DataFrame, summed: Sequence[str]) -> list[list[str]]:
+    """The cells of a table with a last row of sums; columns of text that are empty are left out."""
+    kept = frame.select(each for each in frame if each.name not in TEXTS or each.null_count() < frame.height)
+    sums = [_cell(kept[name].sum()) if name in summed else "" for name in kept.columns]
+    return [kept.columns, *(list(map(_cell, row)) for row in kept.rows()), ["sum", *sums[1:]]]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value + 0.0:.6g}" if isinstance(value, float) else shortened(str(value), WIDTH)
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Cells in columns, texts to the left and numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    left = [name in TEXTS for name in lines[0]]
+    rows = (zip(line, widths, left, strict=True) for line in lines)
+    return ["  ".join(c.ljust(w) if text else c.rjust(w) for c, w, text in row).rstrip() for row in rows]
+
+
+def _html_row(cells: Sequence[str], names: Sequence[str]) -> Markup:
+    element = "th" if cells is names else "td"
+    return tag(
+        "tr",
+        *(tag(element, c, class_="t" if name in TEXTS else None) for c, name in zip(cells, names, strict=True)),
+    )
