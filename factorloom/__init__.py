@@ -45,10 +45,8 @@ if TYPE_CHECKING:
     from factorloom.engine.research.label import forward_return as forward_return
     from factorloom.engine.research.evaluation.evaluate import evaluate as evaluate
     from factorloom.engine.research.evaluation.evaluation import Evaluation as Evaluation
-    from factorloom.engine.research.explain import (
-        ScoreExplanation as ScoreExplanation,
-        explain_score as explain_score,
-    )
+    from factorloom.engine.research.explain import explain_score as explain_score
+    from factorloom.engine.research.explanation import ScoreExplanation as ScoreExplanation
     from factorloom.engine.research.model import (
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
@@ -75,7 +73,7 @@ _LATER = {
     "Evaluation": "factorloom.engine.research.evaluation.evaluation",
     "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
-    "ScoreExplanation": "factorloom.engine.research.explain",
+    "ScoreExplanation": "factorloom.engine.research.explanation",
     "ScoreFactor": "factorloom.engine.research.model",
     "ScoreModel": "factorloom.engine.research.model",
     "CacheLimits": "factorloom.storage.tier",

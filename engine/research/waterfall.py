@@ -24,11 +24,11 @@ STYLE = Markup(
     ".waterfall .n{fill:#c85200;fill:light-dark(#c85200,#f2924a)}"
     ".waterfall .t{fill:currentColor;fill-opacity:.6}"
 )
-WIDTH, LEFT, RIGHT = 680, 190, 90
+WIDTH, LEFT, RIGHT = 700, 205, 90
 """Of the picture, and of the names and the numbers beside the bars."""
 
 TOP, ROW, HALF = 40, 24, 8
-LETTERS = 24
+LETTERS = 23
 """Characters of a name."""
 
 MOST = 30
@@ -112,7 +112,7 @@ def _row(place: int, part: Part, span: tuple[float, float], *, last: bool = Fals
     if part.value is None:
         return tag("g", name, tag("text", shortened(part.note, 60), x=LEFT + 6, y=middle + 4, class_="m"))
     left, right = sorted(span)
-    kind = "t" if last else "p" if part.value > 0 else "n"
+    kind = "t" if last or not part.value else "p" if part.value > 0 else "n"
     width = f"{max(right - left, 1.0):.1f}"
     bar = tag("rect", x=f"{left:.1f}", y=middle - HALF, width=width, height=2 * HALF, class_=kind)
     number = tag("text", signed(part.value), x=WIDTH - 8, y=middle + 4, class_=f"e{weight}")
