@@ -41,6 +41,7 @@ app.command(
     name="evaluate",
     help="Evaluate factors by the returns that follow: a summary, any table, or a report.",
 )
+app.command("factorloom.api.cli.explain:explain_score", name="explain-score", help="Say why a symbol has its score.")
 app.command("factorloom.bench.cli:app", name="bench", help="Benchmark Factorloom and other libraries.")
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130

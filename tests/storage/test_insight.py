@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import factorloom as fl
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError, FactorloomError, ParameterError
 from factorloom.expressions.parse import parse
@@ -138,3 +141,82 @@ def test_values_grow_old() -> None:
     tiers = Tiers(CacheLimits(seconds=1e-9))
     tiers.put("x", np.ones(3))
     assert tiers.get("x") is None
+
+
+# --- explained scores ---------------------------------------------------------------------------------------
+
+MODEL = ScoreModel(
+    "rich",
+    {"change": parse("ts_pct_change(close, 20)"), "value": parse("book_to_price")},
+    neutralize="sector",
+    exposures={"size": parse("log(close * volume)")},
+)
+
+
+def same(found: fl.ScoreExplanation, expected: fl.ScoreExplanation) -> None:
+    for name in ("symbol", "date", "model", "score", "rank", "percentile", "reason", "of", "before"):
+        assert getattr(found, name) == getattr(expected, name), name
+    assert found.factors.equals(expected.factors)
+    assert found.changes.equals(expected.changes)
+
+
+@pytest.mark.parametrize("neutralize", ["sector", "branch", None])
+@pytest.mark.parametrize("dates", [{}, {"date": "2025-06-06"}, {"date": dt.date(2025, 6, 6), "before": 20250502}])
+def test_a_stored_score_is_explained_as_by_the_engine(
+    loaded: Store, bars: pl.DataFrame, dates: dict[str, Any], neutralize: str | None
+) -> None:
+    branches = (
+        bars.select("symbol", branch=pl.col("symbol").str.head(1)).unique().with_columns(valid_from=dt.date(2025, 1, 1))
+    )
+    loaded.load_attributes("demo", branches)
+    model = msgspec.structs.replace(MODEL, neutralize=neutralize)
+    symbol = bars["symbol"][0]
+    found = loaded.explain_score("demo", model, symbol, **dates)
+    same(found, fl.explain_score(loaded.panel("demo"), model, symbol, **dates))
+    row = loaded.score("demo", model, date=found.date).filter(symbol=symbol).row(0, named=True)
+    assert found.score == row["score"]
+    assert found.factors["contribution"].to_list() == [row["contribution_change"], row["contribution_value"]]
+
+
+def test_an_explanation_knows_versions_and_times_of_day(store: Store, bars: pl.DataFrame) -> None:
+    days = bars["date"].unique().sort()
+    morning = bars.filter(pl.col("date") >= days[-30]).with_columns(
+        pl.col("date").cast(pl.Datetime("us")).dt.offset_by("9h")
+    )
+    evening = morning.with_columns(pl.col("date").dt.offset_by("8h"), pl.col("close") * 1.01)
+    store.load("intraday", pl.concat([morning, evening]))
+    symbol = bars["symbol"][0]
+    panel = store.panel("intraday")
+    first = str(days[-30])
+    for dates in (
+        {},
+        {"date": days[-3]},
+        {"date": f"{days[-3]} 09:00"},
+        {"date": days[-2], "before": first},
+        {"date": first},
+    ):
+        same(store.explain_score("intraday", MODEL, symbol, **dates), fl.explain_score(panel, MODEL, symbol, **dates))
+    store.load("intraday", evening.filter(date=evening["date"].max()).with_columns(pl.col("close") * 2))
+    assert store.explain_score("intraday", MODEL, symbol, as_of=1).factors.equals(
+        fl.explain_score(panel, MODEL, symbol).factors
+    )
+    assert not store.explain_score("intraday", MODEL, symbol).factors.equals(
+        fl.explain_score(panel, MODEL, symbol).factors
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"symbol": "ZZZZZ"}, "no symbol 'ZZZZZ'"),
+        ({"date": "2025-06-07"}, "no bars on 2025-06-07\n.*nearest earlier date is 2025-06-06"),
+        ({"before": "2025-12-31"}, "before must be earlier than 2025-12-31"),
+        ({"model": "m"}, "a model must be a ScoreModel, got str"),
+        ({"model": ScoreModel("m", {"a": "close"}, neutralize="sectr")}, "no column 'sectr'\n.*did you mean 'sector'"),
+    ],
+)
+def test_scores_that_a_store_cannot_explain(
+    loaded: Store, bars: pl.DataFrame, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(FactorloomError, match=f"(?s){message}"):
+        loaded.explain_score("demo", **({"model": MODEL, "symbol": bars["symbol"][0]} | given))
