@@ -23,10 +23,10 @@
    blocks of outputs to Parquet.
 4. `panel.py` is what users hold: bars on which factors are computed, written and explained.
 5. `research/`: `model.py` (read and written by `document.py`) says which factors make a score, and `score.py` turns the
-   factors of a date into scores, with a rank and the contribution of every factor. `explain.py` says what each step made
-   of one symbol's factors and what changed (`explanation.py`, drawn by `waterfall.py`). `label.py` makes forward returns;
-   `evaluation/` compares factors with them, by the tests of `inference.py` and `performance.py`; `health/` says what to
-   distrust, and `report/` writes the page and what notebooks show.
+   factors of a date into scores, with a rank and the contribution of every factor. `explain.py` says what each step
+   made of one symbol's factors and what changed (`explanation.py`, drawn by `waterfall.py`). `label.py` makes forward
+   returns; `evaluation/` compares factors with them, by the tests of `inference.py` and `performance.py`; `health/`
+   says what to distrust, and `report/` writes the page and what notebooks show.
 
 `runtime/` is what all of it stands on: compiled loops kept on disk, the one pool of threads, memory that is reused
 within what the process may use, the settings, and the observer that counts, shows progress and cancels.

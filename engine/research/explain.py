@@ -137,7 +137,7 @@ def explained(
         of=scores["score"].count(),
         before=before,
         factors=_factors(today, model, symbol, row, engine),
-        changes=_changes(frame, today, model, symbol, date, before, engine),
+        changes=_changes(frame, scores, model, symbol, date, before, engine),
     )
 
 
@@ -244,26 +244,22 @@ def _known(value: float) -> float | None:
 
 def _changes(
     frame: pl.DataFrame,
-    today: pl.DataFrame,
+    scores: pl.DataFrame,
     model: ScoreModel,
     symbol: str,
     date: datetime.date,
     before: datetime.date | None,
     engine: Engine,
 ) -> pl.DataFrame:
+    """The change of each contribution; `scores` are those of the date."""
     if before is None:
         return pl.DataFrame(schema=CHANGES)
     earlier = frame.filter(pl.col("date") == before)
-    own = today.filter(pl.col("symbol") == symbol)
-    first = _contributions(earlier, model, symbol, engine)
-    last = _contributions(today, model, symbol, engine)
-    if first is None or last is None:
-        moved = kept = last
-    else:
-        dated = own.with_columns(pl.lit(before, frame.schema["date"]).alias("date"))
-        replaced = pl.concat([earlier.filter(pl.col("symbol") != symbol), dated])
-        moved = _contributions(replaced, model, symbol, engine)
-        kept = last
+    first = _contributions(score_frame(earlier, model, engine=engine), model, symbol)
+    last = moved = _contributions(scores, model, symbol)
+    kept = last  # the weights of a model do not depend on the date
+    if first is not None and last is not None:
+        moved = _contributions(score_frame(_replaced(frame, symbol, date, before), model, engine=engine), model, symbol)
     rows = []
     for name in model.factors:
         s0, sv, su, s1 = (((each or {}).get(name) or 0.0) for each in (first, moved, kept, last))
@@ -273,12 +269,18 @@ def _changes(
     return pl.DataFrame(rows, schema=CHANGES)
 
 
-def _contributions(
-    frame: pl.DataFrame, model: ScoreModel, symbol: str, engine: Engine
-) -> dict[str, float | None] | None:
-    """The contributions of the symbol in a cross-section; None without a bar."""
-    found = score_frame(frame, model, engine=engine).filter(pl.col("symbol") == symbol)
+def _contributions(scores: pl.DataFrame, model: ScoreModel, symbol: str) -> dict[str, float | None] | None:
+    """The contributions of the symbol on a date; None without a bar."""
+    found = scores.filter(pl.col("symbol") == symbol)
     return {name: found[f"{CONTRIBUTION}{name}"][0] for name in model.factors} if found.height else None
+
+
+def _replaced(frame: pl.DataFrame, symbol: str, date: datetime.date, before: datetime.date) -> pl.DataFrame:
+    """The earlier cross-section, in which the symbol has its values and category of the date."""
+    is_symbol = pl.col("symbol") == symbol
+    others = frame.filter(~is_symbol, pl.col("date") == before)
+    own = frame.filter(is_symbol, pl.col("date") == date)
+    return pl.concat([others, own.with_columns(pl.lit(before, frame.schema["date"]).alias("date"))])
 
 
 def _note(dated: Iterable[tuple[datetime.date, Mapping[str, float | None] | None]], name: str) -> str | None:
