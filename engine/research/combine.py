@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.model import ScoreModel
 
-__all__ = ["combined", "orthogonal", "scored"]
+__all__ = ["combined", "counted", "orthogonal", "rotated", "scored"]
 
 DEPENDENT = 1e-8
 """A factor whose part that others do not explain is below this share of it, counts as explained by them."""
@@ -32,21 +32,32 @@ def combined(model: ScoreModel, z: Array, dates: Index) -> Array:
         where missing ones are neutral. NaN where a factor is missing, and in rows with too few factors. Where factors
         are made orthogonal, `z` is their rotation, and a missing factor went into it as 0.
     """
-    shares = np.array(list(model.shares.values()))
-    signed = shares * [part.direction for part in model.factors.values()]
+    z = rotated(model, z, dates)
+    directions = np.array([float(part.direction) for part in model.factors.values()])
+    result: Array = z * (directions * counted(model, z))
+    return result
+
+
+def rotated(model: ScoreModel, z: Array, dates: Index) -> Array:
+    """The values that are weighed, on each date made orthogonal where the model asks; NaN in rows with too few."""
     present = ~np.isnan(z)
     enough = present.sum(axis=1) >= model.needed
-    if model.orthogonalize:
-        z = np.where(enough[:, None], np.where(present, z, 0.0), np.nan)
-        for rows in _rows_by_date(dates, enough):
-            z[rows] = orthogonal(z[rows], in_order=model.orthogonalize == "order")
-        present = ~np.isnan(z)
-    if model.missing == "neutral" and not model.orthogonalize:
-        weight: Array = np.ones(len(z))
-    else:
-        weight = present @ shares
-    weight[~enough | ~present.any(axis=1)] = np.nan
-    result: Array = z * (signed / weight[:, None])
+    if not model.orthogonalize:
+        return np.where(enough[:, None], z, np.nan)
+    z = np.where(enough[:, None], np.where(present, z, 0.0), np.nan)
+    for rows in _rows_by_date(dates, enough):
+        z[rows] = orthogonal(z[rows], in_order=model.orthogonalize == "order")
+    return z
+
+
+def counted(model: ScoreModel, z: Array) -> Array:
+    """The shares as they count in each row of the values that are weighed, `share / W`; NaN in rows without values."""
+    shares = np.array(list(model.shares.values()))
+    present = ~np.isnan(z)
+    fixed = model.missing == "neutral" and not model.orthogonalize
+    weight: Array = np.ones(len(z)) if fixed else present @ shares
+    weight[~present.any(axis=1)] = np.nan
+    result: Array = shares / weight[:, None]
     return result
 
 

@@ -38,7 +38,7 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators.loop.tie import tied_column
 
-__all__ = ["score", "score_frame"]
+__all__ = ["check_kinds", "find_date", "raw_inputs", "score", "score_frame"]
 
 
 def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "numba") -> pl.DataFrame:
@@ -146,16 +146,20 @@ def score(
     >>> history.height, history["date"].n_unique()
     (8, 3)
     """
-    for name, given, kind in (("panel", panel, Panel), ("model", model, ScoreModel)):
-        if not isinstance(given, kind):
-            raise ArgumentError(f"{name} must be a {kind.__name__}, got {type(given).__name__}")
+    check_kinds(panel, model)
+    return score_frame(
+        raw_inputs(panel, model, _selection(panel, date, start, end, dates), engine), model, engine=engine
+    )
+
+
+def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
+    """What `score_frame` takes, of the chosen bars: keys, raw factors, exposures, and the categories."""
     _check_columns(panel, [model.neutralize])
-    chosen = _selection(panel, date, start, end, dates)
     raw = panel.compute(model.inputs, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
-    if model.neutralize:
-        category = panel.table[model.neutralize]
-        raw = raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
-    return score_frame(raw, model, engine=engine)
+    if not model.neutralize:
+        return raw
+    category = panel.table[model.neutralize]
+    return raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
 
 
 def _neutral(
@@ -230,6 +234,13 @@ def _join_names(flags: Mapping[str, pl.Expr]) -> pl.Expr:
 # --- checks -------------------------------------------------------------------------------------------------
 
 
+def check_kinds(panel: object, model: object) -> None:
+    """Refuse what is no panel, or no model."""
+    for name, given, kind in (("panel", panel, Panel), ("model", model, ScoreModel)):
+        if not isinstance(given, kind):
+            raise ArgumentError(f"{name} must be a {kind.__name__}, got {type(given).__name__}")
+
+
 def _check_columns(panel: Panel, names: Iterable[str | None]) -> None:
     for name in names:
         if name is not None and name not in panel.columns:
@@ -250,7 +261,7 @@ def _selection(
     if date is not None or not many:
         if many:
             raise ParameterError("date is one date: it cannot stand beside start, end or dates", hint="leave one out")
-        day = _find_date(panel.dates, date)
+        day = find_date(panel.dates, date)
         return select(day, day)
     if not panel.dates.len():
         raise BarsError("the panel has no bars to score")
@@ -269,7 +280,7 @@ def _selection(
     return select(start, end, dates=list(dates))
 
 
-def _find_date(dates: pl.Series, date: When | None) -> datetime.date:
+def find_date(dates: pl.Series, date: When | None) -> datetime.date:
     """The last date with bars, or the last one on a given day."""
     if not dates.len():
         raise BarsError("the panel has no bars to score")

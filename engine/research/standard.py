@@ -10,6 +10,7 @@ For every factor, with `raw` its value:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.factor import Factor
@@ -30,7 +31,7 @@ from factorloom.expressions.operators import (
     group_zscore,
 )
 
-__all__ = ["residual", "standardized"]
+__all__ = ["Steps", "residual", "standardized", "steps"]
 
 ON_THE_DATE: Mapping[str, Callable[[Factor], Factor]] = {
     "robust_zscore": cs_robust_zscore,
@@ -63,8 +64,26 @@ def standardized(model: ScoreModel, inputs: Mapping[str, Factor] | None = None) 
     >>> print(standardized(model)["low_price"])
     cs_demean(cs_rank(cs_winsorize(close)))
     """
+    return {name: each.z for name, each in steps(model, inputs).items()}
+
+
+class Steps(NamedTuple):
+    """What a model makes of a factor, step by step; `neutral` only where it has exposures."""
+
+    winsorized: Factor
+    standardized: Factor
+    neutral: Factor | None
+
+    @property
+    def z(self) -> Factor:
+        """The last step."""
+        return self.standardized if self.neutral is None else self.neutral
+
+
+def steps(model: ScoreModel, inputs: Mapping[str, Factor] | None = None) -> dict[str, Steps]:
+    """The steps to the standardised value of every factor of a model, by name; `inputs` as in `standardized`."""
     given = model.inputs if inputs is None else inputs
-    return {name: _standardize(model, given[name], given) for name in model.factors}
+    return {name: _steps(model, given[name], given) for name in model.factors}
 
 
 def residual(model: ScoreModel, x: Factor, inputs: Mapping[str, Factor]) -> Factor:
@@ -73,10 +92,11 @@ def residual(model: ScoreModel, x: Factor, inputs: Mapping[str, Factor]) -> Fact
     return cs_neutralize(x, *exposures, by=model.neutralize) if model.neutralize else cs_residual(x, *exposures)
 
 
-def _standardize(model: ScoreModel, raw: Factor, inputs: Mapping[str, Factor]) -> Factor:
+def _steps(model: ScoreModel, raw: Factor, inputs: Mapping[str, Factor]) -> Steps:
     rule, group = model.winsorize, model.neutralize
     if group and not model.exposures:
         clipped = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
-        return WITHIN[model.transform](clipped, group)
-    z = ON_THE_DATE[model.transform](cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw)
-    return cs_zscore(residual(model, z, inputs)) if model.exposures else z
+        return Steps(clipped, WITHIN[model.transform](clipped, group), None)
+    clipped = cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw
+    z = ON_THE_DATE[model.transform](clipped)
+    return Steps(clipped, z, cs_zscore(residual(model, z, inputs)) if model.exposures else None)
