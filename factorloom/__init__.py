@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from factorloom.engine.research.explain import explain_score as explain_score
     from factorloom.engine.research.explanation import ScoreExplanation as ScoreExplanation
     from factorloom.engine.research.model import (
+        Fit as Fit,
         ScoreFactor as ScoreFactor,
         ScoreModel as ScoreModel,
         Winsorize as Winsorize,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
         to_alphalens as to_alphalens,
     )
     from factorloom.engine.research.portfolio.weights import Weights as Weights, weights as weights
-    from factorloom.engine.research.score import score as score
+    from factorloom.engine.research.score import fit_weights as fit_weights, score as score
     from factorloom.engine.runtime.observer import Observer as Observer
     from factorloom.engine.runtime.setting import configure as configure
     from factorloom.storage.backup import restore_store as restore_store
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
 
 _LATER = {
     "Backtest": "factorloom.engine.research.portfolio.backtest",
+    "Fit": "factorloom.engine.research.model",
     "Evaluation": "factorloom.engine.research.evaluation.evaluation",
     "Observer": "factorloom.engine.runtime.observer",
     "Panel": "factorloom.engine.panel",
@@ -83,6 +85,7 @@ _LATER = {
     "Winsorize": "factorloom.engine.research.model",
     "backtest": "factorloom.engine.research.portfolio.backtest",
     "configure": "factorloom.engine.runtime.setting",
+    "fit_weights": "factorloom.engine.research.score",
     "evaluate": "factorloom.engine.research.evaluation.evaluate",
     "example": "factorloom.engine.example",
     "explain_score": "factorloom.engine.research.explain",

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.bars.layout import Array, Index, Rows
 from factorloom.engine.research.model import ScoreModel
 
-__all__ = ["combined", "counted", "orthogonal", "rotated", "scored"]
+__all__ = ["combined", "counted", "orthogonal", "present_share", "rotated", "scored"]
 
 DEPENDENT = 1e-8
 """A factor whose part that others do not explain is below this share of it, counts as explained by them."""
 
 
-def combined(model: ScoreModel, z: Array, dates: Index) -> Array:
+def combined(model: ScoreModel, z: Array, dates: Index | Rows, shares: Array) -> Array:
     """The contribution of every factor, as an array like `z`: rows of symbols and dates, a column per factor.
 
     Parameters
@@ -24,21 +24,23 @@ def combined(model: ScoreModel, z: Array, dates: Index) -> Array:
         Standardised factors in the order of the model, NaN where missing.
     dates
         The number of each row's date.
+    shares
+        The weights, whose sizes sum to 1: (factors,), or (rows, factors).
 
     Returns
     -------
     NDArray
-        `direction * share * z / W`: `W` is the sum of the shares of the symbol's factors, or of all factors of the date
-        where missing ones are neutral. NaN where a factor is missing, and in rows with too few factors. Where factors
-        are made orthogonal, `z` is their rotation, and a missing factor went into it as 0.
+        `direction * share * z / W`: `W` is the sum of the sizes of the shares of the symbol's factors, or of all
+        factors where missing ones are neutral. NaN where a factor is missing, and in rows with too few factors. Where
+        factors are made orthogonal, `z` is their rotation, and a missing factor went into it as 0.
     """
     z = rotated(model, z, dates)
     directions = np.array([float(part.direction) for part in model.factors.values()])
-    result: Array = z * (directions * counted(model, z))
+    result: Array = z * (directions * counted(model, z, shares))
     return result
 
 
-def rotated(model: ScoreModel, z: Array, dates: Index) -> Array:
+def rotated(model: ScoreModel, z: Array, dates: Index | Rows) -> Array:
     """The values that are weighed, on each date made orthogonal where the model asks; NaN in rows with too few."""
     present = ~np.isnan(z)
     enough = present.sum(axis=1) >= model.needed
@@ -50,15 +52,20 @@ def rotated(model: ScoreModel, z: Array, dates: Index) -> Array:
     return z
 
 
-def counted(model: ScoreModel, z: Array) -> Array:
-    """The shares as they count in each row of the values that are weighed, `share / W`; NaN in rows without values."""
-    shares = np.array(list(model.shares.values()))
-    present = ~np.isnan(z)
-    fixed = model.missing == "neutral" and not model.orthogonalize
-    weight: Array = np.ones(len(z)) if fixed else present @ shares
-    weight[~present.any(axis=1)] = np.nan
+def counted(model: ScoreModel, z: Array, shares: Array) -> Array:
+    """The shares as they count in each row of the values that are weighed, `share / W`; NaN in rows without weights."""
+    total = present_share(z, shares)
+    neutral = model.missing == "neutral" and not model.orthogonalize
+    weight = np.where(total > 0, 1.0 if neutral else total, np.nan)
     result: Array = shares / weight[:, None]
     return result
+
+
+def present_share(z: Array, shares: Array) -> Array:
+    """The sum of the sizes of the shares of the factors that each row has."""
+    present, sizes = ~np.isnan(z), np.abs(shares)
+    total: Array = present @ sizes if sizes.ndim == 1 else np.where(present, sizes, 0.0).sum(axis=1)
+    return total
 
 
 def scored(model: ScoreModel, contributions: Array) -> Array:
@@ -113,7 +120,7 @@ def _gram_schmidt(unit: Array) -> Array:
     return out
 
 
-def _rows_by_date(dates: Index, wanted: NDArray[np.bool_]) -> list[Index]:
+def _rows_by_date(dates: Index | Rows, wanted: NDArray[np.bool_]) -> list[Index]:
     """The places of the wanted rows, date by date."""
     rows = np.flatnonzero(wanted)
     order = rows[np.argsort(dates[rows], kind="stable")]

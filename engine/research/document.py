@@ -8,7 +8,7 @@ import numbers
 import re
 import reprlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -19,8 +19,10 @@ from factorloom.expressions.errors import FactorloomError, LookaheadError, Model
 
 __all__ = [
     "build",
+    "check_choice",
     "check_name",
     "check_positive",
+    "check_whole",
     "child_path",
     "errors_under",
     "model_error",
@@ -74,6 +76,19 @@ def check_positive(path: str, value: object) -> float:
         if 0 < number < math.inf:
             return number
     raise ModelError(f"{path}: must be a finite number greater than 0, got {shortened(value)}")
+
+
+def check_whole(path: str, value: object, least: int, most: int) -> None:
+    """Raise an error unless `value` is a whole number from `least` to `most`."""
+    if type(value) is not int or not least <= value <= most:
+        raise ModelError(f"{path}: must be a whole number from {least} to {most}, got {shortened(value)}")
+
+
+def check_choice(path: str, value: object, known: Sequence[str]) -> None:
+    """Raise an error unless `value` is one of the known words."""
+    if value not in known:
+        hint = suggest(str(value), known)
+        raise ModelError(f"{path}: must be one of {', '.join(known)}, got {shortened(value)}", hint=hint)
 
 
 def check_name(path: str, name: object) -> None:

@@ -22,13 +22,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from factorloom.engine.bars.layout import Array
 from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import When, refuse_unknown_symbols, select
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.combine import counted, rotated
 from factorloom.engine.research.explanation import ScoreExplanation
+from factorloom.engine.research.fit.dated import dated_shares
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
-from factorloom.engine.research.score import check_kinds, find_date, raw_inputs, score_frame
+from factorloom.engine.research.score import check_kinds, find_date, fit_weights, raw_inputs, score_frame
 from factorloom.engine.research.standard import steps
 from factorloom.expressions.errors import ArgumentError, ParameterError
 from factorloom.expressions.operator import col
@@ -93,8 +95,9 @@ def explain_score(
         raise ArgumentError(f"symbol must be text, got {type(symbol).__name__}")
     refuse_unknown_symbols([symbol], panel.symbols)
     day, earlier = compared_dates(panel.dates, date, before)
-    raw = raw_inputs(panel, model, select(dates=[each for each in (earlier, day) if each is not None]), engine)
-    return explained(raw, model, symbol, day, earlier, engine=engine)
+    chosen = select(dates=[each for each in (earlier, day) if each is not None])
+    weights = None if model.fit is None else fit_weights(panel, model, start=earlier or day, end=day, engine=engine)
+    return explained(raw_inputs(panel, model, chosen, engine), model, symbol, day, earlier, weights, engine=engine)
 
 
 def compared_dates(
@@ -117,12 +120,13 @@ def explained(
     symbol: str,
     date: datetime.date,
     before: datetime.date | None,
+    weights: pl.DataFrame | None = None,
     *,
     engine: Engine = "numba",
 ) -> ScoreExplanation:
-    """The explanation from the raw factors of two dates, as `score_frame` takes them."""
+    """The explanation from the raw factors of two dates, and weights, as `score_frame` takes them."""
     today = frame.filter(pl.col("date") == date)
-    scores = score_frame(today, model, engine=engine)
+    scores = score_frame(today, model, weights, engine=engine)
     found = scores.filter(pl.col("symbol") == symbol)
     absent: dict[str, Any] = {"reason": f"no bar on {date}"}
     row = found.row(0, named=True) if found.height else absent
@@ -136,8 +140,8 @@ def explained(
         reason=row["reason"],
         of=scores["score"].count(),
         before=before,
-        factors=_factors(today, model, symbol, row, engine),
-        changes=_changes(frame, scores, model, symbol, date, before, engine),
+        factors=_factors(today, model, symbol, row, weights, engine),
+        changes=_changes(frame, scores, model, symbol, date, before, weights, engine),
     )
 
 
@@ -145,17 +149,23 @@ def explained(
 
 
 def _factors(
-    today: pl.DataFrame, model: ScoreModel, symbol: str, row: Mapping[str, Any], engine: Engine
+    today: pl.DataFrame,
+    model: ScoreModel,
+    symbol: str,
+    row: Mapping[str, Any],
+    weights: pl.DataFrame | None,
+    engine: Engine,
 ) -> pl.DataFrame:
     """What each step made of the symbol's factors, and what they contribute."""
-    of_symbol = _steps(today, model, symbol, engine)
+    shares = np.atleast_2d(dated_shares(model, weights, today["date"].head(1)))[0]
+    of_symbol = _steps(today, model, symbol, shares, engine)
     lacking = row["reason"] if not of_symbol else _lacking(today, model, symbol)
     rows = []
-    for name, part in model.factors.items():
+    for (name, part), share in zip(model.factors.items(), shares.tolist(), strict=True):
         values = of_symbol.get(name, {})
         contribution = row.get(f"{CONTRIBUTION}{name}")
         known = {"factor": name, "group": part.group, "expression": str(part.expression), **values}
-        known |= {"direction": part.direction, "weight": model.shares[name], "contribution": contribution}
+        known |= {"direction": part.direction, "weight": _known(share), "contribution": contribution}
         rows.append(known | {"missing": _why(model, known, lacking, row["reason"])})
     return pl.DataFrame(rows, schema=_schema(model))
 
@@ -178,7 +188,9 @@ def _schema(model: ScoreModel) -> dict[str, Any]:
     }
 
 
-def _steps(today: pl.DataFrame, model: ScoreModel, symbol: str, engine: Engine) -> dict[str, dict[str, float | None]]:
+def _steps(
+    today: pl.DataFrame, model: ScoreModel, symbol: str, weights: Array, engine: Engine
+) -> dict[str, dict[str, float | None]]:
     """The value of each step by factor, for a symbol with a bar."""
     panel = Panel(encode_bars(today))
     if symbol not in panel.symbols:
@@ -195,7 +207,7 @@ def _steps(today: pl.DataFrame, model: ScoreModel, symbol: str, engine: Engine) 
     last = "neutral" if model.exposures else "standardized"
     z = values.select(f"{last}_{name}" for name in model.factors).to_numpy()
     weighed = rotated(model, z, np.zeros(len(z), np.int64))
-    shares = np.where(np.isnan(weighed), np.nan, counted(model, weighed))
+    shares = np.where(np.isnan(weighed), np.nan, counted(model, weighed, weights))
     row = values.row(place, named=True)
     found = {}
     for number, (name, part) in enumerate(model.factors.items()):
@@ -249,17 +261,22 @@ def _changes(
     symbol: str,
     date: datetime.date,
     before: datetime.date | None,
+    weights: pl.DataFrame | None,
     engine: Engine,
 ) -> pl.DataFrame:
     """The change of each contribution; `scores` are those of the date."""
     if before is None:
         return pl.DataFrame(schema=CHANGES)
     earlier = frame.filter(pl.col("date") == before)
-    first = _contributions(score_frame(earlier, model, engine=engine), model, symbol)
-    last = moved = _contributions(scores, model, symbol)
-    kept = last  # the weights of a model do not depend on the date
+    old = None if weights is None else weights.filter(pl.col("date") <= before)
+    first = _contributions(score_frame(earlier, model, old, engine=engine), model, symbol)
+    last = kept = moved = _contributions(scores, model, symbol)
     if first is not None and last is not None:
-        moved = _contributions(score_frame(_replaced(frame, symbol, date, before), model, engine=engine), model, symbol)
+        replaced = _replaced(frame, symbol, date, before)
+        moved = _contributions(score_frame(replaced, model, old, engine=engine), model, symbol)
+        if weights is not None:
+            today = frame.filter(pl.col("date") == date)
+            kept = _contributions(score_frame(today, model, old, engine=engine), model, symbol)
     rows = []
     for name in model.factors:
         s0, sv, su, s1 = (((each or {}).get(name) or 0.0) for each in (first, moved, kept, last))

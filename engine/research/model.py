@@ -12,30 +12,48 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 import polars as pl
 from msgspec.structs import force_setattr
 
+from factorloom.engine.research.check import (
+    check_column,
+    check_exposures,
+    check_factors,
+    check_groups,
+    check_weighting,
+    check_winsorize,
+)
 from factorloom.engine.research.document import (
     build,
+    check_choice,
     check_name,
-    check_positive,
-    child_path,
+    check_whole,
     errors_under,
     read_json,
     read_text,
     read_toml,
-    shortened,
     write_toml,
 )
-from factorloom.engine.research.part import ScoreFactor, Winsorize, check_expression
-from factorloom.expressions.errors import ModelError, plural, suggest
+from factorloom.engine.research.fit.rule import Fit
+from factorloom.engine.research.part import ScoreFactor, Winsorize
+from factorloom.expressions.errors import ModelError, plural
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.notebook import table_html
 
-__all__ = ["CONTRIBUTION", "Missing", "Orthogonalize", "ScoreFactor", "ScoreModel", "Transform", "Winsorize"]
+__all__ = [
+    "CONTRIBUTION",
+    "Fit",
+    "Missing",
+    "Orthogonalize",
+    "ScoreFactor",
+    "ScoreModel",
+    "Transform",
+    "Weighting",
+    "Winsorize",
+]
 
 Transform = Literal["robust_zscore", "zscore", "rank", "normal_score"]
 TRANSFORMS: tuple[Transform, ...] = ("robust_zscore", "zscore", "rank", "normal_score")
@@ -43,15 +61,14 @@ Orthogonalize = Literal["order", "symmetric"]
 ORTHOGONALIZE: tuple[Orthogonalize, ...] = ("order", "symmetric")
 Missing = Literal["reweight", "neutral"]
 MISSING: tuple[Missing, ...] = ("reweight", "neutral")
+Weighting: TypeAlias = Literal["fixed", "equal"] | Fit
 
 MEANING = 1
 """The version of the computation, part of every digest: raise it when the same model gives other scores."""
 
-KEYS = ("symbol", "date")
 CONTRIBUTION = "contribution_"
 """What stands before the name of a factor in the columns of scores."""
-MAX_RATIO = 1e100
-"""The largest ratio of two weights: in a larger one the smaller weight would be lost in Float64."""
+MOST_QUANTILES = 100
 
 
 class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +98,11 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Whether the weight of a missing factor goes to the other factors of its symbol, or the factor counts as 0.
     groups : dict of str to float
         Weights of groups of factors; every factor then names its `group`, and its weight counts within the group.
+    weighting : {"fixed", "equal"} or Fit
+        `"equal"` gives all factors (of a group) the same weight, and a `Fit` gives weights that are fitted on the
+        returns that followed; the factors then have none of their own.
+    quantiles : int
+        Into how many equal parts the scores of a date are cut.
     min_factors : int or None
         The number of factors that a symbol needs to get a score; None means half of them, rounded up.
     description : str
@@ -117,6 +139,8 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orthogonalize: Orthogonalize | None = None
     missing: Missing = "reweight"
     groups: dict[str, float] = {}
+    weighting: Weighting = "fixed"
+    quantiles: int = 5
 
     if TYPE_CHECKING:
 
@@ -133,25 +157,33 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             orthogonalize: Orthogonalize | None = None,
             missing: Missing = "reweight",
             groups: Mapping[str, float] = ...,
+            weighting: Weighting = "fixed",
+            quantiles: int = 5,
         ) -> None: ...
 
     def __post_init__(self) -> None:
         check_name("$.name", self.name)
-        force_setattr(self, "factors", _factors(self.factors))
-        force_setattr(self, "winsorize", _winsorize(self.winsorize))
-        _check_column(self.neutralize, self.factors)
-        _check_count(self.min_factors, len(self.factors))
+        force_setattr(self, "factors", check_factors(self.factors))
+        force_setattr(self, "winsorize", check_winsorize(self.winsorize))
+        check_column(self.neutralize, self.factors)
+        if self.min_factors is not None:
+            check_whole("$.min_factors", self.min_factors, 1, len(self.factors))
         if not isinstance(self.description, str):
             raise ModelError(f"$.description: must be text, got {self.description!r}")
-        _check_choice("$.transform", self.transform, TRANSFORMS)
-        force_setattr(self, "exposures", _exposures(self.exposures, [*self.factors, self.neutralize]))
+        check_choice("$.transform", self.transform, TRANSFORMS)
+        force_setattr(self, "exposures", check_exposures(self.exposures, [*self.factors, self.neutralize]))
         if self.orthogonalize is not None:
-            _check_choice("$.orthogonalize", self.orthogonalize, ORTHOGONALIZE)
-        _check_choice("$.missing", self.missing, MISSING)
+            check_choice("$.orthogonalize", self.orthogonalize, ORTHOGONALIZE)
+        check_choice("$.missing", self.missing, MISSING)
         if self.orthogonalize and self.missing != "neutral":
             hint = "a missing factor has no share in a rotation: missing='neutral' counts it as 0"
             raise ModelError("$.missing: orthogonalize needs missing factors to be neutral", hint=hint)
-        force_setattr(self, "groups", _groups(self.groups, self.factors))
+        force_setattr(self, "groups", check_groups(self.groups, self.factors))
+        force_setattr(self, "weighting", check_weighting(self.weighting, self.factors))
+        if self.fit is not None:
+            with errors_under("$.weighting"):
+                self.fit.check_embargo(self.lookback)
+        check_whole("$.quantiles", self.quantiles, 1, MOST_QUANTILES)
 
     def __hash__(self) -> int:
         return hash((self.name, self.digest))
@@ -161,7 +193,8 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         neutral = [*([self.neutralize] if self.neutralize else []), *self.exposures]
         within = f"neutral in {', '.join(neutral)}, " if neutral else ""
         facts = f"{clipped}{within}needs {self.needed} of {plural(len(self.factors), 'factor')}"
-        rows = ((name, f"{p.direction * self.shares[name]:+.4g}", p.expression) for name, p in self.factors.items())
+        shares = dict.fromkeys(self.factors, "fitted") if self.fit else self._signed
+        rows = ((name, shares[name], part.expression) for name, part in self.factors.items())
         return table_html(f"Score model {self.name}", facts, ("factor", "share", "expression"), rows)
 
     @classmethod
@@ -208,10 +241,11 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "winsorize": msgspec.to_builtins(self.winsorize) if self.winsorize else False,
             **({"exposures": {name: str(each) for name, each in self.exposures.items()}} if self.exposures else {}),
             **({"groups": dict(self.groups)} if self.groups else {}),
+            **({} if self.weighting == "fixed" else {"weighting": self._weighting}),
             "factors": {
                 name: {
                     "expression": str(part.expression),
-                    "weight": part.weight,
+                    **({"weight": part.weight} if self.weighting == "fixed" else {}),
                     "direction": part.direction,
                     **({"group": part.group} if part.group else {}),
                 }
@@ -223,7 +257,8 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """TOML text that `from_toml` reads back."""
         data = self.to_dict()
         factors = {f"factors.{name}": part for name, part in data.pop("factors").items()}
-        tables = {name: data.pop(name) for name in ("winsorize", "exposures", "groups") if data.get(name)} | factors
+        nested = [key for key, value in data.items() if isinstance(value, dict)]
+        tables = {key: data.pop(key) for key in nested} | factors
         parts = [write_toml(data), *(f"[{title}]\n{write_toml(table)}" for title, table in tables.items())]
         return "\n".join(parts)
 
@@ -243,6 +278,8 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for key in (*CHOICES, "groups"):
             if getattr(self, key) != DEFAULTS[key]:
                 content[key] = getattr(self, key)
+        if self.weighting != "fixed":
+            content["weighting"] = self._weighting
         if self.exposures:
             content["exposures"] = sorted(each.digest for each in self.exposures.values())
         return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
@@ -258,8 +295,27 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {**self.raw, **self.exposures}
 
     @property
+    def fit(self) -> Fit | None:
+        """How weights are fitted; None where they are fixed."""
+        return self.weighting if isinstance(self.weighting, Fit) else None
+
+    @property
+    def lookback(self) -> int | None:
+        """How many bars factors and exposures look back; None where one looks back without end."""
+        inputs = self.inputs.values()
+        return None if any(each.unbounded for each in inputs) else max(each.lookback for each in inputs)
+
+    @property
     def shares(self) -> dict[str, float]:
-        """The weights of the factors, with those of their groups; they sum to 1."""
+        """The weights of the factors, with those of their groups; they sum to 1.
+
+        Raises
+        ------
+        ModelError
+            Weights are fitted, so that each date has others.
+        """
+        if self.fit is not None:
+            raise ModelError(f"the weights of {self.name} are fitted: they differ by date", hint="see fl.fit_weights")
         weights = {name: part.weight for name, part in self.factors.items()}
         if not self.groups:
             return _normalized(weights)
@@ -271,18 +327,27 @@ class ScoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {name: shares[name] for name in weights}
 
     @property
+    def _signed(self) -> dict[str, str]:
+        return {name: f"{part.direction * self.shares[name]:+.4g}" for name, part in self.factors.items()}
+
+    @property
+    def _weighting(self) -> Any:
+        return msgspec.to_builtins(self.weighting, str_keys=True)
+
+    @property
     def needed(self) -> int:
         """The number of factors that a symbol needs to get a score."""
         return self.min_factors or -(-len(self.factors) // 2)
 
 
-CHOICES = ("transform", "orthogonalize", "missing")
+CHOICES = ("transform", "orthogonalize", "missing", "quantiles")
 """The keys that choose a rule, written only where they differ from the default."""
 DEFAULTS: dict[str, object] = {
     "transform": "robust_zscore",
     "orthogonalize": None,
     "missing": "reweight",
     "groups": {},
+    "quantiles": 5,
 }
 
 
@@ -292,84 +357,3 @@ def _normalized(weights: Mapping[str, float]) -> dict[str, float]:
     scaled = {name: weight / largest for name, weight in weights.items()}
     total = math.fsum(scaled.values())  # the same in every Python: from 3.12 on, sum() rounds in another way
     return {name: weight / total for name, weight in scaled.items()}
-
-
-# --- checks; each takes the path of what it checks ----------------------------------------------------------
-
-
-def _factors(parts: object) -> dict[str, ScoreFactor]:
-    if not isinstance(parts, Mapping) or not parts:
-        raise ModelError(f"$.factors: must name at least one factor, got {shortened(parts)}")
-    factors = {name: _factor(child_path("$.factors", name), name, part) for name, part in parts.items()}
-    weights = [part.weight for part in factors.values()]
-    if max(weights) / MAX_RATIO > min(weights):
-        raise ModelError(f"$.factors: the ratio of two weights must be at most {MAX_RATIO:g}")
-    return factors
-
-
-def _factor(path: str, name: object, part: object) -> ScoreFactor:
-    check_name(path, name)
-    if name in KEYS:
-        raise ModelError(f"{path}: {name} is a key column and cannot be the name of a factor")
-    if isinstance(part, ScoreFactor):
-        return part
-    if isinstance(part, Factor | str | pl.Expr):
-        part = {"expression": part}
-    return build(ScoreFactor, part, path)
-
-
-def _winsorize(value: object) -> Winsorize | None:
-    if value is None or value is False:
-        return None
-    return value if isinstance(value, Winsorize) else build(Winsorize, value, "$.winsorize")
-
-
-def _check_column(name: object, factors: Mapping[str, ScoreFactor]) -> None:
-    if name is not None and (not isinstance(name, str) or not name):
-        raise ModelError(f"$.neutralize: must be the name of a column, got {shortened(name)}")
-    if name in factors:
-        raise ModelError(f"$.neutralize: {name!r} is a factor of the model, not a categorical column")
-
-
-def _check_count(count: object, factors: int) -> None:
-    if count is not None and (type(count) is not int or not 1 <= count <= factors):
-        raise ModelError(f"$.min_factors: must be a whole number from 1 to {factors}, got {shortened(count)}")
-
-
-def _check_choice(path: str, value: object, known: Sequence[str]) -> None:
-    if value not in known:
-        hint = suggest(str(value), known)
-        raise ModelError(f"{path}: must be one of {', '.join(known)}, got {shortened(value)}", hint=hint)
-
-
-def _exposures(given: object, taken: Sequence[str | None]) -> dict[str, Factor]:
-    """The exposures by name; a list names columns."""
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        for name in given:
-            check_name("$.exposures", name)
-        given = {name: name for name in given}
-    if not isinstance(given, Mapping):
-        raise ModelError(f"$.exposures: must be a table of factors by name, got {shortened(given)}")
-    for name in given:
-        path = child_path("$.exposures", name)
-        check_name(path, name)
-        if name in taken or name in KEYS:
-            raise ModelError(f"{path}: {name} is already a factor, a category or a key of the model")
-    return {name: check_expression(child_path("$.exposures", name), each) for name, each in given.items()}
-
-
-def _groups(given: object, factors: Mapping[str, ScoreFactor]) -> dict[str, float]:
-    """The weights of groups; every factor is in one, and no group is empty."""
-    if not isinstance(given, Mapping):
-        raise ModelError(f"$.groups: must be a table of weights by name, got {shortened(given)}")
-    groups = {name: check_positive(child_path("$.groups", name), weight) for name, weight in given.items()}
-    for name, part in factors.items():
-        if part.group not in groups and (groups or part.group is not None):
-            hint = suggest(str(part.group), list(groups)) or "name each factor's group and give it a weight in groups"
-            raise ModelError(f"{child_path('$.factors', name)}.group: no weight of group {part.group!r}", hint=hint)
-    empty = [name for name in groups if name not in {part.group for part in factors.values()}]
-    if empty:
-        raise ModelError(f"{child_path('$.groups', empty[0])}: no factor is in this group")
-    if groups and max(groups.values()) / MAX_RATIO > min(groups.values()):
-        raise ModelError(f"$.groups: the ratio of two weights must be at most {MAX_RATIO:g}")
-    return groups

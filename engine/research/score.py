@@ -12,12 +12,13 @@ symbols with a score: then the score is too, also where factors are missing.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.layout import KEYS, Array
+from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.layout import KEYS, Array, Index
 from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import (
     Selection,
@@ -29,7 +30,10 @@ from factorloom.engine.bars.selection import (
     selected_rows,
 )
 from factorloom.engine.panel import Engine, Panel
-from factorloom.engine.research.combine import combined, scored
+from factorloom.engine.research.combine import combined, present_share, rotated, scored
+from factorloom.engine.research.fit.dated import dated_shares
+from factorloom.engine.research.fit.fitted import LABEL, fitted
+from factorloom.engine.research.fit.window import Window, windows
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
 from factorloom.engine.research.schedule import rebalancing
 from factorloom.engine.research.standard import residual, standardized
@@ -38,10 +42,21 @@ from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators.loop.tie import tied_column
 
-__all__ = ["check_kinds", "find_date", "raw_inputs", "score", "score_frame"]
+__all__ = [
+    "check_kinds",
+    "chosen_places",
+    "find_date",
+    "fit_weights",
+    "raw_inputs",
+    "score",
+    "score_frame",
+    "weights_of",
+]
 
 
-def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "numba") -> pl.DataFrame:
+def score_frame(
+    frame: pl.DataFrame, model: ScoreModel, weights: pl.DataFrame | None = None, *, engine: Engine = "numba"
+) -> pl.DataFrame:
     """Scores from the values of raw factors.
 
     Parameters
@@ -50,6 +65,8 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
         One row per symbol and date, with complete cross-sections: the keys, one column per factor and exposure
         under its name in the model, and the column by which the model neutralises.
     model
+    weights
+        The fitted weights of a model whose weights are fitted, as of `fl.fit_weights`.
     engine
         As in `Panel.compute`.
 
@@ -61,6 +78,8 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
         - the keys;
         - `score`, Float64, and `rank`, Int64: 1 is the best of the date, ties, in 12 digits, share the smaller rank;
         - `percentile`, Float64 in (0, 1]: 1 is the best of the date, ties share their mean;
+        - `quantile`, Int64: from 1 to `model.quantiles`, the best; as `cs_quantile_bin`;
+        - `coverage`, Float64 in [0, 1]: the share of the weights whose factors the symbol has;
         - `reason`, String: why the score is missing, null if there is a score;
         - `contribution_<factor>`, Float64: the terms of the score, null for a factor without a value;
         - `group_<group>`, Float64, where the model has groups: the sum of the group's contributions.
@@ -77,21 +96,24 @@ def score_frame(frame: pl.DataFrame, model: ScoreModel, *, engine: Engine = "num
     _check_columns(panel, [*model.inputs, model.neutralize])
     inputs = {name: col(name) for name in model.inputs}
     z = panel.compute({f"z_{name}": z for name, z in standardized(model, inputs).items()}, engine=engine)
-    contributions = combined(model, z.drop("symbol", "date").to_numpy(), panel.table["date"].rank("dense").to_numpy())
+    values = z.drop("symbol", "date").to_numpy()
+    shares = dated_shares(model, weights, panel.table["date"])
+    contributions = combined(model, values, panel.date_codes, shares)
     if model.exposures:
         contributions = _neutral(model, panel, contributions, inputs, engine)
     named = [f"{CONTRIBUTION}{name}" for name in model.factors]
     table = pl.DataFrame({"score": scored(model, contributions)} | dict(zip(named, contributions.T, strict=True)))
     table = table.select(pl.all().fill_nan(None).replace(0.0, 0.0))  # -0.0 is 0
     present = panel.table.select(_presence(model))
-    joined = pl.concat([z, table, present], how="horizontal").with_columns(_reason(model), *_groups(model))
+    weighed = _weighed(values, shares)
+    joined = pl.concat([z, table, present, weighed], how="horizontal").with_columns(_reason(model), *_groups(model))
     over_dates = z["date"].n_unique() > 1
-    ranked = (each.over("date") if over_dates else each for each in (_rank(), _percentile()))
+    ranked = (each.over("date") if over_dates else each for each in (_rank(), _percentile(), _quantile(model)))
     return (
         joined.with_columns(*ranked)
         .sort("date", "score", "symbol", descending=[False, True, False], nulls_last=True)
         .select(
-            *("symbol", "date", "score", "rank", "percentile", "reason", *named),
+            *("symbol", "date", "score", "rank", "percentile", "quantile", "coverage", "reason", *named),
             *(f"group_{name}" for name in model.groups),
         )
     )
@@ -105,6 +127,7 @@ def score(
     start: When | None = None,
     end: When | None = None,
     dates: str | Iterable[When] | None = None,
+    weights: pl.DataFrame | None = None,
     engine: Engine = "numba",
 ) -> pl.DataFrame:
     """The scores of one date of a panel, or of many in one plan.
@@ -121,6 +144,8 @@ def score(
     dates
         The dates themselves; or `"all"`, or `"month_end"`, the last date of each month once a date of the next is
         there, both within `start` and `end` where these are given.
+    weights
+        Fitted weights, as of `fit_weights`, of a model whose weights are fitted; by default they are fitted here.
     engine
         As in `Panel.compute`.
 
@@ -147,9 +172,100 @@ def score(
     (8, 3)
     """
     check_kinds(panel, model)
-    return score_frame(
-        raw_inputs(panel, model, _selection(panel, date, start, end, dates), engine), model, engine=engine
-    )
+    chosen = _selection(panel, date, start, end, dates)
+    if model.fit is not None and weights is None:
+        weights = _fitted_for(panel, model, chosen, engine)
+    return score_frame(raw_inputs(panel, model, chosen, engine), model, weights, engine=engine)
+
+
+def fit_weights(
+    panel: Panel,
+    model: ScoreModel,
+    *,
+    start: When | None = None,
+    end: When | None = None,
+    engine: Engine = "numba",
+) -> pl.DataFrame:
+    """The weights that a model is fitted to, walking forward.
+
+    Each fit knows only returns that are complete on its date, so that a panel that ends there gives the same weights.
+
+    Parameters
+    ----------
+    panel
+        Bars, with the history to train on before `start`.
+    model
+        A model whose `weighting` is a `Fit`.
+    start, end
+        The fits whose weights hold from the one to the other; default: all dates.
+    engine
+        As in `Panel.compute`.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row per fit:
+
+        - `date`, from which on the weights hold;
+        - `first`, `last`, the dates between which it was trained; `dates` and `rows`, Int64, how many of these dates
+          and of symbols on them had values and labels;
+        - `alpha`, Float64, the penalty of a regression;
+        - `weight_<factor>`, Float64: the sizes of all sum to 1, a negative one turns the direction of its factor
+          around. Null where less than half of the window had values and labels.
+
+    Raises
+    ------
+    ArgumentError
+        The model has fixed weights.
+    MissingLibraryError
+        scikit-learn, the extra `fit`, is needed and not installed.
+
+    Examples
+    --------
+    >>> import factorloom as fl
+    >>> from factorloom.engine.bars.market import simulate
+    >>> panel = fl.Panel.from_frame(simulate(symbols=20, years=1))
+    >>> model = fl.ScoreModel(
+    ...     "fitted",
+    ...     {"reversal": "-ts_pct_change(close, 5)", "volume": "cs_rank(volume)"},
+    ...     weighting=fl.Fit("ic", horizon=5, window=60),
+    ... )
+    >>> weights = fl.fit_weights(panel, model)
+    >>> weights.columns
+    ['date', 'first', 'last', 'dates', 'rows', 'alpha', 'weight_reversal', 'weight_volume']
+    """
+    check_kinds(panel, model)
+    if model.fit is None:
+        raise ArgumentError(f"the weights of {model.name} are fixed", hint="give it weighting=fl.Fit(...)")
+    date_span(panel, start, end)
+    return _fitted_for(panel, model, select(start, end), engine)
+
+
+def _fitted_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
+    """The weights that hold on the chosen dates."""
+    assert model.fit is not None
+    fits = windows(panel.dates, chosen_places(panel.dates, chosen), model.fit)
+    training = select(panel.dates[min(each.first for each in fits)], panel.dates[fits[-1].at])
+    raw = raw_inputs(panel, model, training, engine)
+    label = panel.compute({LABEL: model.fit.label}, start=training.start, end=training.end, engine=engine)[LABEL]
+    return weights_of(raw.with_columns(label), model, panel.dates, fits, engine=engine)
+
+
+def chosen_places(dates: pl.Series, chosen: Selection) -> Index:
+    """The places of the chosen ones among the distinct dates."""
+    dated = Bars(pl.DataFrame({Bars.symbol: dates, Bars.date: dates}))
+    return np.flatnonzero(selected_rows(dated, chosen))
+
+
+def weights_of(
+    frame: pl.DataFrame, model: ScoreModel, dates: pl.Series, fits: Sequence[Window], *, engine: Engine = "numba"
+) -> pl.DataFrame:
+    """The weights of each fit from raw inputs and forward returns on the dates that are trained on."""
+    panel = Panel(encode_bars(frame))
+    inputs = {name: col(name) for name in model.inputs}
+    z = panel.compute(standardized(model, inputs), engine=engine).drop("symbol", "date").to_numpy()
+    signed = rotated(model, z, panel.date_codes) * [float(part.direction) for part in model.factors.values()]
+    return fitted(model, dates, fits, panel, signed, panel.table[LABEL], engine)
 
 
 def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
@@ -187,6 +303,23 @@ def _percentile() -> pl.Expr:
     return (tied_column(pl.col("score")).rank("average") / pl.col("score").count()).alias("percentile")
 
 
+def _quantile(model: ScoreModel) -> pl.Expr:
+    """`cs_quantile_bin` of the score."""
+    count = pl.col("score").count().cast(pl.Float64)
+    place = model.quantiles * (tied_column(pl.col("score")).rank("average") - 1) / (count - 1)
+    alone = pl.when(pl.col("score").is_not_null()).then(pl.lit((model.quantiles + 1) // 2))
+    return pl.when(count > 1).then(place.ceil().clip(1)).otherwise(alone).cast(pl.Int64).alias("quantile")
+
+
+def _weighed(z: Array, shares: Array) -> pl.DataFrame:
+    """How much of the weights each row has, and what is the matter with its weights."""
+    share = present_share(z, shares)
+    share[~np.isnan(z).any(axis=1) & (share > 0)] = 1.0  # not a little less
+    text = np.where(np.isnan(share), "no fitted weights: too few dates to train on", "its factors have no weight")
+    unweighted = pl.Series("unweighted", text).set(pl.Series(share > 0), None)
+    return pl.DataFrame([pl.Series("coverage", np.minimum(share, 1.0), nan_to_null=True), unweighted])
+
+
 def _groups(model: ScoreModel) -> list[pl.Expr]:
     """The sum of the contributions of each group; missing where all of them are."""
     found = []
@@ -221,7 +354,14 @@ def _reason(model: ScoreModel) -> pl.Expr:
         pl.when(missing != "").then(pl.format("; missing: {}", missing)).otherwise(pl.lit("")),
         pl.when(constant != "").then(pl.format("; no spread {}: {}", pl.lit(place), constant)).otherwise(pl.lit("")),
     )
-    reason = pl.when(pl.col("lacking") == "").then(count).otherwise(pl.format("no {}", pl.col("lacking")))
+    enough = pl.sum_horizontal(has_z.values()) >= model.needed
+    reason = (
+        pl.when(pl.col("lacking") != "")
+        .then(pl.format("no {}", pl.col("lacking")))
+        .when(enough & pl.col("unweighted").is_not_null())
+        .then("unweighted")
+        .otherwise(count)
+    )
     return pl.when(pl.col("score").is_null()).then(reason).alias("reason")
 
 

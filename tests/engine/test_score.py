@@ -75,6 +75,10 @@ def test_rank_percentile_and_order_follow_the_score(frame: pl.DataFrame, model: 
     ranks, shares = by_date.rank("min", ascending=False), by_date.rank("average", pct=True)
     np.testing.assert_array_equal(table["rank"].to_numpy(dtype=float), ranks)
     np.testing.assert_allclose(table["percentile"].to_numpy(dtype=float), shares, rtol=1e-12)
+    bins = fl.Panel.from_frame(result.select("symbol", "date", "score")).compute(
+        bin=fl.cs_quantile_bin(fl.col("score"), bins=model.quantiles)
+    )
+    assert result.join(bins, on=["symbol", "date"]).select(pl.col("quantile").eq_missing(pl.col("bin")).all()).item()
     rows = result.select("date", "score", "symbol").rows()
     keys = [(day, -math.inf if score is None else score, symbol) for day, score, symbol in rows]
     assert keys == sorted(keys, key=lambda key: (key[0], -key[1], key[2]))
@@ -185,6 +189,8 @@ def test_columns_and_types() -> None:
         "score": pl.Float64,
         "rank": pl.Int64,
         "percentile": pl.Float64,
+        "quantile": pl.Int64,
+        "coverage": pl.Float64,
         "reason": pl.String,
         "contribution_a": pl.Float64,
     }
@@ -223,7 +229,8 @@ def test_too_few_factors_give_a_reason_instead_of_a_score(engine: Engine) -> Non
         "D": None,
     }
     row = result.filter(pl.col("symbol") == "A").row(0, named=True)
-    assert all(value is None for key, value in row.items() if key not in ("symbol", "date", "reason"))
+    assert all(value is None for key, value in row.items() if key not in ("symbol", "date", "coverage", "reason"))
+    assert row["coverage"] == 0.25
     assert result["symbol"][-1] == "A"
 
 
@@ -249,7 +256,17 @@ def test_a_date_on_which_nothing_can_be_scored(column: list[float | None], engin
 def test_no_rows_give_no_rows() -> None:
     result = score_frame(day_of(a=[1.0]).clear(), model_of("a"))
     assert result.height == 0
-    assert result.columns == ["symbol", "date", "score", "rank", "percentile", "reason", "contribution_a"]
+    assert result.columns == [
+        "symbol",
+        "date",
+        "score",
+        "rank",
+        "percentile",
+        "quantile",
+        "coverage",
+        "reason",
+        "contribution_a",
+    ]
 
 
 # --- one date of a panel ------------------------------------------------------------------------------------
