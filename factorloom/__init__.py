@@ -59,7 +59,8 @@ if TYPE_CHECKING:
         to_alphalens as to_alphalens,
     )
     from factorloom.engine.research.portfolio.weights import Weights as Weights, weights as weights
-    from factorloom.engine.research.score import fit_weights as fit_weights, score as score
+    from factorloom.engine.research.fit.walk import fit_weights as fit_weights
+    from factorloom.engine.research.score import score as score
     from factorloom.engine.runtime.observer import Observer as Observer
     from factorloom.engine.runtime.setting import configure as configure
     from factorloom.storage.backup import restore_store as restore_store
@@ -85,7 +86,7 @@ _LATER = {
     "Winsorize": "factorloom.engine.research.model",
     "backtest": "factorloom.engine.research.portfolio.backtest",
     "configure": "factorloom.engine.runtime.setting",
-    "fit_weights": "factorloom.engine.research.score",
+    "fit_weights": "factorloom.engine.research.fit.walk",
     "evaluate": "factorloom.engine.research.evaluation.evaluate",
     "example": "factorloom.engine.example",
     "explain_score": "factorloom.engine.research.explain",

@@ -19,6 +19,7 @@ __all__ = [
     "CacheFile",
     "Catalog",
     "Dataset",
+    "ModelVersion",
     "SavedFactor",
     "ScoreFile",
     "TableFile",
@@ -31,12 +32,12 @@ __all__ = [
     "replace_row",
 ]
 
-FORMAT = 1
-"""Version of the table definitions below. A store with a later format is refused."""
+FORMAT = 2
+"""Version of the table definitions below. A store with another format is refused."""
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
-SCHEMAS = ("catalog", "bars", "attributes", "universes", "factors", "scores")
+SCHEMAS = ("catalog", "bars", "attributes", "universes", "factors", "scores", "models", "weights")
 
 TABLES = """
 CREATE TABLE catalog.meta (key VARCHAR, value VARCHAR);
@@ -68,8 +69,15 @@ CREATE TABLE catalog.factors (
     direction INTEGER, note VARCHAR, saved_at TIMESTAMP
 );
 CREATE TABLE catalog.scores (
-    file VARCHAR, dataset VARCHAR, model VARCHAR, digest VARCHAR, version BIGINT, date TIMESTAMP, rows BIGINT,
-    bytes BIGINT, "check" VARCHAR, scored_at TIMESTAMP
+    file VARCHAR, dataset VARCHAR, model VARCHAR, version BIGINT, first TIMESTAMP, last TIMESTAMP, dates BIGINT,
+    rows BIGINT, bytes BIGINT, "check" VARCHAR, scored_at TIMESTAMP
+);
+CREATE TABLE catalog.models (
+    dataset VARCHAR, model VARCHAR, digest VARCHAR, document VARCHAR, first_at TIMESTAMP, last_at TIMESTAMP
+);
+CREATE TABLE catalog.weights (
+    dataset VARCHAR, model VARCHAR, digest VARCHAR, version BIGINT, date TIMESTAMP, first TIMESTAMP, last TIMESTAMP,
+    dates BIGINT, rows BIGINT, alpha DOUBLE, factor VARCHAR, weight DOUBLE
 );
 CREATE TABLE catalog.trials (
     dataset VARCHAR, digest VARCHAR, name VARCHAR, text VARCHAR, first_at TIMESTAMP, times BIGINT
@@ -81,6 +89,8 @@ COMMENT ON TABLE catalog.versions IS 'One row per load: what was known from when
 COMMENT ON TABLE catalog.factors IS 'Saved factors: their names, sets and definitions';
 COMMENT ON TABLE catalog.cache IS 'Files with values of factors, by digest of factor and inputs';
 COMMENT ON TABLE catalog.segments IS 'Files with bars of a stretch of days, for versions before to_version';
+COMMENT ON TABLE catalog.models IS 'Every version of a model that has scored, as TOML';
+COMMENT ON TABLE catalog.weights IS 'Fitted weights of models, by the date from which on they hold';
 COMMENT ON TABLE catalog.trials IS 'Every factor that was ever evaluated, and how often';
 COMMENT ON COLUMN catalog.datasets.version IS 'How many loads have changed the dataset';
 COMMENT ON COLUMN catalog.versions.known_at IS 'When it was loaded, UTC';
@@ -210,18 +220,30 @@ class SavedFactor(msgspec.Struct, frozen=True):
 
 
 class ScoreFile(msgspec.Struct, frozen=True):
-    """The scores of one model on one date."""
+    """The scores of one model on some dates, from `first` to `last`; `version` is the newest that they are of."""
 
     file: str
     dataset: str
     model: str
-    digest: str
     version: int
-    date: dt.datetime
+    first: dt.datetime
+    last: dt.datetime
+    dates: int
     rows: int
     size: int
     check: str
     scored_at: dt.datetime
+
+
+class ModelVersion(msgspec.Struct, frozen=True):
+    """One row of `catalog.models`: a version of a model, and when it first and last scored."""
+
+    dataset: str
+    model: str
+    digest: str
+    document: str
+    first_at: dt.datetime
+    last_at: dt.datetime
 
 
 StoredFile = BarSegment | TableFile | CacheFile | ScoreFile
@@ -273,12 +295,17 @@ def create(cursor: Cursor) -> None:
 
 
 def check_format(cursor: Cursor, name: str) -> None:
-    """Refuse the catalogue of a later release."""
+    """Refuse the catalogue of another release."""
     ((stored,),) = cursor.execute("SELECT max(value) FROM catalog.meta WHERE key = 'format'").fetchall()
     if not str(stored).isdigit() or int(str(stored)) > FORMAT:
         raise StoreError(
             f"the store {name} has format {stored}; this Factorloom reads format {FORMAT}",
             hint="open it with the release that wrote it, or a later one",
+        )
+    if int(str(stored)) < FORMAT:
+        raise StoreError(
+            f"the store {name} has format {stored}, of before release 0.1.0; this Factorloom reads format {FORMAT}",
+            hint="load the data into a new store",
         )
 
 

@@ -20,7 +20,10 @@ from factorloom.storage.view import View
 
 __all__ = ["drop_cache", "drop_dataset", "drop_files", "drop_names", "drop_scores", "drop_symbols", "prune"]
 
-TABLES = ("datasets", "versions", "symbols", "segments", "tables", "cache", "factors", "scores", "trials", "pins")
+TABLES = (
+    *("datasets", "versions", "symbols", "segments", "tables", "cache", "factors"),
+    *("scores", "models", "weights", "trials", "pins"),
+)
 
 
 def drop_dataset(backing: Backing, name: str) -> None:
@@ -83,7 +86,10 @@ def drop_scores(backing: Backing, dataset: str, model: str | None) -> int:
             known = {each.model for each in draft.before.scores if each.dataset == dataset}
             raise ParameterError(f"there are no scores of a model {model!r}", hint=suggest(model, known))
         _delete(draft, "scores", [row.file for row in rows])
-        return len(rows)
+        for name in {row.model for row in rows}:
+            for table in ("models", "weights"):
+                draft.cursor.execute(f"DELETE FROM catalog.{table} WHERE dataset = ? AND model = ?", [dataset, name])
+        return sum(row.dates for row in rows)
 
 
 def drop_cache(backing: Backing, dataset: str | None) -> int:

@@ -62,11 +62,11 @@ def selected(view: View, selection: Selection, wanted: Days) -> Rows:
     return Rows(keys, days_of(keys["date"]))
 
 
-def selected_bars(view: View, selection: Selection) -> pl.DataFrame:
-    """The selected bars with the columns of dated tables."""
+def selected_bars(view: View, selection: Selection, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The selected bars, all columns or some, with those of dated tables."""
     wanted = wanted_days(view, selection)
     days = view.days[wanted]
-    frame = view.bars(int(days[0]), int(days[-1]), None, selection.symbols) if days.size else view.bars(1, 0)
+    frame = view.bars(int(days[0]), int(days[-1]), columns, selection.symbols) if days.size else view.bars(1, 0)
     condition = _condition(view, selection)
     frame = frame if condition is None else frame.filter(condition)
     if not frame.height:

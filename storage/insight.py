@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.selection import Dates, Symbols, When, read_date, select
+from factorloom.engine.bars.selection import Dates, Symbols, When, select
 from factorloom.engine.plan.reach import Reach
 from factorloom.engine.plan.request import Factors, OneFactor, named_factors
 from factorloom.engine.research.model import ScoreModel
-from factorloom.expressions.errors import ArgumentError, ParameterError
+from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.factor import Factor
-from factorloom.storage.backing import AsOf, refuse_unknown
-from factorloom.storage.catalog import Catalog
+from factorloom.storage.backing import AsOf
 from factorloom.storage.change import Change, changed_bars
 from factorloom.storage.drop import drop_cache
 from factorloom.storage.entry import FOREVER
 from factorloom.storage.gather import wanted_days
 from factorloom.storage.part import Part
-from factorloom.storage.runs import Run
 from factorloom.storage.saved import saved_factors
-from factorloom.storage.scores import read_groups
 from factorloom.storage.view import View, day_of
 
 if TYPE_CHECKING:
-    from factorloom.engine.research.explanation import ScoreExplanation
+    pass
 
 __all__ = ["Difference", "Insight"]
 
@@ -132,56 +128,6 @@ class Insight(Part):
             )
         return pl.DataFrame(rows, schema=SCHEMA)
 
-    def explain_score(
-        self,
-        dataset: str,
-        model: ScoreModel,
-        symbol: str,
-        date: When | None = None,
-        *,
-        before: When | None = None,
-        as_of: AsOf = None,
-    ) -> ScoreExplanation:
-        """Why a symbol has its score on a date, and what changed since an earlier one; stores no scores.
-
-        Parameters
-        ----------
-        model, symbol, date, before
-            As for `fl.explain_score`.
-        as_of
-            As for `panel`.
-
-        Examples
-        --------
-        >>> import factorloom as fl
-        >>> model = fl.ScoreModel("cheap", {"low_price": fl.ScoreFactor(fl.close, direction=-1)})
-        >>> with fl.open_store(":memory:") as store:
-        ...     report = store.load("tiny", fl.example())
-        ...     print(repr(store.explain_score("tiny", model, "B")))
-        <ScoreExplanation: B on 2024-01-04, cheap: score -1.34898, rank 3 of 3, percentile 0.333>
-        """
-        from factorloom.engine.research.explain import compared_dates, explained
-
-        if not isinstance(model, ScoreModel):
-            raise ArgumentError(f"a model must be a ScoreModel, got {type(model).__name__}")
-        run = Run("explain_score", dataset)
-
-        def work(catalog: Catalog) -> tuple[View, ScoreExplanation]:
-            view = self._backing.view(dataset, as_of, catalog)
-            refuse_unknown(view, select(symbols=[symbol]))
-            day, earlier = compared_dates(_market(view, (date, before)), date, before)
-            dates = [each for each in (earlier, day) if each is not None]
-            raw = self._calculator.compute(run, catalog, view, model.inputs, select(dates=dates), "numba")
-            groups = [
-                read_groups(view, model.neutralize, each).with_columns(pl.lit(each).alias("date")) for each in dates
-            ]
-            frame = raw.join(pl.concat(groups), on=["symbol", "date"], how="inner", maintain_order="left")
-            return view, explained(frame, model, symbol, day, earlier)
-
-        view, found = self._backing.on_newest(work)
-        self._journal.record(run, view.version, found.factors.height)
-        return found
-
     def diff(
         self,
         dataset: str,
@@ -264,16 +210,6 @@ class Insight(Part):
             "seconds_saved": [self._tiers.seconds_saved, None, None],
         }
         return frame.with_columns(pl.Series(name, values) for name, values in more.items())
-
-
-def _market(view: View, asked: Iterable[When | None]) -> pl.Series:
-    """The dates of the bars; where they have a time of day, those of the days that are asked for, and before them."""
-    if view.daily:
-        return view.dates
-    days = [view.dates[-1] if each is None else read_date("date", each) for each in asked]
-    places = [int(view.dates.search_sorted(day, "right")) for day in days]
-    near = [view.dates[max(place - 2, 0) : max(place, 1)] for place in places]
-    return view.moments(pl.concat(near).unique())
 
 
 def _state(days: int, missing: int) -> str:

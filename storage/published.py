@@ -13,7 +13,7 @@ from factorloom.storage.sql import Cursor, literal, quote, table
 
 __all__ = ["datasets_changed", "drop_views", "source_of", "write_views"]
 
-SCHEMAS = ("bars", "attributes", "universes", "factors", "scores")
+SCHEMAS = ("bars", "attributes", "universes", "factors", "scores", "models", "weights")
 
 
 def write_views(cursor: Cursor, folder: Folder, dataset: str, relations: Iterable[Relation]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from factorloom.storage.catalog import BarSegment, Catalog, SavedFactor, ScoreFile, TableFile
+from factorloom.storage.catalog import BarSegment, Catalog, SavedFactor, TableFile
 from factorloom.storage.entry import Entries, FileEntry
 from factorloom.storage.sql import literal, quote
 from factorloom.storage.table import FROM, TO
@@ -22,6 +22,8 @@ CATALOG_VIEWS = {
     "cache": "*",
     "factors": "*",
     "scores": "*",
+    "models": "*",
+    "weights": "*",
     "trials": "*",
     "meta": "*",
 }
@@ -76,6 +78,8 @@ def relations(catalog: Catalog, view: View, entries: Entries) -> Iterator[Relati
     yield from _tables(catalog, view)
     yield from _factors(catalog, view, entries)
     yield _scores(catalog, view)
+    yield _models(view)
+    yield _weights(view)
 
 
 def _bars(view: View) -> Relation:
@@ -197,21 +201,33 @@ def _parts(entries: Entries, digest: str) -> Iterator[Part]:
 
 
 def _scores(catalog: Catalog, view: View) -> Relation:
-    latest: dict[tuple[str, object], ScoreFile] = {}
-    for each in catalog.scores:
-        if each.dataset == view.dataset and each.version <= view.version:
-            latest[each.model, each.date] = each
     moment = DAY if view.daily else "moment"
     columns = (
         *(("model", TEXT), ("model_digest", TEXT), ("version", "version"), ("date", moment), ("symbol", TEXT)),
-        *(("score", "value"), ("rank", "rank"), ("percentile", "value"), ("reason", TEXT), ("contributions", "map")),
+        *(("score", "value"), ("rank", "rank"), ("percentile", "value"), ("quantile", "rank"), ("coverage", "value")),
+        *(("reason", TEXT), ("contributions", "map")),
     )
-    shown = ", ".join(quote(name) for name, _ in columns)
-    if not latest:
+    files = [each for each in catalog.scores if each.dataset == view.dataset]
+    if not files:
         empty = ", ".join(f"NULL::{_TYPES[kind]} AS {quote(name)}" for name, kind in columns)
         return Relation("scores", view.dataset, f"SELECT {empty} WHERE false", ())
-    files = tuple(each.file for each in latest.values())
-    return Relation("scores", view.dataset, f"SELECT {shown} FROM {slot(0)}", (Files(files, columns),))
+    shown = ", ".join(quote(name) for name, _ in columns)
+    where = f" WHERE version <= {view.version}" if max(each.version for each in files) > view.version else ""
+    read = Files(tuple(each.file for each in files), columns)
+    return Relation("scores", view.dataset, f"SELECT {shown} FROM {slot(0)}{where}", (read,))
+
+
+def _models(view: View) -> Relation:
+    query = f"""SELECT model, digest AS model_digest, document, first_at, last_at
+        FROM catalog.models WHERE dataset = {literal(view.dataset)}"""
+    return Relation("models", view.dataset, query, ())
+
+
+def _weights(view: View) -> Relation:
+    days = ", ".join(f"{name}::{'DATE' if view.daily else 'TIMESTAMP'} AS {name}" for name in ("date", "first", "last"))
+    query = f"""SELECT model, digest AS model_digest, version, {days}, dates, rows, alpha, factor, weight
+        FROM catalog.weights WHERE dataset = {literal(view.dataset)} AND version <= {view.version}"""
+    return Relation("weights", view.dataset, query, ())
 
 
 _TYPES = {

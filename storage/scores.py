@@ -1,70 +1,122 @@
-"""Stored scores: one file for each model and date; a newer one of the same model and date takes its place."""
+"""Stored scores: files of some dates of one model; newer scores of a date take the place of older ones.
+
+Many dates are cut into one file per month. No two files of a model overlap: where newer scores fall between the dates
+of an older file, the two become one file.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from factorloom.engine.bars.selection import Selection, read_date
+from factorloom.engine.research.fit.dated import WEIGHT
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
-from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.storage import catalog
-from factorloom.storage.backing import Backing, refuse_unknown
-from factorloom.storage.catalog import ScoreFile, replace_row
-from factorloom.storage.gather import selected, wanted_days
+from factorloom.storage.backing import Backing
+from factorloom.storage.catalog import ModelVersion, ScoreFile, replace_row
+from factorloom.storage.publish import Draft
 from factorloom.storage.segment import write_bars
-from factorloom.storage.view import View, day_of
+from factorloom.storage.view import View
 
-__all__ = ["read_groups", "scored_date", "write_scores"]
-
-
-def scored_date(view: View, date: object) -> dt.date:
-    """The date to score, by default the last; of a plain day the last bars. A date without bars is an error."""
-    if date is None:
-        last = day_of(view.days[-1])
-    else:
-        last = read_date("date", date)
-        refuse_unknown(view, Selection(dates=(last,)))
-    if view.daily:
-        return last.date() if isinstance(last, dt.datetime) else last
-    chosen = Selection(dates=(last,))
-    found: dt.date = selected(view, chosen, wanted_days(view, chosen)).keys["date"].max()  # type: ignore[assignment]
-    return found
+__all__ = ["write_scores"]
 
 
-def read_groups(view: View, column: str | None, date: dt.date) -> pl.DataFrame:
-    """The symbols of the bars of a date, with a column of the bars or of a dated table if one is named."""
-    if column is not None and column not in view.columns:
-        raise UnknownColumnError(
-            f"dataset {view.dataset!r} has no column {column!r}", hint=suggest(column, view.columns)
-        )
-    day = date.toordinal() - dt.date(1970, 1, 1).toordinal()
-    frame = view.bars(day, day, [] if column is None else [column]).filter(pl.col("date") == date)
-    return frame.select(pl.col("symbol").cast(pl.String), *([] if column is None else [column]))
+def write_scores(
+    backing: Backing, view: View, model: ScoreModel, scores: pl.DataFrame, weights: pl.DataFrame | None
+) -> None:
+    """Store scores, in place of those of the same model and dates, and the weights that were fitted for them."""
+    parts = list(_months(_table(view, model, scores)))
+    written = [_write(backing, view.dataset, model, part) for part in parts]
+    with backing.publishing() as draft:
+        for row, part in zip(written, parts, strict=True):
+            _publish(backing, draft, model, row, part)
+        _record_model(draft, view, model)
+        if weights is not None:
+            _write_weights(draft, view, model, weights)
 
 
-def write_scores(backing: Backing, view: View, model: ScoreModel, scores: pl.DataFrame) -> None:
-    """Store the scores of one date in place of those of the same model and date."""
-    written = write_bars(
-        backing.folder, backing.folder.new_segment(view.dataset, "scores"), _table(view, model, scores)
-    )
-    date = scores["date"][0]
-    moment = date if isinstance(date, dt.datetime) else dt.datetime.combine(date, dt.time())
-    row = ScoreFile(
-        *(written.file, view.dataset, model.name, model.digest, view.version, moment, scores.height),
+def _record_model(draft: Draft, view: View, model: ScoreModel) -> None:
+    """Enter that a version of a model has scored."""
+    version = {"dataset": view.dataset, "model": model.name, "digest": model.digest}
+    query = "SELECT first_at FROM catalog.models WHERE dataset = ? AND model = ? AND digest = ?"
+    found = draft.cursor.execute(query, list(version.values())).fetchall()
+    now = catalog.now()
+    row = ModelVersion(**version, document=model.to_toml(), first_at=found[0][0] if found else now, last_at=now)
+    replace_row(draft.cursor, "models", row, **version)
+
+
+def _publish(backing: Backing, draft: Draft, model: ScoreModel, row: ScoreFile, table: pa.Table) -> None:
+    """Enter a new file of scores, and its table; files that it overlaps go, and leave it the dates that it lacks."""
+    dates = table["date"].unique()
+    kept = []
+    for old in draft.before.scores:
+        if (old.dataset, old.model) != (row.dataset, row.model) or old.last < row.first or row.last < old.first:
+            continue
+        draft.cursor.execute("DELETE FROM catalog.scores WHERE file = ?", [old.file])
+        draft.unuse(old.file)
+        if row.dates > 1 or old.dates > 1:
+            before = backing.files.open(old.file, old.size, old.check).table()
+            kept.append(before.filter(pc.invert(pc.is_in(before["date"], dates))))
+    if any(each.num_rows for each in kept):
+        draft.unuse(row.file, at_once=True)
+        row = _write(backing, row.dataset, model, pa.concat_tables([table, *kept]).sort_by("date"))
+    replace_row(draft.cursor, "scores", row)
+
+
+def _write(backing: Backing, dataset: str, model: ScoreModel, table: pa.Table) -> ScoreFile:
+    """A file with some scores, sorted by date."""
+    written = write_bars(backing.folder, backing.folder.new_segment(dataset, "scores"), table)
+    dates = table["date"]
+    return ScoreFile(
+        *(written.file, dataset, model.name, pc.max(table["version"]).as_py()),
+        *(_moment(dates[0].as_py()), _moment(dates[-1].as_py()), len(dates.unique()), table.num_rows),
         size=written.bytes,
         check=written.check,
         scored_at=catalog.now(),
     )
-    with backing.publishing() as draft:
-        for old in draft.before.scores:
-            if (old.dataset, old.model, old.date) == (view.dataset, model.name, moment):
-                draft.cursor.execute("DELETE FROM catalog.scores WHERE file = ?", [old.file])
-                draft.unuse(old.file)
-        replace_row(draft.cursor, "scores", row)
+
+
+def _write_weights(draft: Draft, view: View, model: ScoreModel, weights: pl.DataFrame) -> None:
+    """Enter fitted weights, a row per fit and factor, in place of those of the same model and dates."""
+    names = [f"{WEIGHT}{name}" for name in model.factors]
+    keys = ["date", "first", "last"]
+    long = weights.with_columns(pl.col(keys).cast(pl.Datetime("us"))).unpivot(
+        names, index=[*keys, "dates", "rows", "alpha"], variable_name="factor", value_name="weight"
+    )
+    frame = long.select(
+        pl.lit(view.dataset).alias("dataset"),
+        pl.lit(model.name).alias("model"),
+        pl.lit(model.digest).alias("digest"),
+        pl.lit(view.version).alias("version"),
+        *(*keys, "dates", "rows", "alpha"),
+        pl.col("factor").str.strip_prefix(WEIGHT),
+        "weight",
+    )
+    draft.cursor.register("fitted", frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
+    draft.cursor.execute(
+        "DELETE FROM catalog.weights WHERE dataset = ? AND model = ? AND date IN (SELECT date FROM fitted)",
+        [view.dataset, model.name],
+    )
+    draft.cursor.execute("INSERT INTO catalog.weights SELECT * FROM fitted")
+    draft.cursor.unregister("fitted")
+
+
+def _months(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of each month, of a table sorted by date."""
+    dates = table["date"].to_numpy().astype("datetime64[M]")
+    edges = np.flatnonzero(np.concatenate([[True], dates[1:] != dates[:-1], [True]]))
+    for first, after in pairwise(edges.tolist()):
+        yield table.slice(first, after - first)
+
+
+def _moment(date: dt.date) -> dt.datetime:
+    return date if isinstance(date, dt.datetime) else dt.datetime.combine(date, dt.time())
 
 
 def _table(view: View, model: ScoreModel, scores: pl.DataFrame) -> pa.Table:
@@ -78,12 +130,7 @@ def _table(view: View, model: ScoreModel, scores: pl.DataFrame) -> pa.Table:
         pl.lit(model.name).alias("model"),
         pl.lit(model.digest).alias("model_digest"),
         pl.lit(view.version, pl.Int32).alias("version"),
-        "date",
-        "symbol",
-        "score",
-        pl.col("rank").cast(pl.Int64),
-        "percentile",
-        "reason",
+        *("date", "symbol", "score", "rank", "percentile", "quantile", "coverage", "reason"),
     )
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
     return table.append_column("contributions", pa.MapArray.from_arrays(offsets, keys, parts))

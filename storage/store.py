@@ -14,9 +14,7 @@ from factorloom.engine.bars.read import ReadOptions, read_table
 from factorloom.engine.bars.selection import Dates, Symbols, When, select
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.plan.request import Factors, OneFactor, named_factors
-from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError, StoreError
-from factorloom.storage import scores as stored_scores
 from factorloom.storage.backing import AsOf, Backing, refuse_unknown
 from factorloom.storage.catalog import Catalog, check_name
 from factorloom.storage.dataset import Source, load
@@ -31,8 +29,9 @@ from factorloom.storage.runs import Counters, Run
 from factorloom.storage.saved import check_names
 from factorloom.storage.saving import Saving
 from factorloom.storage.scan import scan
+from factorloom.storage.scoring import Scoring
 from factorloom.storage.tier import CacheLimits, Tiers
-from factorloom.storage.universe import members, within
+from factorloom.storage.universe import within
 from factorloom.storage.upkeep import Upkeep
 from factorloom.storage.view import View
 
@@ -42,7 +41,7 @@ WAIT = 60.0
 """Seconds for which a writer waits for another."""
 
 
-class Store(Dated, Saving, Insight, Evaluating, Upkeep):
+class Store(Dated, Saving, Scoring, Insight, Evaluating, Upkeep):
     """Bars, factors and scores in one folder; created by `open_store`.
 
     Any number of processes and threads read while one writes, and wait for nobody: each call sees the version that was
@@ -242,60 +241,6 @@ class Store(Dated, Saving, Insight, Evaluating, Upkeep):
         wanted = named_factors(factors, more, named)
         check_names(wanted)
         return scan(self._backing, self._journal, self._calculator, dataset, wanted, selection, engine, as_of, universe)
-
-    def score(
-        self,
-        dataset: str,
-        model: ScoreModel,
-        *,
-        date: When | None = None,
-        as_of: AsOf = None,
-        universe: str | None = None,
-    ) -> pl.DataFrame:
-        """Score the symbols of one date, and store the scores in `scores.<dataset>`.
-
-        Parameters
-        ----------
-        model
-            The score model.
-        date
-            A date with bars, by default the last.
-        as_of
-            As for `panel`; scores of another version than the newest are not stored.
-        universe
-            Only its members on the date are scored.
-
-        Returns
-        -------
-        polars.DataFrame
-            `symbol, date, score, rank, percentile, reason` and one `contribution_<factor>` per factor, best
-            first.
-
-        Raises
-        ------
-        ParameterError
-            The date has no bars.
-        """
-        from factorloom.engine.research.score import score_frame
-
-        if not isinstance(model, ScoreModel):
-            raise ArgumentError(f"a model must be a ScoreModel, got {type(model).__name__}")
-        run = Run("score", dataset)
-
-        def work(catalog: Catalog) -> tuple[View, pl.DataFrame, pl.DataFrame]:
-            view = self._backing.view(dataset, as_of, catalog)
-            day = stored_scores.scored_date(view, date)
-            groups = stored_scores.read_groups(view, model.neutralize, day)
-            factors = within(view, universe, model.inputs)
-            raw = self._calculator.compute(run, catalog, view, factors, select(day, day), "numba")
-            return view, raw, members(view, universe, groups, day)
-
-        view, raw, groups = self._backing.on_newest(work)
-        scores = score_frame(raw.join(groups, on="symbol", how="inner", maintain_order="left"), model)
-        if not self.read_only and as_of is None:
-            stored_scores.write_scores(self._backing, view, model, scores)
-        self._journal.record(run, view.version, scores.height)
-        return scores
 
     def sql(
         self, query_text: str, params: Parameters = None, *, as_of: AsOf = None, max_rows: int | None = None

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-
-import polars as pl
 
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.errors import ParameterError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators import where
-from factorloom.storage.table import FROM, TO
 from factorloom.storage.view import View
 
-__all__ = ["MEMBER", "members", "within"]
+__all__ = ["MEMBER", "within"]
 
 MEMBER = "in_"
 """The column of a universe has this before its name; it is 1 for members and 0 for others."""
@@ -46,13 +42,3 @@ def within(view: View, universe: str | None, factors: Mapping[str, Factor]) -> d
         return node.on((*numbers, *node.inputs[len(numbers) :]))
 
     return {name: where(member, factor.rebuild(masked)) for name, factor in factors.items()}
-
-
-def members(view: View, universe: str | None, keys: pl.DataFrame, day: dt.date) -> pl.DataFrame:
-    """The rows of the symbols that are members on a day."""
-    if universe is None:
-        return keys
-    table = next(table for table in view.tables if table.kind == "universe" and table.name == universe)
-    moment = pl.lit(day.date() if isinstance(day, dt.datetime) else day)
-    holds = (pl.col(FROM).is_null() | (pl.col(FROM) <= moment)) & (pl.col(TO).is_null() | (pl.col(TO) >= moment))
-    return keys.join(table.frame.filter(holds), on="symbol", how="semi", maintain_order="left")

@@ -26,11 +26,14 @@ from factorloom.engine.bars.layout import Array
 from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import When, refuse_unknown_symbols, select
 from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.chosen import find_date
 from factorloom.engine.research.combine import counted, rotated
 from factorloom.engine.research.explanation import ScoreExplanation
 from factorloom.engine.research.fit.dated import dated_shares
+from factorloom.engine.research.fit.walk import fit_weights
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
-from factorloom.engine.research.score import check_kinds, find_date, fit_weights, raw_inputs, score_frame
+from factorloom.engine.research.raw import check_kinds, raw_inputs
+from factorloom.engine.research.score import score_frame
 from factorloom.engine.research.standard import steps
 from factorloom.expressions.errors import ArgumentError, ParameterError
 from factorloom.expressions.operator import col

@@ -11,47 +11,28 @@ symbols with a score: then the score is too, also where factors are missing.
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.layout import KEYS, Array, Index
+from factorloom.engine.bars.layout import KEYS, Array
 from factorloom.engine.bars.read import encode_bars
-from factorloom.engine.bars.selection import (
-    Selection,
-    When,
-    date_span,
-    read_date,
-    refuse_absent_dates,
-    select,
-    selected_rows,
-)
+from factorloom.engine.bars.selection import When
 from factorloom.engine.panel import Engine, Panel
-from factorloom.engine.research.combine import combined, present_share, rotated, scored
+from factorloom.engine.research.chosen import chosen_dates
+from factorloom.engine.research.combine import combined, present_share, scored
 from factorloom.engine.research.fit.dated import dated_shares
-from factorloom.engine.research.fit.fitted import LABEL, fitted
-from factorloom.engine.research.fit.window import Window, windows
+from factorloom.engine.research.fit.walk import weights_for
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
-from factorloom.engine.research.schedule import rebalancing
+from factorloom.engine.research.raw import check_columns, check_kinds, raw_inputs
 from factorloom.engine.research.standard import residual, standardized
-from factorloom.expressions.errors import ArgumentError, BarsError, ParameterError, UnknownColumnError, suggest
+from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators.loop.tie import tied_column
 
-__all__ = [
-    "check_kinds",
-    "chosen_places",
-    "find_date",
-    "fit_weights",
-    "raw_inputs",
-    "score",
-    "score_frame",
-    "weights_of",
-]
+__all__ = ["score", "score_frame"]
 
 
 def score_frame(
@@ -93,7 +74,7 @@ def score_frame(
     """
     _check_keys(frame)
     panel = Panel(encode_bars(frame))
-    _check_columns(panel, [*model.inputs, model.neutralize])
+    check_columns(panel, [*model.inputs, model.neutralize])
     inputs = {name: col(name) for name in model.inputs}
     z = panel.compute({f"z_{name}": z for name, z in standardized(model, inputs).items()}, engine=engine)
     values = z.drop("symbol", "date").to_numpy()
@@ -172,110 +153,10 @@ def score(
     (8, 3)
     """
     check_kinds(panel, model)
-    chosen = _selection(panel, date, start, end, dates)
+    chosen = chosen_dates(panel.dates, date, start, end, dates)
     if model.fit is not None and weights is None:
-        weights = _fitted_for(panel, model, chosen, engine)
+        weights = weights_for(panel, model, chosen, engine)
     return score_frame(raw_inputs(panel, model, chosen, engine), model, weights, engine=engine)
-
-
-def fit_weights(
-    panel: Panel,
-    model: ScoreModel,
-    *,
-    start: When | None = None,
-    end: When | None = None,
-    engine: Engine = "numba",
-) -> pl.DataFrame:
-    """The weights that a model is fitted to, walking forward.
-
-    Each fit knows only returns that are complete on its date, so that a panel that ends there gives the same weights.
-
-    Parameters
-    ----------
-    panel
-        Bars, with the history to train on before `start`.
-    model
-        A model whose `weighting` is a `Fit`.
-    start, end
-        The fits whose weights hold from the one to the other; default: all dates.
-    engine
-        As in `Panel.compute`.
-
-    Returns
-    -------
-    polars.DataFrame
-        A row per fit:
-
-        - `date`, from which on the weights hold;
-        - `first`, `last`, the dates between which it was trained; `dates` and `rows`, Int64, how many of these dates
-          and of symbols on them had values and labels;
-        - `alpha`, Float64, the penalty of a regression;
-        - `weight_<factor>`, Float64: the sizes of all sum to 1, a negative one turns the direction of its factor
-          around. Null where less than half of the window had values and labels.
-
-    Raises
-    ------
-    ArgumentError
-        The model has fixed weights.
-    MissingLibraryError
-        scikit-learn, the extra `fit`, is needed and not installed.
-
-    Examples
-    --------
-    >>> import factorloom as fl
-    >>> from factorloom.engine.bars.market import simulate
-    >>> panel = fl.Panel.from_frame(simulate(symbols=20, years=1))
-    >>> model = fl.ScoreModel(
-    ...     "fitted",
-    ...     {"reversal": "-ts_pct_change(close, 5)", "volume": "cs_rank(volume)"},
-    ...     weighting=fl.Fit("ic", horizon=5, window=60),
-    ... )
-    >>> weights = fl.fit_weights(panel, model)
-    >>> weights.columns
-    ['date', 'first', 'last', 'dates', 'rows', 'alpha', 'weight_reversal', 'weight_volume']
-    """
-    check_kinds(panel, model)
-    if model.fit is None:
-        raise ArgumentError(f"the weights of {model.name} are fixed", hint="give it weighting=fl.Fit(...)")
-    date_span(panel, start, end)
-    return _fitted_for(panel, model, select(start, end), engine)
-
-
-def _fitted_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
-    """The weights that hold on the chosen dates."""
-    assert model.fit is not None
-    fits = windows(panel.dates, chosen_places(panel.dates, chosen), model.fit)
-    training = select(panel.dates[min(each.first for each in fits)], panel.dates[fits[-1].at])
-    raw = raw_inputs(panel, model, training, engine)
-    label = panel.compute({LABEL: model.fit.label}, start=training.start, end=training.end, engine=engine)[LABEL]
-    return weights_of(raw.with_columns(label), model, panel.dates, fits, engine=engine)
-
-
-def chosen_places(dates: pl.Series, chosen: Selection) -> Index:
-    """The places of the chosen ones among the distinct dates."""
-    dated = Bars(pl.DataFrame({Bars.symbol: dates, Bars.date: dates}))
-    return np.flatnonzero(selected_rows(dated, chosen))
-
-
-def weights_of(
-    frame: pl.DataFrame, model: ScoreModel, dates: pl.Series, fits: Sequence[Window], *, engine: Engine = "numba"
-) -> pl.DataFrame:
-    """The weights of each fit from raw inputs and forward returns on the dates that are trained on."""
-    panel = Panel(encode_bars(frame))
-    inputs = {name: col(name) for name in model.inputs}
-    z = panel.compute(standardized(model, inputs), engine=engine).drop("symbol", "date").to_numpy()
-    signed = rotated(model, z, panel.date_codes) * [float(part.direction) for part in model.factors.values()]
-    return fitted(model, dates, fits, panel, signed, panel.table[LABEL], engine)
-
-
-def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
-    """What `score_frame` takes, of the chosen bars: keys, raw factors, exposures, and the categories."""
-    _check_columns(panel, [model.neutralize])
-    raw = panel.compute(model.inputs, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
-    if not model.neutralize:
-        return raw
-    category = panel.table[model.neutralize]
-    return raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
 
 
 def _neutral(
@@ -374,61 +255,7 @@ def _join_names(flags: Mapping[str, pl.Expr]) -> pl.Expr:
 # --- checks -------------------------------------------------------------------------------------------------
 
 
-def check_kinds(panel: object, model: object) -> None:
-    """Refuse what is no panel, or no model."""
-    for name, given, kind in (("panel", panel, Panel), ("model", model, ScoreModel)):
-        if not isinstance(given, kind):
-            raise ArgumentError(f"{name} must be a {kind.__name__}, got {type(given).__name__}")
-
-
-def _check_columns(panel: Panel, names: Iterable[str | None]) -> None:
-    for name in names:
-        if name is not None and name not in panel.columns:
-            raise UnknownColumnError(f"no column {name!r} to score with", hint=suggest(name, panel.columns))
-
-
 def _check_keys(frame: pl.DataFrame) -> None:
     for key in KEYS:
         if key not in frame.columns:
             raise UnknownColumnError(f"no column {key!r} to score with", hint=suggest(key, frame.columns))
-
-
-def _selection(
-    panel: Panel, date: When | None, start: When | None, end: When | None, dates: str | Iterable[When] | None
-) -> Selection:
-    """The dates to score: by default the last one."""
-    many = not (start is None and end is None and dates is None)
-    if date is not None or not many:
-        if many:
-            raise ParameterError("date is one date: it cannot stand beside start, end or dates", hint="leave one out")
-        day = find_date(panel.dates, date)
-        return select(day, day)
-    if not panel.dates.len():
-        raise BarsError("the panel has no bars to score")
-    first, last = date_span(panel, start, end)
-    if dates is None or (isinstance(dates, str) and dates == "all"):
-        return select(start, end)
-    if isinstance(dates, str) and dates == "month_end":
-        places = rebalancing(panel.dates, "month_end")
-        wanted = panel.dates.gather(places[(places >= first) & (places <= last)]).to_list()
-        if not wanted:
-            hint = f"bars are from {panel.dates[0]} to {panel.dates[-1]}"
-            raise ParameterError("no month ends on these dates", hint=hint)
-        return select(dates=wanted)
-    if isinstance(dates, str):
-        raise ParameterError(f"dates must be 'all', 'month_end' or dates, got {dates!r}", hint="one date goes to date=")
-    return select(start, end, dates=list(dates))
-
-
-def find_date(dates: pl.Series, date: When | None) -> datetime.date:
-    """The last date with bars, or the last one on a given day."""
-    if not dates.len():
-        raise BarsError("the panel has no bars to score")
-    if date is None:
-        last: datetime.date = dates[-1]
-        return last
-    day = read_date("date", date)
-    refuse_absent_dates([day], dates)
-    chosen = dates if isinstance(day, datetime.datetime) else dates.cast(pl.Date)
-    found: datetime.date = dates.filter(chosen == day)[-1]
-    return found

@@ -31,7 +31,8 @@ FRIDAY = dt.date(2025, 6, 6)
 def stored(store: Store) -> pl.DataFrame:
     """The stored scores in the form that `score` returns."""
     contributions = ", ".join(f"contributions['{name}'] AS contribution_{name}" for name in MODEL.factors)
-    return store.sql(f"SELECT symbol, date, score, rank, percentile, reason, {contributions} FROM scores.demo")
+    columns = "symbol, date, score, rank, percentile, quantile, coverage, reason"
+    return store.sql(f"SELECT {columns}, {contributions} FROM scores.demo")
 
 
 @pytest.mark.parametrize("model", [MODEL, UNNEUTRALISED])
@@ -47,7 +48,8 @@ def test_scores_equal_those_of_the_engine_and_are_stored(loaded: Store, model: S
 
 def test_the_table_exists_before_the_first_score(loaded: Store) -> None:
     assert loaded.sql("SELECT * FROM scores.demo").columns == [
-        *("model", "model_digest", "version", "date", "symbol", "score", "rank", "percentile", "reason"),
+        *("model", "model_digest", "version", "date", "symbol", "score", "rank", "percentile"),
+        *("quantile", "coverage", "reason"),
         "contributions",
     ]
 

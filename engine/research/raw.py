@@ -1,0 +1,37 @@
+"""What a score model is computed from: raw factors, exposures and categories of the chosen bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from factorloom.engine.bars.selection import Selection, selected_rows
+from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.model import ScoreModel
+from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
+
+__all__ = ["check_columns", "check_kinds", "raw_inputs"]
+
+
+def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
+    """What `score_frame` takes, of the chosen bars: keys, raw factors, exposures, and the categories."""
+    check_columns(panel, [model.neutralize])
+    raw = panel.compute(model.inputs, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
+    if not model.neutralize:
+        return raw
+    category = panel.table[model.neutralize]
+    return raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
+
+
+def check_kinds(panel: object, model: object) -> None:
+    """Refuse what is no panel, or no model."""
+    for name, given, kind in (("panel", panel, Panel), ("model", model, ScoreModel)):
+        if not isinstance(given, kind):
+            raise ArgumentError(f"{name} must be a {kind.__name__}, got {type(given).__name__}")
+
+
+def check_columns(panel: Panel, names: Iterable[str | None]) -> None:
+    for name in names:
+        if name is not None and name not in panel.columns:
+            raise UnknownColumnError(f"no column {name!r} to score with", hint=suggest(name, panel.columns))
