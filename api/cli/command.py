@@ -41,6 +41,12 @@ app.command(
     name="evaluate",
     help="Evaluate factors by the returns that follow: a summary, any table, or a report.",
 )
+for verb, meaning in (
+    ("score", "Score the symbols of one date, or of many, with a model, and store the scores."),
+    ("models", "List the models that have scored a dataset, or print one as TOML."),
+    ("backtest", "Score the rebalancing dates with a model, hold what the scores ask for, and say what that earned."),
+):
+    app.command(f"factorloom.api.cli.scoring:{verb}", name=verb, help=meaning)
 app.command("factorloom.api.cli.explain:explain_score", name="explain-score", help="Say why a symbol has its score.")
 app.command("factorloom.bench.cli:app", name="bench", help="Benchmark Factorloom and other libraries.")
 
@@ -143,36 +149,6 @@ def compute(
     with store_option.open() as store:
         values = store.compute(dataset, parsed, **selection.arguments())
     output_option.write(values)
-
-
-@app.command
-def score(
-    dataset: str,
-    model: Path,
-    *,
-    date: str | None = None,
-    store_option: StoreOption = StoreOption(),
-    output_option: OutputOption = OutputOption(),
-) -> None:
-    """Score the symbols of one date with a model, and store the scores.
-
-    Parameters
-    ----------
-    dataset
-        Name in the store.
-    model
-        Score model as a TOML file.
-    date
-        Date to score, by default the last.
-    """
-    from factorloom.api.verb.scorecard import scorecard
-    from factorloom.engine.research.model import ScoreModel
-
-    parsed = ScoreModel.from_toml(model)
-    output_option.check()
-    with store_option.open() as store:
-        scores = store.score(dataset, parsed, date=date)
-    output_option.write(scorecard(scores) if output_option.chosen == "table" else scores)
 
 
 @app.command

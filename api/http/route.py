@@ -215,6 +215,8 @@ def _rows(scores: pl.DataFrame) -> list[schema.SymbolScore]:
             score=row["score"],
             rank=row["rank"],
             percentile=row["percentile"],
+            quantile=row["quantile"],
+            coverage=row["coverage"],
             reason=row["reason"],
             contributions={short: row[name] for name, short in parts.items()},
         )

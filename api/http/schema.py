@@ -94,6 +94,8 @@ class SymbolScore(Struct, frozen=True):
     score: float | None
     rank: int | None
     percentile: float | None
+    quantile: int | None
+    coverage: float
     reason: str | None
     contributions: dict[str, float | None]
 

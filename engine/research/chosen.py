@@ -49,7 +49,9 @@ def chosen_dates(
         return select(dates=wanted)
     if isinstance(dates, str):
         raise ParameterError(f"dates must be 'all', 'month_end' or dates, got {dates!r}", hint="one date goes to date=")
-    return select(start, end, dates=list(dates))
+    chosen = select(start, end, dates=list(dates))
+    refuse_absent_dates(chosen.dates or (), market)
+    return chosen
 
 
 def find_date(dates: pl.Series, date: When | None) -> datetime.date:

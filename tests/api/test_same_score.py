@@ -31,7 +31,8 @@ Scores = dict[str, tuple[object, ...]]
 
 def by_symbol(rows: list[dict[str, Any]]) -> Scores:
     """The scores by symbol, from rows with a column per contribution or with all contributions in one column."""
-    return {row["symbol"]: (row["score"], row["rank"], row["percentile"], row["reason"], *_parts(row)) for row in rows}
+    names = ("score", "rank", "percentile", "quantile", "coverage", "reason")
+    return {row["symbol"]: (*(row[name] for name in names), *_parts(row)) for row in rows}
 
 
 def _parts(row: dict[str, Any]) -> list[tuple[str, float | None]]:

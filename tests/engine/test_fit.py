@@ -317,3 +317,8 @@ def test_weights_and_models_that_do_not_fit_are_refused() -> None:
         fl.score(PANEL, model_of("ic"), weights=pl.DataFrame({"date": [DATES[0]]}))
     with pytest.raises(ModelError, match=r"a\.weight: has no meaning"):
         fl.ScoreModel("m", {"a": fl.ScoreFactor("close", 2)}, weighting="equal")
+
+
+@pytest.mark.parametrize("method", ["icir", "elastic_net"])
+def test_no_dates_have_no_scores(method: str) -> None:
+    assert fl.score(PANEL, model_of(method), dates=[]).is_empty()

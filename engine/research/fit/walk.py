@@ -98,6 +98,8 @@ def weights_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engi
 def training_span(market: pl.Series, chosen: Selection, rule: Fit) -> tuple[list[Window], Selection]:
     """The fits whose weights hold on the chosen ones of the market dates, and the dates that they need."""
     fits = windows(market, chosen_places(market, chosen), rule)
+    if not fits:
+        return [], chosen
     return fits, select(market[min(each.first for each in fits)], market[fits[-1].at])
 
 
