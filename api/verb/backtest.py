@@ -86,8 +86,8 @@ def run_backtest(
     groups = bounds.get("groups")
     if groups is not None:
         if groups not in panel.columns:
-            hint = suggest(groups, panel.columns)
-            raise UnknownColumnError(f"dataset {dataset!r} has no column {groups!r}", hint=hint)
+            known = suggest(groups, panel.columns)
+            raise UnknownColumnError(f"dataset {dataset!r} has no column {groups!r}", hint=known)
         scores = scores.join(panel.frame.select("symbol", "date", groups), on=["symbol", "date"], how="left")
     spread = None
     if bounds.get("method") == "inverse_volatility":

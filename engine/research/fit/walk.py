@@ -91,7 +91,8 @@ def weights_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engi
     assert model.fit is not None
     fits, training = training_span(panel.dates, chosen, model.fit)
     raw = raw_inputs(panel, model, training, engine)
-    label = panel.compute({LABEL: model.fit.label}, start=training.start, end=training.end, engine=engine)[LABEL]
+    start, end, dates = training.start, training.end, training.dates
+    label = panel.compute({LABEL: model.fit.label}, start=start, end=end, dates=dates, engine=engine)[LABEL]
     return weights_of(raw.with_columns(label), model, panel.dates, fits, engine=engine)
 
 
