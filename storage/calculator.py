@@ -25,7 +25,7 @@ from factorloom.engine.runtime.progress import default_observer
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.factor import Factor
 from factorloom.storage.backing import Backing
-from factorloom.storage.catalog import Catalog
+from factorloom.storage.catalog import CacheFile, Catalog
 from factorloom.storage.digest import days_of
 from factorloom.storage.drop import drop_files
 from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry
@@ -103,22 +103,47 @@ class Calculator:
         """The values of the selected bars, by symbol and date; kept ones that are damaged are computed again."""
         while True:
             try:
-                return self._compute(run, catalog, view, factors, selection, engine)
+                values = self._compute(run, catalog, view, factors, selection, engine)
+                break
             except DamagedError as error:
                 if not self._ignored(error.file):
                     raise
+        if run.misses:
+            self._drop_damaged()
+        return values
 
     def _ignored(self, file: str) -> bool:
-        """Do without a damaged file of values, and take it out of the store; False for any other file."""
+        """Do without a damaged file of values; False for any other file."""
         if file in self._damaged or file not in {row.file for row in self._backing.catalog().cache}:
             return False
         sys.stderr.write(f"factorloom: values in {file} are damaged, and are computed again\n")
         with self._lock:
             self._damaged.add(file)
             self._entries.clear()
-        if not self._backing.read_only:
-            with suppress(StoreError):
-                drop_files(self._backing, [file])
+        return True
+
+    def _drop_damaged(self) -> None:
+        """Take damaged files of values out of the store, once what SQL shows of them is stored anew."""
+        if self._backing.read_only or not self._damaged:
+            return
+        with suppress(StoreError):
+            self.keeper.write(self._backing, self._tiers)
+            catalog = self._backing.catalog()
+            damaged = [row for row in catalog.cache if row.file in self._damaged]
+            if gone := [row.file for row in damaged if self._is_replaced(catalog, row)]:
+                drop_files(self._backing, gone)
+
+    def _is_replaced(self, catalog: Catalog, damaged: CacheFile) -> bool:
+        """Whether other files hold the saved factors of a damaged one, in all versions that it belongs to."""
+        saved = {each.digest for each in catalog.factors if each.dataset == damaged.dataset} & set(damaged.factors)
+        rows = [row for row in catalog.cache if row.dataset == damaged.dataset and row.file not in self._damaged]
+        for version in [each.version for each in catalog.versions if each.dataset == damaged.dataset and saved]:
+            view = self._backing.view(damaged.dataset, version, catalog)
+            if FileEntry(self._backing.files, damaged).basis.fits(view):
+                entries = Entries(view, [FileEntry(self._backing.files, row) for row in rows])
+                days = (view.days >= damaged.first_day) & (view.days <= damaged.last_day)
+                if any((days & ~entries.covered(digest)).any() for digest in saved):
+                    return False
         return True
 
     def _compute(
@@ -203,6 +228,7 @@ class Calculator:
                     if not self._ignored(error.file):
                         raise
         self.keeper.write(self._backing, self._tiers)
+        self._drop_damaged()
 
     def forget(self) -> None:
         """Let go of everything in memory."""

@@ -18,8 +18,8 @@ from factorloom.engine.bars.market import simulate
 from factorloom.engine.research.model import ScoreFactor, ScoreModel
 from factorloom.expressions.errors import StoreError
 from factorloom.expressions.parse import parse
+from factorloom.storage import calculator, segment
 from factorloom.storage import folder as folder_of_a_store
-from factorloom.storage import segment
 from factorloom.storage.checkup import check_store
 from factorloom.storage.keeper import StoreWarning
 from factorloom.storage.store import Store, open_store
@@ -233,6 +233,49 @@ def test_two_damaged_files_of_values(originals: list[Original], tmp_path_factory
                 assert damage(path, [(number, flip, 0.5, 1) for number in pair])
                 assert {said for _, said in read_all(path, original, read_only=False)} == {"the same"}
             shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize("form", [0, 1])
+def test_damaged_values_of_damaged_bars(
+    originals: list[Original], tmp_path_factory: pytest.TempPathFactory, form: int
+) -> None:
+    """Values that cannot be computed again stay in the catalogue: SQL says what is damaged, and shows no gaps."""
+    original = originals[form]
+    named = {
+        kind: [place for place, file in enumerate(files_of(original.path)) if file.name.startswith(kind)]
+        for kind in ("bars-", "factors-")
+    }
+    for pair in itertools.product(*named.values()):
+        path = tmp_path_factory.mktemp("damaged") / "store"
+        shutil.copytree(original.path, path)
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            patch.setattr(segment, "WHOLE", original.whole)
+            warnings.simplefilter("ignore", StoreWarning)
+            assert damage(path, [(number, flip, 0.5, 1) for number in pair])
+            assert list(read_all(path, original, read_only=False))
+        shutil.rmtree(path.parent)
+
+
+def test_a_part_that_is_computed_again_leaves_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged file stays until all that SQL shows of it is stored anew."""
+    monkeypatch.setattr(calculator, "BLOCK_ROWS", 64)
+    with open_store(tmp_path / "store") as store:
+        store.load("demo", simulate(symbols=10, years=1, seed=3))
+        store.save("demo", KEPT)
+        expected = store.sql("FROM factors.demo ORDER BY symbol, date")
+        assert store.sql("FROM catalog.cache").height == 1
+    (file,) = (tmp_path / "store").rglob("factors-*")
+    data = bytearray(file.read_bytes())
+    flip(data, len(data) // 2, 1)
+    file.write_bytes(data)
+    with open_store(tmp_path / "store") as store:
+        some = store.compute("demo", KEPT, start="2025-05-05", end="2025-05-09")
+        assert some["change"].null_count() == 0
+        with pytest.raises(StoreError, match="is damaged"):
+            store.sql("FROM factors.demo")
+        store.compute("demo", KEPT)
+        assert store.sql("FROM factors.demo ORDER BY symbol, date").equals(expected)
+        assert not file.name.endswith(tuple(store.sql("SELECT file FROM catalog.cache")["file"]))
 
 
 def segments_of(changed: set[str]) -> set[str]:

@@ -18,7 +18,7 @@ READING = {
     "FROM bars.demo LIMIT 3": 3,
     "WITH last AS (SELECT max(date) AS d FROM bars.demo) SELECT d FROM last;": 1,
     "VALUES (1), (2)": 2,
-    "SHOW TABLES": 14,
+    "SHOW TABLES": 18,
     "DESCRIBE bars.demo": 14,
     "EXPLAIN SELECT 1": 1,
     "PIVOT (FROM bars.demo WHERE date >= '2025-12-30') ON date USING first(close) GROUP BY symbol": 29,
@@ -94,7 +94,7 @@ def test_refuses_everything_else(loaded: Store, query: str, tmp_path: Path) -> N
         loaded.sql(query.format(path=outside))
     assert not outside.exists()
     assert loaded.sql("SELECT * FROM bars.demo").equals(before)
-    assert loaded.sql("SELECT value FROM catalog.meta WHERE key = 'format'")["value"].to_list() == ["1"]
+    assert loaded.sql("SELECT value FROM catalog.meta WHERE key = 'format'")["value"].to_list() == ["2"]
     assert loaded.load("demo", before).changed is False
     assert {file.name for file in tmp_path.iterdir()} == {"market"}
 
