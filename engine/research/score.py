@@ -34,6 +34,9 @@ from factorloom.expressions.operators.loop.tie import tied_column
 
 __all__ = ["score", "score_frame"]
 
+TIED = "tied score"
+"""The column of scores of which those that agree in 12 digits are equal; no factor can have this name."""
+
 
 def score_frame(
     frame: pl.DataFrame, model: ScoreModel, weights: pl.DataFrame | None = None, *, engine: Engine = "numba"
@@ -83,15 +86,22 @@ def score_frame(
     if model.exposures:
         contributions = _neutral(model, panel, contributions, inputs, engine)
     named = [f"{CONTRIBUTION}{name}" for name in model.factors]
-    table = pl.DataFrame({"score": scored(model, contributions)} | dict(zip(named, contributions.T, strict=True)))
-    table = table.select(pl.all().fill_nan(None).replace(0.0, 0.0))  # -0.0 is 0
-    present = panel.table.select(_presence(model))
-    weighed = _weighed(values, shares)
-    joined = pl.concat([z, table, present, weighed], how="horizontal").with_columns(_reason(model), *_groups(model))
+    columns = {"score": scored(model, contributions)} | dict(zip(named, contributions.T, strict=True))
+    table = z.select("symbol", "date").with_columns(
+        *(pl.Series(name, x + 0.0, nan_to_null=True) for name, x in columns.items())  # -0.0 is 0
+    )
+    share = _coverage(values, shares)
+    table = table.with_columns(
+        _reasons(model, panel, z, table["score"], share),
+        pl.Series("coverage", share, nan_to_null=True),
+        *_groups(model),
+    )
     over_dates = z["date"].n_unique() > 1
+    tied = tied_column(pl.col("score")).alias(TIED)
     ranked = (each.over("date") if over_dates else each for each in (_rank(), _percentile(), _quantile(model)))
     return (
-        joined.with_columns(*ranked)
+        table.with_columns(tied.over("date") if over_dates else tied)
+        .with_columns(*ranked)
         .sort("date", "score", "symbol", descending=[False, True, False], nulls_last=True)
         .select(
             *("symbol", "date", "score", "rank", "percentile", "quantile", "coverage", "reason", *named),
@@ -176,29 +186,28 @@ def _neutral(
 
 def _rank() -> pl.Expr:
     """The rank, 1 for the best; scores that agree in 12 digits tie, as they do in the percentile."""
-    return tied_column(pl.col("score")).rank("min", descending=True).cast(pl.Int64).alias("rank")
+    return pl.col(TIED).rank("min", descending=True).cast(pl.Int64).alias("rank")
 
 
 def _percentile() -> pl.Expr:
     """`cs_rank` of the score: the share of scores that are not above it, ties by their mean."""
-    return (tied_column(pl.col("score")).rank("average") / pl.col("score").count()).alias("percentile")
+    return (pl.col(TIED).rank("average") / pl.col("score").count()).alias("percentile")
 
 
 def _quantile(model: ScoreModel) -> pl.Expr:
     """`cs_quantile_bin` of the score."""
     count = pl.col("score").count().cast(pl.Float64)
-    place = model.quantiles * (tied_column(pl.col("score")).rank("average") - 1) / (count - 1)
+    place = model.quantiles * (pl.col(TIED).rank("average") - 1) / (count - 1)
     alone = pl.when(pl.col("score").is_not_null()).then(pl.lit((model.quantiles + 1) // 2))
     return pl.when(count > 1).then(place.ceil().clip(1)).otherwise(alone).cast(pl.Int64).alias("quantile")
 
 
-def _weighed(z: Array, shares: Array) -> pl.DataFrame:
-    """How much of the weights each row has, and what is the matter with its weights."""
+def _coverage(z: Array, shares: Array) -> Array:
+    """How much of the weights each row has; NaN where there are no weights."""
     share = present_share(z, shares)
     share[~np.isnan(z).any(axis=1) & (share > 0)] = 1.0  # not a little less
-    text = np.where(np.isnan(share), "no fitted weights: too few dates to train on", "its factors have no weight")
-    unweighted = pl.Series("unweighted", text).set(pl.Series(share > 0), None)
-    return pl.DataFrame([pl.Series("coverage", np.minimum(share, 1.0), nan_to_null=True), unweighted])
+    result: Array = np.minimum(share, 1.0)
+    return result
 
 
 def _groups(model: ScoreModel) -> list[pl.Expr]:
@@ -221,6 +230,18 @@ def _presence(model: ScoreModel) -> list[pl.Expr]:
     ]
 
 
+def _reasons(model: ScoreModel, panel: Panel, z: pl.DataFrame, score: pl.Series, share: Array) -> pl.Series:
+    """Why rows have no score; null for those that have one."""
+    reasons = pl.Series("reason", [None], pl.String).new_from_index(0, score.len())
+    rows = score.is_null().arg_true()
+    if not rows.len():
+        return reasons
+    why = np.where(np.isnan(share), "no fitted weights: too few dates to train on", "its factors have no weight")
+    unweighted = pl.Series("unweighted", why).set(pl.Series(share > 0), None)
+    parts = [z[rows], panel.table[rows].select(_presence(model)), unweighted.gather(rows).to_frame()]
+    return reasons.scatter(rows, pl.concat(parts, how="horizontal").select(_reason(model)).to_series())
+
+
 def _reason(model: ScoreModel) -> pl.Expr:
     """Why a row has no score: it has too few z, because raw values are missing or have no spread."""
     has_raw = {name: pl.col(f"raw_{name}") for name in model.factors}
@@ -236,14 +257,14 @@ def _reason(model: ScoreModel) -> pl.Expr:
         pl.when(constant != "").then(pl.format("; no spread {}: {}", pl.lit(place), constant)).otherwise(pl.lit("")),
     )
     enough = pl.sum_horizontal(has_z.values()) >= model.needed
-    reason = (
+    return (
         pl.when(pl.col("lacking") != "")
         .then(pl.format("no {}", pl.col("lacking")))
         .when(enough & pl.col("unweighted").is_not_null())
         .then("unweighted")
         .otherwise(count)
+        .alias("reason")
     )
-    return pl.when(pl.col("score").is_null()).then(reason).alias("reason")
 
 
 def _join_names(flags: Mapping[str, pl.Expr]) -> pl.Expr:
