@@ -197,6 +197,44 @@ def evaluate(
 
 
 @app.command
+def scoring(
+    *,
+    symbols: int = 4000,
+    bars: int = 2520,
+    factors: int = 20,
+    wide: int = 50_000,
+    repeats: int = 15,
+    output: OutputPath = None,
+) -> None:
+    """Time scoring: one date, in a new process too, a wide date, and all dates, beside pandas and plain Polars.
+
+    Parameters
+    ----------
+    symbols, bars
+        The size of the simulated bars.
+    factors
+        Factors of the model.
+    wide
+        The symbols of the wide date.
+    repeats
+        Timed runs after the first, in which engines take turns; medians are reported.
+    output
+        A JSON file, or - for stdout, for all figures.
+    """
+    from factorloom.api.cli.output import check_target
+    from factorloom.bench.scoring.options import Options
+    from factorloom.bench.scoring.run import run
+    from factorloom.bench.store.show import show
+
+    check_target(output)
+    report = run(Options(symbols=symbols, bars=bars, factors=factors, wide=wide, repeats=repeats), _log())
+    for title, figures in report.parts.items():
+        show(title, figures)
+    print(report.machine)
+    _write(report, output)
+
+
+@app.command
 def differences(*, output: OutputPath = None) -> None:
     """Write a Markdown page of the published formulas for which other engines give other values, and why.
 

@@ -1,0 +1,143 @@
+"""A step of the benchmark of scoring in a new process.
+
+`ask` starts `python -m factorloom.bench.scoring.fresh`, writes a turn to its stdin and reads the answer from its
+stdout, both as JSON. Bars, and values of factors, are made before the clock starts.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import msgspec
+import numpy as np
+import polars as pl
+
+import factorloom as fl
+from factorloom.bench.job import memory, reset_peak
+from factorloom.bench.process import reply
+from factorloom.bench.scoring.options import Options
+from factorloom.bench.scoring.peer import PEERS
+from factorloom.bench.sets import SETS, sample
+from factorloom.bench.store.figure import Seconds, timed
+from factorloom.bench.workload import Workload, make_bars
+
+__all__ = ["OURS", "Answer", "Turn", "ask"]
+
+OURS = "factorloom"
+AGREE = 1e-9
+"""How much scores of engines may differ."""
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """`one date`, `wide date`, `cold` or `all dates`."""
+
+    step: str
+    options: Options
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """What a step took.
+
+    Attributes
+    ----------
+    runs
+        By engine, or by what was done.
+    rows
+        Rows that were scored.
+    before, peak
+        Bytes of memory of the process before the first run, and at its peak.
+    error
+        Why there are no figures.
+    """
+
+    runs: dict[str, list[Seconds]] = {}
+    rows: int = 0
+    before: int = 0
+    peak: int = 0
+    error: str = ""
+
+
+def ask(turn: Turn) -> Answer:
+    """Take a turn in a new process."""
+    done = subprocess.run(
+        [sys.executable, "-m", __name__], input=msgspec.json.encode(turn), capture_output=True, check=False
+    )
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return Answer(error=last[:200] or f"exited with code {done.returncode}")
+    return msgspec.json.decode(done.stdout, type=Answer)
+
+
+def _taken(turn: Turn) -> Answer:
+    options = turn.options
+    if turn.step == "all dates":
+        return _history(options)
+    symbols = options.wide if turn.step == "wide date" else options.symbols
+    values = values_of(symbols, options.factors)
+    model = model_of([name for name in values.columns if name not in ("symbol", "date")])
+    panel = fl.Panel.from_frame(values)
+    answer = Answer(rows=values.height)
+    reset_peak()
+    answer.before = memory(os.getpid(), "VmRSS")
+    if turn.step == "cold":
+        answer.runs = {OURS: [timed(lambda: fl.score(panel, model))]}
+    else:
+        _beside(panel, values, model, options.repeats, answer)
+    answer.peak = memory(os.getpid(), "VmHWM")
+    return answer
+
+
+def _beside(panel: fl.Panel, values: pl.DataFrame, model: fl.ScoreModel, repeats: int, answer: Answer) -> None:
+    """Engines take turns, after a first run that also compares their scores."""
+    runs: dict[str, Callable[[], pl.Series]] = {OURS: lambda: fl.score(panel, model)["score"]}
+    runs |= {name: make(values, list(model.factors)) for name, make in PEERS.items() if find_spec(name)}
+    mine = runs[OURS]().to_numpy()
+    for name, run in runs.items():
+        if not np.allclose(run().to_numpy(), mine, rtol=0, atol=AGREE, equal_nan=True):
+            raise AssertionError(f"the scores of {name} differ")
+    answer.runs = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            answer.runs[name].append(timed(run))
+
+
+def _history(options: Options) -> Answer:
+    bars = make_bars(Workload(options.symbols, options.bars))
+    panel = fl.Panel.from_frame(bars)
+    del bars
+    factors = sample(SETS["alpha158"](), options.factors)
+    model = model_of(factors)
+    panel.compute(factors, start=panel.dates[-1])  # what is compiled is loaded
+    fl.score(panel, model)
+    answer = Answer(rows=panel.rows)
+    reset_peak()
+    answer.before = memory(os.getpid(), "VmRSS")
+    answer.runs["factors"] = [timed(lambda: panel.compute(factors)) for _ in range(2)]
+    answer.runs["scores"] = [timed(lambda: fl.score(panel, model, dates="all"))]
+    answer.peak = memory(os.getpid(), "VmHWM")
+    return answer
+
+
+def model_of(factors: list[str] | dict[str, fl.Factor]) -> fl.ScoreModel:
+    """Equal weights of factors, or of columns."""
+    given = factors if isinstance(factors, dict) else {name: fl.col(name) for name in factors}
+    return fl.ScoreModel("bench", {f"f{place}": factor for place, factor in enumerate(given.values())})
+
+
+def values_of(symbols: int, factors: int) -> pl.DataFrame:
+    """Values of factors on one date: normal, with heavy tails, and 3% missing."""
+    rng = np.random.Generator(np.random.PCG64(7))
+    values = rng.standard_t(4, (symbols, factors))
+    values[rng.random(values.shape) < 0.03] = np.nan
+    names = pl.select(pl.format("S{}", pl.int_range(symbols).cast(pl.String).str.zfill(6)).alias("symbol"))
+    date = pl.lit("2024-06-28").str.to_date().alias("date")
+    columns = (pl.Series(f"f{place}", x, nan_to_null=True) for place, x in enumerate(values.T))
+    return names.with_columns(date, *columns)
+
+
+if __name__ == "__main__":
+    reply(Turn, _taken)
