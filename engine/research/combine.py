@@ -71,10 +71,12 @@ def present_share(z: Array, shares: Array) -> Array:
 def scored(model: ScoreModel, contributions: Array) -> Array:
     """The sum of the contributions of each row, in the order of names; NaN where there are none."""
     order = [place for place, _ in sorted(enumerate(model.factors), key=lambda item: item[1])]
+    missing = np.isnan(contributions)
+    filled = np.where(missing, 0.0, contributions)
     total = np.zeros(len(contributions))
     for place in order:
-        total += np.nan_to_num(contributions[:, place])
-    total[np.isnan(contributions).all(axis=1)] = np.nan
+        total += filled[:, place]
+    total[missing.all(axis=1)] = np.nan
     return total
 
 

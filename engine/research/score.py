@@ -11,7 +11,7 @@ symbols with a score: then the score is too, also where factors are missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import polars as pl
@@ -33,6 +33,9 @@ from factorloom.expressions.operator import col
 from factorloom.expressions.operators.loop.tie import tied_column
 
 __all__ = ["score", "score_frame"]
+
+BLOCK_ROWS = 1 << 18
+"""Dates are scored together until they have so many rows."""
 
 TIED = "tied score"
 """The column of scores of which those that agree in 12 digits are equal; no factor can have this name."""
@@ -76,6 +79,26 @@ def score_frame(
         If a key is missing or repeated.
     """
     _check_keys(frame)
+    return pl.concat([_scored(part, model, weights, engine) for part in _blocks(frame)])
+
+
+def _blocks(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The rows of some dates at a time, so that what is computed of them stays small."""
+    if frame.height <= BLOCK_ROWS or frame["date"].null_count():  # a missing key is refused below
+        yield frame
+        return
+    counts = frame.group_by("date").len().sort("date")
+    blocks = (counts["len"].cum_sum() - 1) // BLOCK_ROWS
+    spans = counts.group_by(blocks.alias("block"), maintain_order=True).agg(
+        pl.col("date").first().alias("first"), pl.col("date").last().alias("last")
+    )
+    day = pl.col("date")
+    for first, last in spans.select("first", "last").rows():
+        yield frame.filter((day >= first) & (day <= last))
+
+
+def _scored(frame: pl.DataFrame, model: ScoreModel, weights: pl.DataFrame | None, engine: Engine) -> pl.DataFrame:
+    """The scores of some dates; see `score_frame`."""
     panel = Panel(encode_bars(frame))
     check_columns(panel, [*model.inputs, model.neutralize])
     inputs = {name: col(name) for name in model.inputs}
@@ -236,9 +259,10 @@ def _reasons(model: ScoreModel, panel: Panel, z: pl.DataFrame, score: pl.Series,
     rows = score.is_null().arg_true()
     if not rows.len():
         return reasons
-    why = np.where(np.isnan(share), "no fitted weights: too few dates to train on", "its factors have no weight")
-    unweighted = pl.Series("unweighted", why).set(pl.Series(share > 0), None)
-    parts = [z[rows], panel.table[rows].select(_presence(model)), unweighted.gather(rows).to_frame()]
+    some = share[rows.to_numpy()]
+    why = np.where(np.isnan(some), "no fitted weights: too few dates to train on", "its factors have no weight")
+    unweighted = pl.Series("unweighted", why).set(pl.Series(some > 0), None)
+    parts = [z[rows], panel.table[rows].select(_presence(model)), unweighted.to_frame()]
     return reasons.scatter(rows, pl.concat(parts, how="horizontal").select(_reason(model)).to_series())
 
 

@@ -322,3 +322,11 @@ def test_weights_and_models_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize("method", ["icir", "elastic_net"])
 def test_no_dates_have_no_scores(method: str) -> None:
     assert fl.score(PANEL, model_of(method), dates=[]).is_empty()
+
+
+def test_many_dates_are_scored_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of("ridge", every="week")
+    whole = fl.score(PANEL, model, dates="all")
+    for rows in (1, 30, 500):
+        monkeypatch.setattr("factorloom.engine.research.score.BLOCK_ROWS", rows)
+        assert fl.score(PANEL, model, dates="all").equals(whole)
