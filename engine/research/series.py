@@ -32,6 +32,7 @@ __all__ = [
     "normal_cdf",
     "packed",
     "real",
+    "total",
     "whole",
 ]
 
@@ -177,3 +178,8 @@ def real(value: numbers.Real) -> float:
         return float(value)
     except OverflowError:
         return math.inf
+
+
+def total(values: Array) -> float:
+    """The sum of what is not 0: names that are listed later, and so are 0, change no rounding."""
+    return float(values[values != 0].sum())

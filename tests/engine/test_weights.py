@@ -255,3 +255,21 @@ def test_on_real_bars_caps_hold(data_folder: Path) -> None:
     sums = found.frame.group_by("date").agg(pl.col("weight").sum())["weight"]
     assert found.frame["weight"].max() <= 0.03 + NEAR  # type: ignore[operator]
     assert sums.max() <= 1 + NEAR and sums.len() > 15  # type: ignore[operator]
+
+
+def test_names_that_are_listed_later_change_nothing_before() -> None:
+    """Not even the rounding of sums, whose order NumPy chooses by their length."""
+    rng = np.random.default_rng(5)
+    days = [dt.date(2024, 1, 1) + dt.timedelta(each) for each in range(60)]
+    rows = [(f"S{n:02}", day, rng.normal()) for n in range(70) for day in days[n // 2 :]]
+    frame = pl.DataFrame(rows, schema=["symbol", "date", "score"], orient="row")
+    prices = frame.with_columns(close=pl.lit(100.0) + pl.col("score"))
+    for method in ("top", "score", "long_short"):
+        rules: dict[str, Any] = {"method": method, "max_weight": 0.12, "max_turnover": 0.2, "band": 0.01}
+        whole = fl.weights(frame, **rules, min_holding=3)
+        held = fl.backtest(whole, prices, rebalance="every", costs_bps=5)
+        for day in days[5::9]:
+            short = fl.weights(frame.filter(pl.col("date") <= day), **rules, min_holding=3)
+            assert short.frame.equals(whole.frame.filter(pl.col("date") <= day))
+            mine = fl.backtest(short, prices.filter(pl.col("date") <= day), rebalance="every", costs_bps=5)
+            assert mine.returns.equals(held.returns.filter(pl.col("date") <= day))

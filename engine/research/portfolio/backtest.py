@@ -29,7 +29,7 @@ from factorloom.engine.research.portfolio.trade import (
 )
 from factorloom.engine.research.portfolio.weights import Weights
 from factorloom.engine.research.schedule import Rebalance, rebalancing
-from factorloom.engine.research.series import Array, check_costs, check_whole
+from factorloom.engine.research.series import Array, check_costs, check_whole, total
 from factorloom.expressions.errors import ArgumentError, BarsError, UnknownColumnError, plural, suggest
 from factorloom.expressions.notebook import table_html
 
@@ -71,8 +71,8 @@ class Backtest:
             "cost": held.cost,
             "net": held.gross - held.cost,
             "turnover": held.traded / 2,
-            "exposure_gross": np.abs(weights).sum(axis=1),
-            "exposure_net": weights.sum(axis=1),
+            "exposure_gross": np.fromiter(map(total, np.abs(weights)), np.float64),
+            "exposure_net": np.fromiter(map(total, weights), np.float64),
             "names": (weights != 0).sum(axis=1).astype(np.int64),
         }
         if self._benchmark is not None:

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from factorloom.engine.research.portfolio.grid import Codes, carry
-from factorloom.engine.research.series import Array
+from factorloom.engine.research.series import Array, total
 
 __all__ = ["Held", "carried", "hold", "last_priced"]
 
@@ -68,11 +68,11 @@ def hold(prices: Array, trades: Mapping[int, Array], costs_bps: float) -> Held:
     for day in range(dates):
         if held.any():
             np.multiply(held, returns[day], out=contributions[day])
-            gross[day] = contributions[day].sum()
+            gross[day] = total(contributions[day])
             held = (held + contributions[day]) / (1 + gross[day]) if gross[day] > -1 else np.zeros(symbols)
         wanted = trades.get(day)
         if wanted is not None and gross[day] > -1:
-            traded[day] = np.abs(wanted - held).sum()
+            traded[day] = total(np.abs(wanted - held))
             cost[day] = costs_bps / 1e4 * traded[day]
             held = wanted
         if gross[day] - cost[day] <= -1:

@@ -18,7 +18,7 @@ import numpy as np
 
 from factorloom.engine.research.portfolio.grid import Codes
 from factorloom.engine.research.portfolio.limit import ROUNDING, Bools, spread, squeeze
-from factorloom.engine.research.series import Array
+from factorloom.engine.research.series import Array, total
 
 __all__ = ["Limits", "Note", "walk"]
 
@@ -70,7 +70,7 @@ def _decide(
     target = _shared(wish, nothing, before, groups, limits)
     held_on = (before != 0) & (age < limits.min_holding) & (np.sign(target) != np.sign(before))
     if held_on.any():
-        size = float(np.abs(before[held_on]).sum())
+        size = total(np.abs(before[held_on]))
         notes.append((day, "min_holding", 0.0, size, f"{int(held_on.sum())} names that would leave stay"))
     after = _within_band(wish, held_on, before, groups, limits) if held_on.any() or limits.band > 0 else target
     _note_cash(day, wish, after, two_sided, limits, notes)
@@ -86,7 +86,7 @@ def _decide(
 
 def turnover(before: Array, after: Array) -> float:
     """Half the sum of the absolute changes."""
-    return float(np.abs(after - before).sum()) / 2
+    return total(np.abs(after - before)) / 2
 
 
 def _shared(wish: Array, kept: Bools, before: Array, groups: Codes | None, limits: Limits) -> Array:
@@ -98,7 +98,7 @@ def _shared(wish: Array, kept: Bools, before: Array, groups: Codes | None, limit
             continue
         mine = np.maximum(sign * found, 0.0)
         taken: Array | None = None if groups is None else np.bincount(groups, mine).astype(np.float64)
-        capital = max(1.0 - float(mine.sum()), 0.0)
+        capital = max(1.0 - total(mine), 0.0)
         found = np.add(found, sign * spread(wanted, groups, capital, limits.max_weight, limits.max_group, taken))
     return found
 
@@ -128,7 +128,7 @@ def _limited(day: int, before: Array, after: Array, limits: Limits, notes: list[
 def _note_cash(day: int, wish: Array, after: Array, two_sided: bool, limits: Limits, notes: list[Note]) -> None:
     """Say which side holds less than its capital, and why."""
     for sign, side in ((1.0, "long"), (-1.0, "short"))[: 2 if two_sided else 1]:
-        size = float(np.maximum(sign * after, 0.0).sum())
+        size = total(np.maximum(sign * after, 0.0))
         if size >= 1 - ROUNDING:
             continue
         if not (sign * wish > 0).any():
