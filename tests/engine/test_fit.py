@@ -27,6 +27,7 @@ FACTORS = {
 BARS = market(symbols=24, bars=220)
 PANEL = fl.Panel.from_frame(BARS)
 DATES = PANEL.dates.to_list()
+EXAMPLES = 12 if settings().max_examples < 1_000 else 200
 
 
 def model_of(method: str = "ridge", factors: Any = FACTORS, window: int = 60, **options: Any) -> fl.ScoreModel:
@@ -158,7 +159,7 @@ def test_a_penalty_is_chosen_by_folds_that_are_kept_apart() -> None:
 # --- nothing of the future ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 12)
 @given(
     st.integers(60, 219),
     st.sampled_from(["ic", "icir", "ridge", "elastic_net"]),
