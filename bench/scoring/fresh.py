@@ -16,7 +16,6 @@ import msgspec
 import numpy as np
 import polars as pl
 
-import factorloom as fl
 from factorloom.bench.job import memory, reset_peak
 from factorloom.bench.process import reply
 from factorloom.bench.scoring.options import Options
@@ -24,6 +23,11 @@ from factorloom.bench.scoring.peer import PEERS
 from factorloom.bench.sets import SETS, sample
 from factorloom.bench.store.figure import Seconds, timed
 from factorloom.bench.workload import Workload, make_bars
+from factorloom.engine.panel import Panel
+from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.score import score
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import col
 
 __all__ = ["OURS", "Answer", "Turn", "ask"]
 
@@ -79,21 +83,21 @@ def _taken(turn: Turn) -> Answer:
     symbols = options.wide if turn.step == "wide date" else options.symbols
     values = values_of(symbols, options.factors)
     model = model_of([name for name in values.columns if name not in ("symbol", "date")])
-    panel = fl.Panel.from_frame(values)
+    panel = Panel.from_frame(values)
     answer = Answer(rows=values.height)
     reset_peak()
     answer.before = memory(os.getpid(), "VmRSS")
     if turn.step == "cold":
-        answer.runs = {OURS: [timed(lambda: fl.score(panel, model))]}
+        answer.runs = {OURS: [timed(lambda: score(panel, model))]}
     else:
         _beside(panel, values, model, options.repeats, answer)
     answer.peak = memory(os.getpid(), "VmHWM")
     return answer
 
 
-def _beside(panel: fl.Panel, values: pl.DataFrame, model: fl.ScoreModel, repeats: int, answer: Answer) -> None:
+def _beside(panel: Panel, values: pl.DataFrame, model: ScoreModel, repeats: int, answer: Answer) -> None:
     """Engines take turns, after a first run that also compares their scores."""
-    runs: dict[str, Callable[[], pl.Series]] = {OURS: lambda: fl.score(panel, model)["score"]}
+    runs: dict[str, Callable[[], pl.Series]] = {OURS: lambda: score(panel, model)["score"]}
     runs |= {name: make(values, list(model.factors)) for name, make in PEERS.items() if find_spec(name)}
     mine = runs[OURS]().to_numpy()
     for name, run in runs.items():
@@ -107,25 +111,25 @@ def _beside(panel: fl.Panel, values: pl.DataFrame, model: fl.ScoreModel, repeats
 
 def _history(options: Options) -> Answer:
     bars = make_bars(Workload(options.symbols, options.bars))
-    panel = fl.Panel.from_frame(bars)
+    panel = Panel.from_frame(bars)
     del bars
     factors = sample(SETS["alpha158"](), options.factors)
     model = model_of(factors)
     panel.compute(factors, start=panel.dates[-1])  # what is compiled is loaded
-    fl.score(panel, model)
+    score(panel, model)
     answer = Answer(rows=panel.rows)
     reset_peak()
     answer.before = memory(os.getpid(), "VmRSS")
     answer.runs["factors"] = [timed(lambda: panel.compute(factors)) for _ in range(2)]
-    answer.runs["scores"] = [timed(lambda: fl.score(panel, model, dates="all"))]
+    answer.runs["scores"] = [timed(lambda: score(panel, model, dates="all"))]
     answer.peak = memory(os.getpid(), "VmHWM")
     return answer
 
 
-def model_of(factors: list[str] | dict[str, fl.Factor]) -> fl.ScoreModel:
+def model_of(factors: list[str] | dict[str, Factor]) -> ScoreModel:
     """Equal weights of factors, or of columns."""
-    given = factors if isinstance(factors, dict) else {name: fl.col(name) for name in factors}
-    return fl.ScoreModel("bench", {f"f{place}": factor for place, factor in enumerate(given.values())})
+    given = factors if isinstance(factors, dict) else {name: col(name) for name in factors}
+    return ScoreModel("bench", {f"f{place}": factor for place, factor in enumerate(given.values())})
 
 
 def values_of(symbols: int, factors: int) -> pl.DataFrame:
