@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["reply"]
+__all__ = ["Outcome", "ask", "reply"]
 
 Request = TypeVar("Request")
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What comes of a process; `error` says why there is nothing else."""
+
+    error: str = ""
+
+
+Answer = TypeVar("Answer", bound=Outcome)
+
+
+def ask(module: str, request: Any, kind: type[Answer]) -> Answer:
+    """The reply of a module that runs in a new process; where that fails, a reply with the last line of its `error`."""
+    done = subprocess.run(
+        [sys.executable, "-m", module], input=msgspec.json.encode(request), capture_output=True, check=False
+    )
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        return kind(error=last[:200] or f"exited with code {done.returncode}")
+    return msgspec.json.decode(done.stdout, type=kind)
 
 
 def reply(kind: type[Request], work: Callable[[Request], Any]) -> None:

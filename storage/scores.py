@@ -7,8 +7,6 @@ of an older file, the two become one file.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -31,7 +29,8 @@ def write_scores(
     backing: Backing, view: View, model: ScoreModel, scores: pl.DataFrame, weights: pl.DataFrame | None
 ) -> None:
     """Store scores, in place of those of the same model and dates, and the weights that were fitted for them."""
-    parts = list(_months(_table(view, model, scores)))
+    months = scores.group_by(pl.col("date").dt.truncate("1mo").alias("month"), maintain_order=True)
+    parts = [_table(view, model, part) for _, part in months]
     written = [_write(backing, view.dataset, model, part) for part in parts]
     with backing.publishing() as draft:
         for row, part in zip(written, parts, strict=True):
@@ -105,14 +104,6 @@ def _write_weights(draft: Draft, view: View, model: ScoreModel, weights: pl.Data
     )
     draft.cursor.execute("INSERT INTO catalog.weights SELECT * FROM fitted")
     draft.cursor.unregister("fitted")
-
-
-def _months(table: pa.Table) -> Iterator[pa.Table]:
-    """The rows of each month, of a table sorted by date."""
-    dates = table["date"].to_numpy().astype("datetime64[M]")
-    edges = np.flatnonzero(np.concatenate([[True], dates[1:] != dates[:-1], [True]]))
-    for first, after in pairwise(edges.tolist()):
-        yield table.slice(first, after - first)
 
 
 def _moment(date: dt.date) -> dt.datetime:

@@ -115,9 +115,10 @@ class Scoring(Part):
         as_of, universe
             As for `score`.
         """
+        from factorloom.engine.research.fit.walk import check_fitted
+
         _check_model(model)
-        if model.fit is None:
-            raise ArgumentError(f"the weights of {model.name} are fixed", hint="give it weighting=fl.Fit(...)")
+        check_fitted(model)
         run = Run("fit_weights", dataset)
 
         def work(catalog: Catalog) -> tuple[View, pl.DataFrame]:

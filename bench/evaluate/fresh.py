@@ -8,8 +8,6 @@ what is compiled, and is told apart.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,10 +16,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from factorloom.bench import process
 from factorloom.bench.evaluate.given import bars_of, factors_of
 from factorloom.bench.evaluate.options import Options
 from factorloom.bench.job import memory, reset_peak
-from factorloom.bench.process import reply
 from factorloom.bench.store.figure import Clock, Seconds
 from factorloom.engine.panel import Panel
 from factorloom.expressions.factor import Factor
@@ -42,7 +40,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
 
 
-class Answer(msgspec.Struct, kw_only=True):
+class Answer(process.Outcome, kw_only=True):
     """What a turn took.
 
     Attributes
@@ -57,17 +55,14 @@ class Answer(msgspec.Struct, kw_only=True):
         Bytes of memory of the process before the first run, and at its peak.
     size
         Bytes of the file written, where one is.
-    error
-        Why there are no figures.
     """
 
     first: Seconds = Seconds(0.0, 0.0)
-    later: list[Seconds] = []
+    later: list[Seconds] = msgspec.field(default_factory=list)
     rows: int = 0
     before: int = 0
     peak: int = 0
     size: int = 0
-    error: str = ""
 
 
 def is_installed(engine: str) -> bool:
@@ -79,13 +74,7 @@ def ask(turn: Turn) -> Answer:
     """Take a turn in a new process."""
     if not is_installed(turn.engine):
         return Answer(error="not installed")
-    done = subprocess.run(
-        [sys.executable, "-m", __name__], input=msgspec.json.encode(turn), capture_output=True, check=False
-    )
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return Answer(error=last[:200] or f"exited with code {done.returncode}")
-    return msgspec.json.decode(done.stdout, type=Answer)
+    return process.ask(__name__, turn, Answer)
 
 
 def _taken(turn: Turn) -> Answer:
@@ -118,4 +107,4 @@ def _with_values(bars: pl.DataFrame, factors: Mapping[str, Factor]) -> pl.DataFr
 
 
 if __name__ == "__main__":
-    reply(Turn, _taken)
+    process.reply(Turn, _taken)

@@ -7,8 +7,6 @@ stdout, both as JSON. Bars, and values of factors, are made before the clock sta
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 
@@ -16,8 +14,8 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from factorloom.bench import process
 from factorloom.bench.job import memory, reset_peak
-from factorloom.bench.process import reply
 from factorloom.bench.scoring.options import Options
 from factorloom.bench.scoring.peer import PEERS
 from factorloom.bench.sets import SETS, sample
@@ -43,7 +41,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     options: Options
 
 
-class Answer(msgspec.Struct, kw_only=True):
+class Answer(process.Outcome, kw_only=True):
     """What a step took.
 
     Attributes
@@ -54,26 +52,17 @@ class Answer(msgspec.Struct, kw_only=True):
         Rows that were scored.
     before, peak
         Bytes of memory of the process before the first run, and at its peak.
-    error
-        Why there are no figures.
     """
 
-    runs: dict[str, list[Seconds]] = {}
+    runs: dict[str, list[Seconds]] = msgspec.field(default_factory=dict)
     rows: int = 0
     before: int = 0
     peak: int = 0
-    error: str = ""
 
 
 def ask(turn: Turn) -> Answer:
     """Take a turn in a new process."""
-    done = subprocess.run(
-        [sys.executable, "-m", __name__], input=msgspec.json.encode(turn), capture_output=True, check=False
-    )
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        return Answer(error=last[:200] or f"exited with code {done.returncode}")
-    return msgspec.json.decode(done.stdout, type=Answer)
+    return process.ask(__name__, turn, Answer)
 
 
 def _taken(turn: Turn) -> Answer:
@@ -144,4 +133,4 @@ def values_of(symbols: int, factors: int) -> pl.DataFrame:
 
 
 if __name__ == "__main__":
-    reply(Turn, _taken)
+    process.reply(Turn, _taken)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from factorloom.engine.bars.layout import Array, Index, Rows
 from factorloom.engine.research.model import ScoreModel
 
-__all__ = ["combined", "counted", "orthogonal", "present_share", "rotated", "scored"]
+__all__ = ["combined", "counted", "orthogonal", "present_share", "rotated", "rows_by_date", "scored"]
 
 DEPENDENT = 1e-8
 """A factor whose part that others do not explain is below this share of it, counts as explained by them."""
@@ -47,7 +47,7 @@ def rotated(model: ScoreModel, z: Array, dates: Index | Rows) -> Array:
     if not model.orthogonalize:
         return np.where(enough[:, None], z, np.nan)
     z = np.where(enough[:, None], np.where(present, z, 0.0), np.nan)
-    for rows in _rows_by_date(dates, enough):
+    for rows in rows_by_date(dates, enough):
         z[rows] = orthogonal(z[rows], in_order=model.orthogonalize == "order")
     return z
 
@@ -122,7 +122,7 @@ def _gram_schmidt(unit: Array) -> Array:
     return out
 
 
-def _rows_by_date(dates: Index | Rows, wanted: NDArray[np.bool_]) -> list[Index]:
+def rows_by_date(dates: Index | Rows, wanted: NDArray[np.bool_]) -> list[Index]:
     """The places of the wanted rows, date by date."""
     rows = np.flatnonzero(wanted)
     order = rows[np.argsort(dates[rows], kind="stable")]

@@ -11,15 +11,15 @@ import polars as pl
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.bars.selection import Mask
 from factorloom.engine.panel import Engine, Panel
+from factorloom.engine.research.combine import rows_by_date
 from factorloom.engine.research.fit.rule import Target
+from factorloom.engine.research.series import FEWEST
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
 from factorloom.expressions.operators import cs_demean, cs_rank, cs_zscore, is_missing, where
 
 __all__ = ["Moments", "moments", "rank_ics"]
 
-FEWEST = 3
-"""Symbols below which a date has no correlation, as in an evaluation."""
 LABEL = "label"
 
 
@@ -69,8 +69,8 @@ def moments(panel: Panel, x: Array, label: pl.Series, target: Target, engine: En
     found = Moments(
         np.zeros((count, width, width)), np.zeros((count, width)), np.zeros(count), np.zeros(count, np.int64)
     )
-    for date, rows in rows_by_date(panel, known):
-        values = x[rows]
+    for rows in rows_by_date(panel.date_codes, known):
+        date, values = panel.date_codes[rows[0]], x[rows]
         present = ~np.isnan(values)
         mean = np.where(present, values, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
         centred, wanted = np.where(present, values - mean, 0.0), y[rows] - y[rows].mean()
@@ -98,16 +98,6 @@ def rank_ics(panel: Panel, x: Array, label: pl.Series, engine: Engine) -> Array:
         varied = (n >= FEWEST) & (aa > 0) & (bb > 0)
         ics[varied, place] = ab[varied] / np.sqrt(aa[varied] * bb[varied])
     return ics
-
-
-def rows_by_date(panel: Panel, wanted: Mask) -> list[tuple[int, Index]]:
-    """The wanted rows of each date that has some."""
-    rows, codes = np.flatnonzero(wanted), panel.date_codes
-    order = rows[np.argsort(codes[rows], kind="stable")]
-    if not order.size:
-        return []
-    parts = np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
-    return [(int(codes[part[0]]), part) for part in parts]
 
 
 def _panel_of(panel: Panel, columns: dict[str, Array], known: Mask | None) -> Panel:

@@ -20,7 +20,7 @@ from factorloom.engine.research.standard import standardized
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.operator import col
 
-__all__ = ["fit_weights", "training_span", "weights_for", "weights_of"]
+__all__ = ["check_fitted", "fit_weights", "training_span", "weights_for", "weights_of"]
 
 
 def fit_weights(
@@ -80,10 +80,15 @@ def fit_weights(
     ['date', 'first', 'last', 'dates', 'rows', 'alpha', 'weight_reversal', 'weight_volume']
     """
     check_kinds(panel, model)
-    if model.fit is None:
-        raise ArgumentError(f"the weights of {model.name} are fixed", hint="give it weighting=fl.Fit(...)")
+    check_fitted(model)
     date_span(panel, start, end)
     return weights_for(panel, model, select(start, end), engine)
+
+
+def check_fitted(model: ScoreModel) -> None:
+    """Refuse a model whose weights are not fitted."""
+    if model.fit is None:
+        raise ArgumentError(f"the weights of {model.name} are fixed", hint="give it weighting=fl.Fit(...)")
 
 
 def weights_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
