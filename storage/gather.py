@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
-from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.bars.layout import Array, Index, as_series
 from factorloom.engine.bars.selection import Selection, next_day
-from factorloom.engine.runtime.observer import Observer
-from factorloom.engine.runtime.thread import for_each
+from factorloom.engine.runtime.thread import for_each_of
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.digest import days_of
 from factorloom.storage.entry import Days, Entries, Entry
 from factorloom.storage.view import View
 
-__all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "series", "wanted_days"]
-
-
-Item = TypeVar("Item")
-ALONE = 1 << 20
-"""So many values are handled by one thread."""
+__all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "wanted_days"]
 
 
 class Rows(NamedTuple):
@@ -104,17 +97,8 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
                     whole[digest] = np.empty(size) if covered else np.full(size, np.nan)
                 whole[digest][place] = values
 
-            _each(put, list(zip(some, entry.gather(some, local), strict=True)), place.size)
+            for_each_of(put, list(zip(some, entry.gather(some, local), strict=True)), place.size)
     return {digest: whole[digest] if digest in whole else np.full(size, np.nan) for digest in digests}
-
-
-def _each(work: Callable[[Item], None], items: Sequence[Item], size: int) -> None:
-    """Work on items of so many values each, on all processors where that is worth it."""
-    if len(items) * size > ALONE:
-        for_each(work, items, Observer())
-    else:
-        for item in items:
-            work(item)
 
 
 def frame_of(keys: pl.DataFrame, values: Mapping[str, Array]) -> pl.DataFrame:
@@ -122,18 +106,10 @@ def frame_of(keys: pl.DataFrame, values: Mapping[str, Array]) -> pl.DataFrame:
     made: dict[str, pl.Series] = {}
 
     def work(name: str) -> None:
-        made[name] = series(values[name]).alias(name)
+        made[name] = as_series(name, values[name])
 
-    _each(work, list(values), keys.height)
+    for_each_of(work, list(values), keys.height)
     return keys.hstack([made[name] for name in values])
-
-
-def series(values: Array) -> pl.Series:
-    """Values as a series on the same memory, missing as null."""
-    present = ~np.isnan(values)
-    missing = values.size - int(np.count_nonzero(present))
-    bits = pa.py_buffer(np.packbits(present, bitorder="little")) if missing else None
-    return pl.Series(pa.Array.from_buffers(pa.float64(), values.size, [bits, pa.py_buffer(values)], missing))
 
 
 def _places(days: Index, parts: Sequence[tuple[Entry, int, int]]) -> list[Index]:

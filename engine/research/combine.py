@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from factorloom.engine.bars.layout import Array, Index, Rows
 from factorloom.engine.research.model import ScoreModel
 
-__all__ = ["combined", "counted", "orthogonal", "present_share", "rotated", "rows_by_date", "scored"]
+__all__ = ["counted", "orthogonal", "present_share", "rotated", "rows_by_date", "scored", "weighed"]
 
 DEPENDENT = 1e-8
 """A factor whose part that others do not explain is below this share of it, counts as explained by them."""
 
 
-def combined(model: ScoreModel, z: Array, dates: Index | Rows, shares: Array) -> Array:
-    """The contribution of every factor, as an array like `z`: rows of symbols and dates, a column per factor.
+def rotated(model: ScoreModel, z: Array, dates: Index | Rows) -> Array:
+    """The values that are weighed, on each date made orthogonal where the model asks; NaN in rows with too few.
 
     Parameters
     ----------
     model
     z
-        Standardised factors in the order of the model, NaN where missing.
+        Standardised factors, NaN where missing: rows of symbols and dates, a column per factor of the model.
     dates
         The number of each row's date.
-    shares
-        The weights, whose sizes sum to 1: (factors,), or (rows, factors).
-
-    Returns
-    -------
-    NDArray
-        `direction * share * z / W`: `W` is the sum of the sizes of the shares of the symbol's factors, or of all
-        factors where missing ones are neutral. NaN where a factor is missing, and in rows with too few factors. Where
-        factors are made orthogonal, `z` is their rotation, and a missing factor went into it as 0.
     """
-    z = rotated(model, z, dates)
-    directions = np.array([float(part.direction) for part in model.factors.values()])
-    result: Array = z * (directions * counted(model, z, shares))
-    return result
-
-
-def rotated(model: ScoreModel, z: Array, dates: Index | Rows) -> Array:
-    """The values that are weighed, on each date made orthogonal where the model asks; NaN in rows with too few."""
     present = ~np.isnan(z)
     enough = present.sum(axis=1) >= model.needed
     if not model.orthogonalize:
@@ -52,32 +37,55 @@ def rotated(model: ScoreModel, z: Array, dates: Index | Rows) -> Array:
     return z
 
 
+def weighed(model: ScoreModel, z: Array, shares: Array) -> Array:
+    """The contribution of every factor, as an array like the values that are weighed.
+
+    `direction * share * z / W`: `W` is the sum of the sizes of the shares of the symbol's factors, or of all factors
+    where missing ones are neutral. NaN where a factor is missing. Where factors are made orthogonal, `z` is their
+    rotation, and a missing factor went into it as 0. Shares, whose sizes sum to 1, are (factors,) or (rows, factors).
+    """
+    total = total_share(model, z, shares)
+    out = np.empty_like(z)
+    for place, part in enumerate(model.factors.values()):
+        np.multiply(z[:, place], part.direction * (shares[..., place] / total), out=out[:, place])
+    return out
+
+
 def counted(model: ScoreModel, z: Array, shares: Array) -> Array:
     """The shares as they count in each row of the values that are weighed, `share / W`; NaN in rows without weights."""
-    total = present_share(z, shares)
-    neutral = model.missing == "neutral" and not model.orthogonalize
-    weight = np.where(total > 0, 1.0 if neutral else total, np.nan)
-    result: Array = shares / weight[:, None]
+    result: Array = shares / total_share(model, z, shares)[:, None]
     return result
 
 
-def present_share(z: Array, shares: Array) -> Array:
+def total_share(model: ScoreModel, z: Array, shares: Array) -> Array:
+    """`W` of each row; NaN in rows without weights."""
+    total = present_share(model, z, shares)
+    neutral = model.missing == "neutral" and not model.orthogonalize
+    return np.where(total > 0, 1.0 if neutral else total, np.nan)
+
+
+def present_share(model: ScoreModel, z: Array, shares: Array) -> Array:
     """The sum of the sizes of the shares of the factors that each row has."""
-    present, sizes = ~np.isnan(z), np.abs(shares)
-    total: Array = present @ sizes if sizes.ndim == 1 else np.where(present, sizes, 0.0).sum(axis=1)
+    total = np.zeros(len(z))
+    for place in _by_name(model):  # one after the other: a sum of NumPy depends on how many rows there are
+        total += np.where(np.isnan(z[:, place]), 0.0, np.abs(shares[..., place]))
     return total
 
 
-def scored(model: ScoreModel, contributions: Array) -> Array:
-    """The sum of the contributions of each row, in the order of names; NaN where there are none."""
-    order = [place for place, _ in sorted(enumerate(model.factors), key=lambda item: item[1])]
-    missing = np.isnan(contributions)
-    filled = np.where(missing, 0.0, contributions)
-    total = np.zeros(len(contributions))
-    for place in order:
-        total += filled[:, place]
-    total[missing.all(axis=1)] = np.nan
+def scored(model: ScoreModel, contributions: Sequence[Array]) -> Array:
+    """The sum of the contributions of each row, one array per factor; NaN where there are none."""
+    total, found = np.zeros(contributions[0].size), np.zeros(contributions[0].size, bool)
+    for place in _by_name(model):
+        present = ~np.isnan(contributions[place])
+        total += np.where(present, contributions[place], 0.0)
+        found |= present
+    total[~found] = np.nan
     return total
+
+
+def _by_name(model: ScoreModel) -> list[int]:
+    """The places of the factors in the order of their names, so that sums do not depend on how a model lists them."""
+    return [place for place, _ in sorted(enumerate(model.factors), key=lambda item: item[1])]
 
 
 def orthogonal(z: Array, *, in_order: bool) -> Array:

@@ -63,7 +63,7 @@ Missing = Literal["reweight", "neutral"]
 MISSING: tuple[Missing, ...] = ("reweight", "neutral")
 Weighting: TypeAlias = Literal["fixed", "equal"] | Fit
 
-MEANING = 1
+MEANING = 2
 """The version of the computation, part of every digest: raise it when the same model gives other scores."""
 
 CONTRIBUTION = "contribution_"

@@ -5,6 +5,9 @@ For every factor, with `raw` its value:
     x = cs_winsorize(raw)                      within the category, if the model neutralises by one
     z = cs_robust_zscore(x)                    or another transform, within the category
     z = cs_zscore(cs_neutralize(z, exposures)) if the model has exposures: then the category is one of them
+
+Clipping at some MADs from the median changes neither the median nor the MAD, so the robust z-score of values that are
+clipped so is that of the values as they are, clipped: one sort of the date is enough for both.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.part import Winsorize
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operators import (
+    clip,
     cs_demean,
     cs_neutralize,
     cs_normal_score,
@@ -30,6 +35,7 @@ from factorloom.expressions.operators import (
     group_winsorize,
     group_zscore,
 )
+from factorloom.expressions.operators.cross.robust import NORMAL_MAD
 
 __all__ = ["Steps", "residual", "standardized", "steps"]
 
@@ -94,9 +100,23 @@ def residual(model: ScoreModel, x: Factor, inputs: Mapping[str, Factor]) -> Fact
 
 def _steps(model: ScoreModel, raw: Factor, inputs: Mapping[str, Factor]) -> Steps:
     rule, group = model.winsorize, model.neutralize
-    if group and not model.exposures:
-        clipped = group_winsorize(raw, group, limit=rule.limit, method=rule.method) if rule else raw
-        return Steps(clipped, WITHIN[model.transform](clipped, group), None)
-    clipped = cs_winsorize(raw, limit=rule.limit, method=rule.method) if rule else raw
-    z = ON_THE_DATE[model.transform](clipped)
+    within = group if not model.exposures else None
+    clipped = raw
+    if rule:
+        limit, method = rule.limit, rule.method
+        clipped = (
+            group_winsorize(raw, within, limit=limit, method=method)
+            if within
+            else cs_winsorize(raw, limit=limit, method=method)
+        )
+    late = model.transform == "robust_zscore" and _keeps_median_and_mad(rule)
+    x = raw if late else clipped
+    z = WITHIN[model.transform](x, within) if within else ON_THE_DATE[model.transform](x)
+    if late and rule:
+        z = clip(z, -rule.limit, rule.limit)
     return Steps(clipped, z, cs_zscore(residual(model, z, inputs)) if model.exposures else None)
+
+
+def _keeps_median_and_mad(rule: Winsorize | None) -> bool:
+    """Whether limits are so wide that what they clip is not among the middle two distances, at most 2 MAD each."""
+    return rule is not None and rule.method == "mad" and rule.limit * NORMAL_MAD >= 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TypeVar
@@ -13,9 +13,12 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.setting import settings
 from factorloom.expressions.errors import ForkedError
 
-__all__ = ["check_process", "for_each", "processors"]
+__all__ = ["check_process", "for_each", "for_each_of", "processors"]
 
 Item = TypeVar("Item")
+
+ALONE = 1 << 20
+"""So many values are handled by one thread."""
 
 _pool: ThreadPoolExecutor | None = None
 _size = 0
@@ -54,6 +57,15 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], observer: Obse
         raise
     finally:
         wait([future for future in running if not future.cancel()])
+
+
+def for_each_of(work: Callable[[Item], None], items: Sequence[Item], size: int) -> None:
+    """Do the same work for every item, each of so many values: on threads only where that is worth it."""
+    if len(items) * size > ALONE:
+        for_each(work, items, Observer())
+    else:
+        for item in items:
+            work(item)
 
 
 def _submit(work: Callable[[Item], None], item: Item) -> Future[None]:

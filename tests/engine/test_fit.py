@@ -329,5 +329,5 @@ def test_many_dates_are_scored_in_blocks(monkeypatch: pytest.MonkeyPatch) -> Non
     model = model_of("ridge", every="week")
     whole = fl.score(PANEL, model, dates="all")
     for rows in (1, 30, 500):
-        monkeypatch.setattr("factorloom.engine.research.score.BLOCK_ROWS", rows)
+        monkeypatch.setattr("factorloom.engine.research.scored.BLOCK_ROWS", rows)
         assert fl.score(PANEL, model, dates="all").equals(whole)

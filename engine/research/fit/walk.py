@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from factorloom.engine.bars.layout import KEYS
 from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import Selection, When, date_span, select
 from factorloom.engine.panel import Engine, Panel
@@ -15,7 +16,7 @@ from factorloom.engine.research.fit.fitted import LABEL, fitted
 from factorloom.engine.research.fit.rule import Fit
 from factorloom.engine.research.fit.window import Window, windows
 from factorloom.engine.research.model import ScoreModel
-from factorloom.engine.research.raw import check_kinds, raw_inputs
+from factorloom.engine.research.raw import check_columns, check_kinds
 from factorloom.engine.research.standard import standardized
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.operator import col
@@ -95,10 +96,10 @@ def weights_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engi
     """The weights that hold on the chosen dates."""
     assert model.fit is not None
     fits, training = training_span(panel.dates, chosen, model.fit)
-    raw = raw_inputs(panel, model, training, engine)
-    start, end, dates = training.start, training.end, training.dates
-    label = panel.compute({LABEL: model.fit.label}, start=start, end=end, dates=dates, engine=engine)[LABEL]
-    return weights_of(raw.with_columns(label), model, panel.dates, fits, engine=engine)
+    check_columns(panel, [model.neutralize])
+    wanted = {**standardized(model), LABEL: model.fit.label}
+    z = panel.compute(wanted, start=training.start, end=training.end, dates=training.dates, engine=engine)
+    return _weights(z, model, panel.dates, fits, engine)
 
 
 def training_span(market: pl.Series, chosen: Selection, rule: Fit) -> tuple[list[Window], Selection]:
@@ -115,6 +116,15 @@ def weights_of(
     """The weights of each fit from raw inputs and forward returns on the dates that are trained on."""
     panel = Panel(encode_bars(frame))
     inputs = {name: col(name) for name in model.inputs}
-    z = panel.compute(standardized(model, inputs), engine=engine).drop("symbol", "date").to_numpy()
-    signed = rotated(model, z, panel.date_codes) * [float(part.direction) for part in model.factors.values()]
-    return fitted(model, dates, fits, panel, signed, panel.table[LABEL], engine)
+    z = panel.compute({**standardized(model, inputs), LABEL: col(LABEL)}, engine=engine)
+    return _weights(z, model, dates, fits, engine)
+
+
+def _weights(
+    z: pl.DataFrame, model: ScoreModel, dates: pl.Series, fits: Sequence[Window], engine: Engine
+) -> pl.DataFrame:
+    """The weights of each fit from standardised factors and labels, by key in the order of a panel."""
+    keys = Panel(encode_bars(z.select(KEYS)))
+    values = z.select(*model.factors).to_numpy()
+    signed = rotated(model, values, keys.date_codes) * [float(part.direction) for part in model.factors.values()]
+    return fitted(model, dates, fits, keys, signed, z[LABEL], engine)
