@@ -110,7 +110,7 @@ def _history(options: Options) -> Answer:
     reset_peak()
     answer.before = memory(os.getpid(), "VmRSS")
     answer.runs["factors"] = [timed(lambda: panel.compute(factors)) for _ in range(2)]
-    answer.runs["scores"] = [timed(lambda: score(panel, model, dates="all"))]
+    answer.runs["scores"] = [timed(lambda: score(panel, model, dates="all")) for _ in range(2)]
     answer.peak = memory(os.getpid(), "VmHWM")
     return answer
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from factorloom.engine.bars.layout import Array, Index, Rows
 from factorloom.engine.research.model import ScoreModel
 
-__all__ = ["counted", "orthogonal", "present_share", "rotated", "rows_by_date", "scored", "weighed"]
+__all__ = ["counted", "orthogonal", "present_share", "rotated", "rows_by_date", "scored", "total_share", "weighed"]
 
 DEPENDENT = 1e-8
 """A factor whose part that others do not explain is below this share of it, counts as explained by them."""
@@ -30,21 +30,20 @@ def rotated(model: ScoreModel, z: Array, dates: Index | Rows) -> Array:
     present = ~np.isnan(z)
     enough = present.sum(axis=1) >= model.needed
     if not model.orthogonalize:
-        return np.where(enough[:, None], z, np.nan)
+        return z if enough.all() else np.where(enough[:, None], z, np.nan)
     z = np.where(enough[:, None], np.where(present, z, 0.0), np.nan)
     for rows in rows_by_date(dates, enough):
         z[rows] = orthogonal(z[rows], in_order=model.orthogonalize == "order")
     return z
 
 
-def weighed(model: ScoreModel, z: Array, shares: Array) -> Array:
+def weighed(model: ScoreModel, z: Array, shares: Array, total: Array) -> Array:
     """The contribution of every factor, as an array like the values that are weighed.
 
-    `direction * share * z / W`: `W` is the sum of the sizes of the shares of the symbol's factors, or of all factors
-    where missing ones are neutral. NaN where a factor is missing. Where factors are made orthogonal, `z` is their
-    rotation, and a missing factor went into it as 0. Shares, whose sizes sum to 1, are (factors,) or (rows, factors).
+    `direction * share * z / W`, with `W` the total; NaN where a factor is missing. Where factors are made orthogonal,
+    `z` is their rotation, and a missing factor went into it as 0. Shares, whose sizes sum to 1, are (factors,) or
+    (rows, factors).
     """
-    total = total_share(model, z, shares)
     out = np.empty_like(z)
     for place, part in enumerate(model.factors.values()):
         np.multiply(z[:, place], part.direction * (shares[..., place] / total), out=out[:, place])
@@ -53,15 +52,14 @@ def weighed(model: ScoreModel, z: Array, shares: Array) -> Array:
 
 def counted(model: ScoreModel, z: Array, shares: Array) -> Array:
     """The shares as they count in each row of the values that are weighed, `share / W`; NaN in rows without weights."""
-    result: Array = shares / total_share(model, z, shares)[:, None]
+    result: Array = shares / total_share(model, present_share(model, z, shares))[:, None]
     return result
 
 
-def total_share(model: ScoreModel, z: Array, shares: Array) -> Array:
-    """`W` of each row; NaN in rows without weights."""
-    total = present_share(model, z, shares)
+def total_share(model: ScoreModel, present: Array) -> Array:
+    """`W` of each row: the present share, or 1 where missing factors are neutral; NaN in rows without weights."""
     neutral = model.missing == "neutral" and not model.orthogonalize
-    return np.where(total > 0, 1.0 if neutral else total, np.nan)
+    return np.where(present > 0, 1.0 if neutral else present, np.nan)
 
 
 def present_share(model: ScoreModel, z: Array, shares: Array) -> Array:

@@ -13,7 +13,10 @@ from factorloom.engine.bars.selection import Mask
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import plural
 
-__all__ = ["RawOn", "reasons"]
+__all__ = ["RawOn", "Z", "reasons"]
+
+Z = "z_"
+"""What stands before the name of a factor in the columns of standardised values."""
 
 RawOn = Callable[[list[Any]], pl.DataFrame]
 """Keys, raw factors, exposures and categories of all rows on some dates, symbols as text."""
@@ -26,7 +29,7 @@ def reasons(model: ScoreModel, z: pl.DataFrame, share: Array, unclear: Mask, raw
     ----------
     model
     z
-        The keys and the standardised factors, `z_<name>`, of the rows without a score.
+        Of the rows without a score: keys, and whether each standardised factor, `z_<name>`, is missing.
     share
         How much of the weights each row has, NaN where there are no weights.
     unclear
@@ -62,7 +65,7 @@ def _presence(model: ScoreModel) -> list[pl.Expr]:
 
 def _reason(model: ScoreModel) -> pl.Expr:
     """Why a row has no score: it has too few z, because raw values are missing or have no spread."""
-    has_z = {name: pl.col(f"z_{name}").is_not_null() for name in model.factors}
+    has_z = {name: ~pl.col(f"{Z}{name}") for name in model.factors}
     has_raw = {name: pl.col(f"raw_{name}").fill_null(has_z[name]) for name in model.factors}
     missing = _join_names({name: ~has_raw[name] for name in has_raw})
     constant = _join_names({name: has_raw[name] & ~has_z[name] for name in has_raw})

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import KEYS, Array, as_series
 from factorloom.engine.bars.read import encode_bars
 from factorloom.engine.bars.selection import When, select
@@ -25,7 +26,8 @@ from factorloom.engine.research.chosen import chosen_dates
 from factorloom.engine.research.fit.walk import weights_for
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
 from factorloom.engine.research.raw import check_columns, check_kinds, raw_inputs
-from factorloom.engine.research.scored import Z, table_of_scores
+from factorloom.engine.research.reason import Z
+from factorloom.engine.research.scored import table_of_scores
 from factorloom.engine.research.standard import residual, standardized
 from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
@@ -77,7 +79,7 @@ def score_frame(
     panel = Panel(encode_bars(frame))
     check_columns(panel, [*model.inputs, model.neutralize])
     inputs = {name: col(name) for name in model.inputs}
-    z = panel.compute({f"{Z}{name}": each for name, each in standardized(model, inputs).items()}, engine=engine)
+    wanted = {f"{Z}{name}": each for name, each in standardized(model, inputs).items()}
 
     def raw_on(dates: list[Any]) -> pl.DataFrame:
         return panel.frame.filter(pl.col("date").is_in(dates))
@@ -85,7 +87,8 @@ def score_frame(
     def neutral(contributions: Sequence[Array]) -> list[Array]:
         return _neutral(model, panel, contributions, inputs, engine)
 
-    return table_of_scores(model, z, weights, raw_on, neutral if model.exposures else None)
+    z = panel.compute(wanted, engine=engine).select(*wanted)
+    return table_of_scores(model, panel, z, weights, raw_on, neutral if model.exposures else None)
 
 
 def score(
@@ -149,7 +152,9 @@ def score(
     check_columns(panel, [model.neutralize])
     wanted = {f"{Z}{name}": each for name, each in standardized(model).items()}
     z = panel.compute(wanted, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
-    return table_of_scores(model, z, weights, lambda dates: raw_inputs(panel, model, select(dates=dates), engine))
+    bars = panel if chosen.unrestricted else Bars(z.select(KEYS))
+    z = z.select(*wanted)  # alone: what it holds is used again
+    return table_of_scores(model, bars, z, weights, lambda days: raw_inputs(panel, model, select(dates=days), engine))
 
 
 def _neutral(

@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.layout import Array, Index, as_array, as_series
+from factorloom.engine.bars.category import text_of
+from factorloom.engine.bars.layout import KEYS, Array, Index, as_series, read_into
 from factorloom.engine.bars.selection import Mask
-from factorloom.engine.research.combine import present_share, rotated, scored, weighed
+from factorloom.engine.research.combine import present_share, rotated, scored, total_share, weighed
 from factorloom.engine.research.fit.dated import dated_shares
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
 from factorloom.engine.research.reason import RawOn, reasons
@@ -23,12 +24,9 @@ from factorloom.engine.research.standing import standings
 from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.thread import for_each_of
 
-__all__ = ["Z", "table_of_scores"]
+__all__ = ["table_of_scores"]
 
-Z = "z_"
-"""What stands before the name of a factor in the columns of standardised values."""
-
-BLOCK_ROWS = 1 << 14
+BLOCK_ROWS = 1 << 16
 """Rows are worked on together until they are so many."""
 
 Neutral = Callable[[Sequence[Array]], list[Array]]
@@ -44,6 +42,7 @@ class _Dates(NamedTuple):
 
 def table_of_scores(
     model: ScoreModel,
+    bars: Bars,
     z: pl.DataFrame,
     weights: pl.DataFrame | None,
     raw_on: RawOn,
@@ -54,8 +53,11 @@ def table_of_scores(
     Parameters
     ----------
     model
+    bars
+        What is scored: keys, and maybe columns.
     z
-        Keys in the order of a panel, symbols as text, and the standardised factors as `z_<name>`.
+        The standardised factors of the bars, a column for each factor of the model. All are dropped from the frame as
+        they are read, so that their memory is used again.
     weights
         Of a model whose weights are fitted.
     raw_on
@@ -63,44 +65,50 @@ def table_of_scores(
     neutral
         Of a model with exposures.
     """
-    bars = Bars(z)
-    order = np.empty(bars.rows, np.int64)
-    order[bars.places] = np.arange(bars.rows)
-    contributions, coverage = _weighed(model, bars, order, dated_shares(model, weights, bars.dates))
+    order: Index = borrow(bars.rows, "int64")
+    order[bars.places] = np.arange(bars.rows, dtype=np.uint32)
+    missing = z.select(pl.all().is_null())  # the opposite would share memory with the values
+    contributions, coverage = _weighed(model, bars, order, z, dated_shares(model, weights, bars.dates))
     if neutral is not None:
         contributions = neutral(contributions)
-    columns = _standing(model, bars, order, contributions) | {"coverage": as_series("coverage", coverage[order])}
-    unclear = _arrange(model, contributions, order, bars.by_date, columns)
+    standing = _standing(model, bars, order, contributions)
+    columns, unclear = _arranged(model, contributions, order, bars.by_date)
     rows = pl.Series(order)
-    table = pl.DataFrame([z["symbol"].gather(rows), z["date"].gather(rows), *columns.values()])
-    unscored = table["score"].is_null().arg_true()
-    reason = pl.Series([None], dtype=pl.String).new_from_index(0, table.height)
+    symbols, dates = (bars.table[key].gather(rows) for key in KEYS)
+    keys = [text_of(symbols) if symbols.dtype == pl.Enum else symbols, dates]
+    unscored = standing[0].is_null().arg_true()
+    reason = pl.Series("reason", [None], pl.String).new_from_index(0, bars.rows)
     if unscored.len():
         at = order[unscored.to_numpy()]
-        why = reasons(model, z[at], coverage[at], unclear[bars.date_codes[at]], raw_on)
-        reason = reason.scatter(unscored, why)
-    first = ("symbol", "date", "score", "rank", "percentile", "quantile", "coverage", "reason")
-    table = table.with_columns(reason.alias("reason"), *_groups(model))
-    return table.select(*first, *(name for name in table.columns if name not in first))
+        known = pl.DataFrame([key.gather(unscored) for key in keys]).hstack(missing[at])
+        reason = reason.scatter(unscored, reasons(model, known, coverage[at], unclear[bars.date_codes[at]], raw_on))
+    shares = as_series("coverage", np.take(coverage, order, out=borrow(bars.rows, "float64"), mode="clip"))
+    return pl.DataFrame([*keys, *standing, shares, reason, *columns]).with_columns(_groups(model))
 
 
-def _weighed(model: ScoreModel, bars: Bars, order: Index, shares: Array) -> tuple[list[Array], Array]:
-    """The contribution of each factor, and how much of the weights each row has, in the order of the panel."""
-    columns: list[Array] = [borrow(bars.rows, "float64") for _ in model.factors]
-    coverage = np.empty(bars.rows)
+def _weighed(model: ScoreModel, bars: Bars, order: Index, z: pl.DataFrame, shares: Array) -> tuple[list[Array], Array]:
+    """The contribution of each factor, and how much of the weights each row has, in the order of the bars."""
+    columns = [np.empty(0)] * z.width
+    coverage: Array = borrow(bars.rows, "float64")
 
-    def copy(place: int) -> None:
-        columns[place][:] = as_array(bars.table[f"{Z}{list(model.factors)[place]}"])
+    def copy(item: tuple[int, str]) -> None:
+        place, name = item
+        columns[place] = borrow(bars.rows, "float64")
+        read_into(columns[place], z.drop_in_place(name))
 
     def weigh(rows: slice | Index) -> None:
         part, dates = np.stack([x[rows] for x in columns]).T, bars.date_codes[rows]
         own = shares if shares.ndim == 1 else shares[dates]
-        coverage[rows] = _coverage(model, part, own)
-        part = weighed(model, rotated(model, part, dates), own)
+        present = present_share(model, part, own)
+        coverage[rows] = _coverage(part, present)
+        part = rotated(model, part, dates)
+        if model.orthogonalize:  # then no factor is missing any more
+            present = present_share(model, part, own)
+        part = weighed(model, part, own, total_share(model, present))
         for x, contribution in zip(columns, part.T, strict=True):
             x[rows] = contribution
 
-    for_each_of(copy, range(len(columns)), bars.rows)
+    for_each_of(copy, list(enumerate(z.columns)), bars.rows)
     parts: list[slice | Index]
     if model.orthogonalize:  # dates as a whole
         parts = [order[some.rows] for some in _dates(bars.by_date)]
@@ -110,11 +118,13 @@ def _weighed(model: ScoreModel, bars: Bars, order: Index, shares: Array) -> tupl
     return columns, coverage
 
 
-def _standing(model: ScoreModel, bars: Bars, order: Index, contributions: Sequence[Array]) -> dict[str, pl.Series]:
-    """Scores and where they stand; `order`, that of rows by date, goes from the best to the worst of each date."""
-    score, percentile = np.empty(order.size), np.empty(order.size)
-    rank, quantile = np.empty(order.size, np.int64), np.empty(order.size, np.int64)
-    total = np.empty(order.size)
+def _standing(model: ScoreModel, bars: Bars, order: Index, contributions: Sequence[Array]) -> list[pl.Series]:
+    """Scores, ranks, percentiles and quantiles, from the best to the worst of each date.
+
+    The order of rows by date becomes that order.
+    """
+    total, score, percentile = (borrow(order.size, "float64") for _ in range(3))
+    rank, quantile = (borrow(order.size, "int64") for _ in range(2))
 
     def add(start: int) -> None:
         rows = slice(start, start + BLOCK_ROWS)
@@ -131,13 +141,13 @@ def _standing(model: ScoreModel, bars: Bars, order: Index, contributions: Sequen
     for_each_of(stand, _dates(bars.by_date), BLOCK_ROWS * len(contributions))
     known = ~np.isnan(score)
     named = {"score": score, "rank": rank, "percentile": percentile, "quantile": quantile}
-    return {name: as_series(name, x, known) for name, x in named.items()}
+    return [as_series(name, x, known) for name, x in named.items()]
 
 
-def _arrange(
-    model: ScoreModel, contributions: list[Array], order: Index, offsets: Index, columns: dict[str, pl.Series]
-) -> Mask:
-    """Add the contributions in this order, and find the dates on which a factor has none; they are let go of here."""
+def _arranged(
+    model: ScoreModel, contributions: list[Array], order: Index, offsets: Index
+) -> tuple[list[pl.Series], Mask]:
+    """The contributions in this order, and the dates on which a factor has none; those given are let go of."""
     names = list(model.factors)
     unclear = np.zeros(offsets.size - 1, bool)
     made: dict[int, pl.Series] = {}
@@ -153,8 +163,7 @@ def _arrange(
         made[place] = as_series(f"{CONTRIBUTION}{names[place]}", x, present)
 
     for_each_of(arrange, range(len(names)), order.size)
-    columns |= {made[place].name: made[place] for place in range(len(names))}
-    return unclear
+    return [made[place] for place in range(len(names))], unclear
 
 
 def _dates(offsets: Index) -> list[_Dates]:
@@ -169,12 +178,10 @@ def _dates(offsets: Index) -> list[_Dates]:
     return found
 
 
-def _coverage(model: ScoreModel, z: Array, shares: Array) -> Array:
+def _coverage(z: Array, present: Array) -> Array:
     """How much of the weights each row has; NaN where there are no weights."""
-    share = present_share(model, z, shares)
-    share[~np.isnan(z).any(axis=1) & (share > 0)] = 1.0  # not a little less
-    result: Array = np.minimum(share, 1.0)
-    return result
+    is_whole = ~np.isnan(z).any(axis=1) & (present > 0)
+    return np.where(is_whole, 1.0, np.minimum(present, 1.0))  # not a little less, nor more
 
 
 def _groups(model: ScoreModel) -> list[pl.Expr]:

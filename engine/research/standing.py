@@ -43,7 +43,8 @@ def standings(scores: Array, offsets: Index, quantiles: int) -> Standing:
     """
     order = np.empty(scores.size, np.int64)
     for first, last in pairwise(offsets.tolist()):
-        order[first:last] = np.argsort(-scores[first:last], kind="stable") + first
+        order[first:last] = _descending(scores[first:last])
+        order[first:last] += first
     descending = scores[order]
     present = ~np.isnan(descending)
     sizes = np.diff(offsets)
@@ -66,3 +67,14 @@ def standings(scores: Array, offsets: Index, quantiles: int) -> Standing:
             np.where(present, mean / count, np.nan),
             np.where(present, quantile, 0).astype(np.int64),
         )
+
+
+def _descending(scores: Array) -> Index:
+    """The order of scores from the best to the worst, missing ones last; equal ones keep theirs."""
+    order = np.argsort(-scores)  # twice as fast as a stable sort, and the same where no two are equal
+    absent = np.flatnonzero(np.isnan(scores))
+    present = scores[order[: scores.size - absent.size]]
+    if (present[1:] == present[:-1]).any():
+        return np.argsort(-scores, kind="stable")
+    order[present.size :] = absent
+    return order
