@@ -22,7 +22,7 @@ import numpy as np
 
 from factorloom.bench.agreement import COMPARISON, Agreement, compare, last_bars
 from factorloom.bench.peer import OURS, Engine, NotRunnableError, is_installed, load_engine
-from factorloom.bench.process import reply
+from factorloom.bench.process import environment, reply
 from factorloom.bench.sets import SETS, sample
 from factorloom.bench.workload import Workload, make_bars
 from factorloom.expressions.factor import Factor
@@ -123,7 +123,7 @@ def measure(job: Job, cache: Path | None = None) -> Result:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **limits, **kernels},
+        env=environment(**limits, **kernels),
     ) as process:
         request: bytes | None = msgspec.json.encode((time.time(), job))
         while True:

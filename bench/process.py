@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["Outcome", "ask", "reply"]
+__all__ = ["Outcome", "ask", "environment", "reply"]
 
 Request = TypeVar("Request")
 
@@ -24,10 +24,19 @@ class Outcome(msgspec.Struct, kw_only=True):
 Answer = TypeVar("Answer", bound=Outcome)
 
 
+def environment(**changes: str) -> dict[str, str]:
+    """That of a new process, which keeps the bytecode of what it imports, as Python does unless it is told not to."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | changes
+
+
 def ask(module: str, request: Any, kind: type[Answer]) -> Answer:
     """The reply of a module that runs in a new process; where that fails, a reply with the last line of its `error`."""
     done = subprocess.run(
-        [sys.executable, "-m", module], input=msgspec.json.encode(request), capture_output=True, check=False
+        [sys.executable, "-m", module],
+        input=msgspec.json.encode(request),
+        capture_output=True,
+        check=False,
+        env=environment(),
     )
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]

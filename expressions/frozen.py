@@ -13,6 +13,7 @@ import itertools
 import sys
 from collections import namedtuple
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType, NoneType
 from typing import Any, TypeAlias
 
@@ -132,7 +133,7 @@ def _globals(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 def _names(code: CodeType) -> Iterator[str]:
     """The global names that a code reads, inner functions included."""
-    yield from (step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
+    yield from (step.argval for step in _steps(code) if step.opname == "LOAD_GLOBAL")
     for value in code.co_consts:
         if isinstance(value, CodeType):
             yield from _names(value)
@@ -156,7 +157,7 @@ def _parts(function: FunctionType, seen: set[CodeType]) -> Iterator[str]:
 
 def _refuse_state(function: FunctionType, code: CodeType) -> None:
     """Refuse code that imports, or that keeps values between calls."""
-    for step in dis.get_instructions(code):
+    for step in _steps(code):
         if step.opname == "IMPORT_NAME" and not _is_library(step.argval):
             message, hint = f"imports {step.argval}", "import it before the function"
         elif step.opname == "STORE_GLOBAL" or (
@@ -234,7 +235,7 @@ def _is_library(module: str) -> bool:
 
 def _attributes(code: CodeType, name: str) -> Iterator[tuple[str, ...]]:
     """The attributes, and those of attributes, that a code reads from the value of a name, inner functions included."""
-    steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG")]
+    steps = _steps(code)
     for place, step in enumerate(steps):
         if step.opname in ("LOAD_GLOBAL", "LOAD_DEREF") and step.argval == name:
             rest = itertools.takewhile(lambda s: s.opname in ("LOAD_ATTR", "LOAD_METHOD"), steps[place + 1 :])
@@ -243,6 +244,12 @@ def _attributes(code: CodeType, name: str) -> Iterator[tuple[str, ...]]:
     for value in code.co_consts:
         if isinstance(value, CodeType):
             yield from _attributes(value, name)
+
+
+@lru_cache(maxsize=256)
+def _steps(code: CodeType) -> tuple[dis.Instruction, ...]:
+    """The instructions of a code: taking it apart is slow, and functions that are called by many are met often."""
+    return tuple(step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "EXTENDED_ARG"))
 
 
 def _code(code: CodeType, documentation: str | None = None) -> Iterator[str]:

@@ -18,7 +18,7 @@ Log = Callable[[str], None]
 LIMITS = {"one date": 0.05, "cold": 0.5, "wide date": 0.4}
 """Seconds."""
 TIMES_FACTORS = 3.0
-COLD = 3
+COLD = 5
 """So many cold processes."""
 
 

@@ -7,7 +7,6 @@ both as JSON. Importing is not timed; opening the store is.
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import subprocess
 import sys
@@ -22,7 +21,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from factorloom.bench.process import reply
+from factorloom.bench.process import environment, reply
 from factorloom.bench.store.figure import Clock, Seconds, timed
 from factorloom.bench.store.market import BARS, alpha158
 from factorloom.expressions.factor import Factor
@@ -90,7 +89,7 @@ class Process:
     def __init__(self, task: Task) -> None:
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=self._answer, env=dict(os.environ)
+            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=self._answer, env=environment()
         )
         assert self._process.stdin is not None
         with self._process.stdin as stdin:

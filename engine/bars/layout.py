@@ -24,6 +24,7 @@ __all__ = [
     "offsets_of",
     "read_into",
     "runs_by_group",
+    "series_on",
 ]
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -59,6 +60,17 @@ class GroupRuns:
     dates: Index
 
 
+class _Exported:
+    """An array of Arrow in the form that any library takes: for one of pyarrow, Polars imports all of its functions."""
+
+    def __init__(self, array: pa.Array) -> None:
+        self._array = array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        schema, array = self._array.__arrow_c_array__(requested_schema)
+        return schema, array
+
+
 def as_array(series: pl.Series) -> Floats:
     """A series of floats as an array with NaN where it is null, without a copy where nothing is missing."""
     if not series.null_count():
@@ -84,9 +96,14 @@ def as_series(name: str, values: npt.NDArray[Any], present: npt.NDArray[np.bool_
     """An array as a series on the same memory: null where it is NaN, or where nothing is present."""
     present = ~np.isnan(values) if present is None else present
     missing = values.size - int(np.count_nonzero(present))
-    bits = pa.py_buffer(np.packbits(present, bitorder="little")) if missing else None
-    kind = pa.from_numpy_dtype(values.dtype)
-    return pl.Series(name, pa.Array.from_buffers(kind, values.size, [bits, pa.py_buffer(values)], missing))
+    return series_on(name, values, np.packbits(present, bitorder="little") if missing else None, missing)
+
+
+def series_on(name: str, values: npt.NDArray[Any], bits: npt.NDArray[np.uint8] | None, missing: int) -> pl.Series:
+    """A series on the memory of an array, with a bit for every value that is present, the first in the lowest."""
+    buffers = [None if bits is None else pa.py_buffer(bits), pa.py_buffer(values)]
+    array = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, buffers, missing)
+    return pl.Series(_Exported(array)).alias(name)
 
 
 def runs_by_group(codes: Index, offsets: Index) -> GroupRuns:

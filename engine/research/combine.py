@@ -52,7 +52,7 @@ def weighed(model: ScoreModel, z: Array, shares: Array, total: Array) -> Array:
 
 def counted(model: ScoreModel, z: Array, shares: Array) -> Array:
     """The shares as they count in each row of the values that are weighed, `share / W`; NaN in rows without weights."""
-    result: Array = shares / total_share(model, present_share(model, z, shares))[:, None]
+    result: Array = shares / total_share(model, present_share(model, ~np.isnan(z), shares))[:, None]
     return result
 
 
@@ -62,11 +62,11 @@ def total_share(model: ScoreModel, present: Array) -> Array:
     return np.where(present > 0, 1.0 if neutral else present, np.nan)
 
 
-def present_share(model: ScoreModel, z: Array, shares: Array) -> Array:
-    """The sum of the sizes of the shares of the factors that each row has."""
-    total = np.zeros(len(z))
+def present_share(model: ScoreModel, present: NDArray[np.bool_], shares: Array) -> Array:
+    """The sum of the sizes of the shares of the factors that each row has, from (rows, factors)."""
+    total = np.zeros(len(present))
     for place in _by_name(model):  # one after the other: a sum of NumPy depends on how many rows there are
-        total += np.where(np.isnan(z[:, place]), 0.0, np.abs(shares[..., place]))
+        total += np.where(present[:, place], np.abs(shares[..., place]), 0.0)
     return total
 
 

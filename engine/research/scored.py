@@ -99,12 +99,14 @@ def _weighed(model: ScoreModel, bars: Bars, order: Index, z: pl.DataFrame, share
     def weigh(rows: slice | Index) -> None:
         part, dates = np.stack([x[rows] for x in columns]).T, bars.date_codes[rows]
         own = shares if shares.ndim == 1 else shares[dates]
-        present = present_share(model, part, own)
-        coverage[rows] = _coverage(part, present)
+        present = ~np.isnan(part)
+        share = present_share(model, present, own)
+        is_whole = present.all(axis=1) & (share > 0)
+        coverage[rows] = np.where(is_whole, 1.0, np.minimum(share, 1.0))  # not a little less, nor more
         part = rotated(model, part, dates)
         if model.orthogonalize:  # then no factor is missing any more
-            present = present_share(model, part, own)
-        part = weighed(model, part, own, total_share(model, present))
+            share = present_share(model, ~np.isnan(part), own)
+        part = weighed(model, part, own, total_share(model, share))
         for x, contribution in zip(columns, part.T, strict=True):
             x[rows] = contribution
 
@@ -176,12 +178,6 @@ def _dates(offsets: Index) -> list[_Dates]:
         found.append(_Dates(slice(start, stop), offsets[first : last + 1] - start))
         first = last
     return found
-
-
-def _coverage(z: Array, present: Array) -> Array:
-    """How much of the weights each row has; NaN where there are no weights."""
-    is_whole = ~np.isnan(z).any(axis=1) & (present > 0)
-    return np.where(is_whole, 1.0, np.minimum(present, 1.0))  # not a little less, nor more
 
 
 def _groups(model: ScoreModel) -> list[pl.Expr]:

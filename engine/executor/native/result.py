@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from factorloom.engine.bars.bars import Bars
-from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.bars.layout import Array, Index, series_on
 from factorloom.engine.executor.native.spill import SpillFile
 from factorloom.engine.executor.native.tile import Tiles, rank_type
 from factorloom.engine.executor.native.transfer import Bits, seal_edges
@@ -49,9 +48,7 @@ class Column:
         """The values as a series on the same memory, missing as null, once all tiles have run; they start here."""
         seal_edges(self.values, starts - self.start, self.bits)
         missing = int(self.missing.sum())
-        buffers = [pa.py_buffer(self.bits) if missing else None, pa.py_buffer(self.values)]
-        array = pa.Array.from_buffers(pa.from_numpy_dtype(self.values.dtype), self.values.size, buffers, missing)
-        return pl.Series(name, array)
+        return series_on(name, self.values, self.bits if missing else None, missing)
 
 
 class Kept(NamedTuple):
