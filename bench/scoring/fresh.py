@@ -35,7 +35,7 @@ AGREE = 1e-9
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """`one date`, `wide date`, `cold` or `all dates`."""
+    """`one date`, `wide date`, `cold`, `factors` or `scores`: the last two of all dates."""
 
     step: str
     options: Options
@@ -47,7 +47,7 @@ class Answer(process.Outcome, kw_only=True):
     Attributes
     ----------
     runs
-        By engine, or by what was done.
+        By engine; of all dates `first`, and `again` in the same process.
     rows
         Rows that were scored.
     before, peak
@@ -67,8 +67,8 @@ def ask(turn: Turn) -> Answer:
 
 def _taken(turn: Turn) -> Answer:
     options = turn.options
-    if turn.step == "all dates":
-        return _history(options)
+    if turn.step in ("factors", "scores"):
+        return _history(options, turn.step)
     symbols = options.wide if turn.step == "wide date" else options.symbols
     values = values_of(symbols, options.factors)
     model = model_of([name for name in values.columns if name not in ("symbol", "date")])
@@ -98,19 +98,22 @@ def _beside(panel: Panel, values: pl.DataFrame, model: ScoreModel, repeats: int,
             answer.runs[name].append(timed(run))
 
 
-def _history(options: Options) -> Answer:
+def _history(options: Options, step: str) -> Answer:
     bars = make_bars(Workload(options.symbols, options.bars))
     panel = Panel.from_frame(bars)
     del bars
     factors = sample(SETS["alpha158"](), options.factors)
     model = model_of(factors)
+    whole: dict[str, Callable[[], pl.DataFrame]] = {
+        "factors": lambda: panel.compute(factors),
+        "scores": lambda: score(panel, model, dates="all"),
+    }
     panel.compute(factors, start=panel.dates[-1])  # what is compiled is loaded
     score(panel, model)
     answer = Answer(rows=panel.rows)
     reset_peak()
     answer.before = memory(os.getpid(), "VmRSS")
-    answer.runs["factors"] = [timed(lambda: panel.compute(factors)) for _ in range(2)]
-    answer.runs["scores"] = [timed(lambda: score(panel, model, dates="all")) for _ in range(2)]
+    answer.runs = {name: [timed(whole[step])] for name in ("first", "again")}
     answer.peak = memory(os.getpid(), "VmHWM")
     return answer
 

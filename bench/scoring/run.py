@@ -18,8 +18,8 @@ Log = Callable[[str], None]
 LIMITS = {"one date": 0.05, "cold": 0.5, "wide date": 0.4}
 """Seconds."""
 TIMES_FACTORS = 3.0
-COLD = 5
-"""So many cold processes."""
+COLD, PAIRS = 5, 3
+"""So many cold processes, and pairs of processes for all dates."""
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -42,7 +42,8 @@ def run(options: Options, log: Log = lambda message: None) -> Report:
         report.parts[title] = list(_beside(step, answers))
     log("all dates")
     title = f"all dates: {options.symbols:,} symbols x {options.bars:,} bars, {options.factors} factors"
-    report.parts[title] = list(_history(ask(Turn(step="all dates", options=options))))
+    steps = [(step, ask(Turn(step=step, options=options))) for _ in range(PAIRS) for step in ("factors", "scores")]
+    report.parts[title] = list(_history(*([a for name, a in steps if name == step] for step in ("factors", "scores"))))
     return report
 
 
@@ -61,14 +62,17 @@ def _beside(step: str, answers: list[Answer]) -> Iterator[Figure]:
     yield _memory(answers[0])
 
 
-def _history(answer: Answer) -> Iterator[Figure]:
-    if answer.error:
-        yield Figure(what=OURS, value=0.0, unit="", note=answer.error)
+def _history(factors: list[Answer], scores: list[Answer]) -> Iterator[Figure]:
+    """The factors of all dates, and with their scores, in new processes in turn; and again in the same processes."""
+    if failed := [each.error for each in (*factors, *scores) if each.error]:
+        yield Figure(what=OURS, value=0.0, unit="", note=failed[0])
         return
-    factors, scores = answer.runs["factors"], answer.runs["scores"]
-    yield figure("factors", factors)
-    yield figure("factors and scores", scores, "factors", factors, limit=TIMES_FACTORS, note=f"{answer.rows:,} rows")
-    yield _memory(answer)
+    rows = f"{scores[0].rows:,} rows"
+    for run, limit, note in (("first", TIMES_FACTORS, rows), ("again", None, "the memory of the first is used again")):
+        alone, both = ([each.runs[run][0] for each in answers] for answers in (factors, scores))
+        yield figure(f"factors, {run}", alone)
+        yield figure(f"factors and scores, {run}", both, f"factors, {run}", alone, limit=limit, note=note)
+    yield _memory(scores[0])
 
 
 def _memory(answer: Answer) -> Figure:

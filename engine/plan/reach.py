@@ -50,10 +50,7 @@ def needed_rows(plan: Plan, bars: Bars, selected: Mask) -> Mask:
             start, stop = bars.by_symbol[:-1], bars.by_symbol[1:]
             first = np.where(present, np.maximum(start, first - min(before, bars.rows)), first).astype(np.int64)
             last = np.where(present, np.minimum(stop, last + min(after, bars.rows)), last).astype(np.int64)
-    edges = np.zeros(bars.rows + 1, np.int64)
-    np.add.at(edges, first[first < last], 1)
-    np.add.at(edges, last[first < last], -1)
-    return np.cumsum(edges[:-1]) > 0
+    return _mask(Stretches(first[first < last], last[first < last]), bars.rows)
 
 
 def _ends(selected: Mask, offsets: Index) -> tuple[Index, Index]:
@@ -103,6 +100,12 @@ class Stretches(NamedTuple):
 
     first: Index
     last: Index
+
+
+def _mask(stretches: Stretches, rows: int) -> Mask:
+    """Of so many rows, whether each is in one of the stretches."""
+    lengths = np.diff(np.column_stack(stretches).ravel(), prepend=0, append=rows)
+    return np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
 
 
 class Reach:
@@ -245,5 +248,4 @@ class Reach:
         return self._known.setdefault(key, Stretches(first, last))
 
     def _mask(self, stretches: Stretches) -> Mask:
-        lengths = np.diff(np.column_stack(stretches).ravel(), prepend=0, append=self._bars.rows)
-        return np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
+        return _mask(stretches, self._bars.rows)

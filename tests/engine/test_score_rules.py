@@ -16,7 +16,8 @@ from scipy import stats
 
 import factorloom as fl
 from factorloom.engine.research.combine import orthogonal
-from factorloom.engine.research.model import ScoreFactor, ScoreModel
+from factorloom.engine.research.model import ScoreFactor, ScoreModel, Winsorize
+from factorloom.engine.research.standard import steps
 from factorloom.expressions.errors import LookaheadError, ModelError, ParameterError
 from tests.engine.plain_score import market
 
@@ -328,3 +329,32 @@ def test_scores_on_real_bars_are_those_of_plain_numpy(market_name: str, data_fol
         assert ours.filter(~inside)["score"].is_null().all()
     assert found["score"].is_not_null().mean() > 0.6  # type: ignore[operator]
     _contributions_sum(found)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.lists(st.one_of(st.none(), st.integers(-3, 3).map(float), st.floats(-1e3, 1e3)), min_size=1, max_size=12),
+    st.floats(1.0, 4.0) | st.sampled_from([1.348, 1.349, 1.35]),
+    st.booleans(),
+)
+def test_values_clipped_before_or_after_have_the_same_z(column: list[float | None], limit: float, within: bool) -> None:
+    rows = len(column)
+    frame = pl.DataFrame(
+        {
+            "symbol": [f"S{place:02}" for place in range(rows)],
+            "date": [datetime.date(2024, 1, 2)] * rows,
+            "a": column,
+            "sector": ["x", "y"] * (rows // 2) + ["x"] * (rows % 2),
+        },
+        schema_overrides={"a": pl.Float64},
+    )
+    model = ScoreModel(
+        "m", {"a": ScoreFactor("a")}, winsorize=Winsorize(limit=limit), neutralize="sector" if within else None
+    )
+    made = steps(model)["a"]
+    panel = fl.Panel.from_frame(frame)
+    last = fl.group_robust_zscore(made.winsorized, "sector") if within else fl.cs_robust_zscore(made.winsorized)
+    found = panel.compute(late=made.z, early=last)
+    late, early = found["late"], found["early"]
+    assert (late.is_null() == early.is_null()).all()
+    np.testing.assert_allclose(late.drop_nulls(), early.drop_nulls(), rtol=1e-11, atol=1e-11)
