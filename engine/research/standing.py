@@ -37,9 +37,9 @@ class Standing(NamedTuple):
 def standings(scores: Array, offsets: Index, quantiles: int) -> Standing:
     """The standing of scores, NaN where missing, whose dates start and end at the offsets.
 
-    >>> standings(np.array([1.0, np.nan, 3.0, 3.0]), np.array([0, 4]), 3)
-    Standing(order=array([2, 3, 0, 1]), rank=array([1, 1, 3, 0]), percentile=array([0.83333333, 0.83333333, 0.33333333,
-                  nan]), quantile=array([3, 3, 1, 0]))
+    >>> found = standings(np.array([1.0, np.nan, 3.0, 3.0]), np.array([0, 4]), 3)
+    >>> found.order.tolist(), found.rank.tolist(), found.quantile.tolist()
+    ([2, 3, 0, 1], [1, 1, 3, 0], [3, 3, 1, 0])
     """
     order = np.empty(scores.size, np.int64)
     for first, last in pairwise(offsets.tolist()):
