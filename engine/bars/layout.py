@@ -10,6 +10,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from factorloom.engine.runtime.memory import borrow
+
 __all__ = [
     "KEYS",
     "Array",
@@ -75,7 +77,7 @@ def as_array(series: pl.Series) -> Floats:
     """A series of floats as an array with NaN where it is null, without a copy where nothing is missing."""
     if not series.null_count():
         return series.to_numpy()
-    values: Floats = np.empty(series.len(), "float32" if series.dtype == pl.Float32 else "float64")
+    values: Floats = borrow(series.len(), "float32" if series.dtype == pl.Float32 else "float64")
     read_into(values, series)
     return values
 

@@ -80,9 +80,15 @@ def as_columns(series: npt.ArrayLike) -> Array:
 def packed(columns: Array) -> Array:
     """Each column's present values in order, then NaN."""
     missing = np.isnan(columns)
-    if not missing.any():
+    gaps = np.flatnonzero((missing[:-1] & ~missing[1:]).any(axis=0))
+    if not gaps.size:
         return columns
-    return np.take_along_axis(columns, np.argsort(missing, axis=0, kind="stable"), axis=0)
+    out = columns.copy()
+    out[:, gaps] = np.nan
+    for place in gaps.tolist():
+        values = columns[~missing[:, place], place]
+        out[: values.size, place] = values
+    return out
 
 
 def deviations(columns: Array) -> Deviations:
@@ -120,12 +126,22 @@ def long_run(first: Array, second: Array, lags: Counts) -> Array:
 
     `sum_t a[t] b[t] + sum_l (1 - l / (lags + 1)) sum_t (a[t] b[t - l] + b[t] a[t - l])`, for l from 1 to `lags`.
     """
+    total: Array = np.empty(first.shape[1])
+    of_each = np.broadcast_to(lags, total.shape)
+    for most in np.unique(of_each).tolist():
+        some = of_each == most
+        a = first[:, some]
+        total[some] = _long_run(a, a if second is first else second[:, some], most)
+    return total
+
+
+def _long_run(a: Array, b: Array, lags: int) -> Array:
     with np.errstate(all="ignore"):
-        total: Array = np.einsum("tk,tk->k", first, second)
-        for lag in range(1, min(int(lags.max(initial=0)), len(first) - 1) + 1):
-            weight = np.maximum(1 - lag / (lags + 1), 0)
-            total += weight * np.einsum("tk,tk->k", first[lag:], second[:-lag])
-            total += weight * np.einsum("tk,tk->k", second[lag:], first[:-lag])
+        total: Array = np.einsum("tk,tk->k", a, b)
+        for lag in range(1, min(lags, len(a) - 1) + 1):
+            later = np.einsum("tk,tk->k", a[lag:], b[:-lag])
+            earlier = later if a is b else np.einsum("tk,tk->k", b[lag:], a[:-lag])
+            total += (1 - lag / (lags + 1)) * (later + earlier)
     return total
 
 

@@ -326,7 +326,7 @@ class Evaluation:
     @cached_property
     def turnover(self) -> pl.DataFrame:
         """Share of names new in a quantile since `horizon` dates before: factor, horizon, quantile, date, turnover."""
-        share = turnover(self._found, self._basis.cells.horizons)
+        share = turnover(self._found.sizes, self._found.kept, self._basis.cells.horizons)
         return self._long("factor", "horizon", "quantile", "date", turnover=np.swapaxes(share, 2, 3))
 
     @cached_property

@@ -79,14 +79,15 @@ def compounded(returns: Array) -> Array:
     return np.where(np.isfinite(grown), grown, np.nan)
 
 
-def turnover(found: Measured, horizons: Index) -> Array:
+def turnover(sizes: Ints, kept: Ints, horizons: Index) -> Array:
     """Share of the names in each quantile that were not in it `horizon` market dates before, by (…, date, quantile).
 
-    Missing on the first `horizon` dates, and for a quantile without names.
+    Missing on the first `horizon` dates, and for a quantile without names. `sizes` and `kept` are those of `Measured`,
+    or of some quantiles.
     """
-    sizes = found.sizes[:, None].astype(np.float64)
+    names = sizes[:, None].astype(np.float64)
     with np.errstate(all="ignore"):
-        share = np.where(sizes > 0, 1 - found.kept / sizes, np.nan)
+        share = np.where(names > 0, 1 - kept / names, np.nan)
     for place, horizon in enumerate(horizons.tolist()):
         share[:, place, :horizon] = np.nan
     return share

@@ -137,7 +137,7 @@ class Summary:
         }
 
     def _character(self) -> dict[str, Array]:
-        ends = turnover(self.found, self.horizons)[..., [0, -1]]
+        ends = turnover(self.found.sizes[..., [0, -1]], self.found.kept[..., [0, -1]], self.horizons)
         autocorrelation = mean_of(self.number(AUTOCORRELATION), 0)
         present, eligible = self.found.present[:, 0].sum(axis=1), max(int(self.eligible.sum()), 1)
         return {
