@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from factorloom.engine.bars.layout import Array
+from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.summary import mean_of
@@ -28,6 +29,9 @@ FEWEST = 3
 
 STRETCH = 64
 """Dates whose correlations one thread adds: the same sums on any number of processors."""
+
+TOGETHER = 1 << 17
+"""Ranks that are correlated at a time."""
 
 ROUNDING = 1e-20
 """A sum of squares that is only rounding: ranks are whole numbers, and correlations at most 1."""
@@ -52,11 +56,11 @@ def correlation_of_values(
     totals, days = np.zeros((len(firsts), count, count)), np.zeros((len(firsts), count, count), np.int64)
 
     def add(place: int) -> None:
-        for d in range(firsts[place], min(firsts[place] + STRETCH, dates)):
-            value = _of_date(ranks[:, cells.offsets[d] : cells.offsets[d + 1]].astype(np.float64))
-            present = ~np.isnan(value)
-            totals[place] += np.where(present, value, 0.0)
-            days[place] += present
+        for some in _split(cells.offsets, range(firsts[place], min(firsts[place] + STRETCH, dates)), count):
+            for value in _of_dates(ranks, cells.offsets[some.start : some.stop + 1]):
+                present = ~np.isnan(value)
+                totals[place] += np.where(present, value, 0.0)
+                days[place] += present
 
     for_each(add, range(len(firsts)), Observer())
     total, known = totals.sum(axis=0), days.sum(axis=0)
@@ -90,30 +94,48 @@ def _is_narrow(cells: Cells) -> bool:
     return int(np.diff(cells.offsets).max(initial=0)) < 2**15
 
 
-def _of_date(ranks: Array) -> Array:
-    """Correlations of one date from (factors, names), 0 for missing."""
-    present = ranks > 0
-    counts = present.sum(axis=1, keepdims=True)
-    return _pairwise(np.where(present, ranks - (counts + 1), 0.0), present)
+def _split(offsets: Index, dates: range, factors: int) -> Iterator[range]:
+    """Dates that follow one another, as many together as keep the ranks of all factors in the cache."""
+    widest = int(np.diff(offsets[dates.start : dates.stop + 1]).max(initial=1))
+    count = max(1, TOGETHER // (factors * widest))
+    for first in dates[::count]:
+        yield range(first, min(first + count, dates.stop))
+
+
+def _of_dates(ranks: npt.NDArray[np.unsignedinteger[Any]], offsets: Index) -> Array:
+    """Correlations (dates, factors, factors) of the doubled ranks of all factors, 0 for missing."""
+    x = np.zeros((offsets.size - 1, len(ranks), int(np.diff(offsets).max(initial=0))))
+    for day, (first, last) in zip(x, pairwise(offsets.tolist()), strict=True):
+        day[:, : last - first] = ranks[:, first:last]
+    present = x > 0
+    np.subtract(x, present.sum(axis=2, keepdims=True) + 1, out=x, where=present)
+    alike = (present == present[:, :1]).all(axis=(1, 2))
+    out = np.empty((len(x), len(ranks), len(ranks)))
+    out[alike] = _complete(x[alike], present[alike, 0].sum(axis=1))
+    out[~alike] = _pairwise(x[~alike], present[~alike])
+    return out
 
 
 def _pairwise(x: Array, present: npt.NDArray[np.bool_]) -> Array:
-    """Pearson's correlation of all pairs of rows over the columns that both have, from values near their mean."""
-    if present.all() or (present == present[:1]).all():
-        return _complete(x[:, present[0]] if present.size else x)
+    """Pearson's correlation of all pairs of rows over the columns that both have.
+
+    Values are near their mean, and 0 where they are missing; several tables (…, rows, columns) at a time.
+    """
     mask = present.astype(np.float64)
-    n, of_first = mask @ mask.T, x @ mask.T
-    squares = (x * x) @ mask.T
+    of_mask = np.swapaxes(mask, -1, -2)
+    n, of_first = mask @ of_mask, x @ of_mask
+    squares = (x * x) @ of_mask
     with np.errstate(all="ignore"):
-        covariance = x @ x.T - of_first * of_first.T / n
+        covariance = x @ np.swapaxes(x, -1, -2) - of_first * np.swapaxes(of_first, -1, -2) / n
         variance = squares - of_first**2 / n
         variance = np.where((variance > 1e-12 * squares) & (n >= FEWEST), variance, np.nan)
-        return np.clip(covariance / np.sqrt(variance * variance.T), -1.0, 1.0)
+        return np.clip(covariance / np.sqrt(variance * np.swapaxes(variance, -1, -2)), -1.0, 1.0)
 
 
-def _complete(x: Array) -> Array:
-    x = x - x.mean(axis=1, keepdims=True) if x.size else x
-    square = (x * x).sum(axis=1)
-    usable = (square > ROUNDING) & (x.shape[1] >= FEWEST)
-    unit = x / np.sqrt(np.where(usable, square, 1.0))[:, None]
-    return np.where(usable[:, None] & usable, np.clip(unit @ unit.T, -1.0, 1.0), np.nan)
+def _complete(x: Array, count: Index) -> Array:
+    """The same of rows that have the same columns, so many; other columns are 0, and rows sum to 0."""
+    square = (x * x).sum(axis=-1)
+    usable = (square > ROUNDING) & (count >= FEWEST)[:, None]
+    unit = x / np.sqrt(np.where(usable, square, 1.0))[..., None]
+    both = usable[..., None] & usable[..., None, :]
+    return np.where(both, np.clip(unit @ np.swapaxes(unit, -1, -2), -1.0, 1.0), np.nan)
