@@ -12,10 +12,11 @@ from pathlib import Path
 
 from factorloom.expressions.errors import ArgumentError, StoreError
 
-__all__ = ["MEMORY", "Folder", "find_folder", "find_store", "full_disk", "sync"]
+__all__ = ["MEMORY", "SETTINGS", "Folder", "find_folder", "find_store", "full_disk", "sync"]
 
 MEMORY = ":memory:"
 CURRENT = "CURRENT"
+SETTINGS = "settings.toml"
 MAGIC = b"DUCK"
 REFUSED = {"?", "\0"} if os.name == "nt" else {"?", "\0", "\\"}
 
@@ -163,8 +164,8 @@ def _has_lost_current(root: Path) -> bool:
 
 
 def _holds_other(root: Path) -> bool:
-    """Whether a folder without a store holds anything else than what creating one may have left."""
-    left = {"catalog", "segments", "LOCK", "runs.jsonl"}
+    """Whether a folder without a store holds anything else than settings, and what creating one may have left."""
+    left = {"catalog", "segments", "LOCK", "runs.jsonl", SETTINGS}
     return any(item.name not in left and not item.name.startswith(f".{CURRENT}") for item in root.iterdir())
 
 

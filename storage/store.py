@@ -30,6 +30,7 @@ from factorloom.storage.saved import check_names
 from factorloom.storage.saving import Saving
 from factorloom.storage.scan import scan
 from factorloom.storage.scoring import Scoring
+from factorloom.storage.setting import limits_of
 from factorloom.storage.tier import CacheLimits, Tiers
 from factorloom.storage.universe import within
 from factorloom.storage.upkeep import Upkeep
@@ -333,7 +334,7 @@ def open_store(
     wait
         Seconds for which a call that writes waits while another process writes; 0 fails at once.
     cache
-        How much is kept of computed values, in memory and in files.
+        How much is kept of computed values, in memory and in files; by default as `settings.toml` in the folder says.
 
     Notes
     -----
@@ -343,7 +344,8 @@ def open_store(
     Raises
     ------
     StoreError
-        The folder is not a store, is damaged, or was written by a later release. It is not changed.
+        The folder is not a store, is damaged, has settings that are none, or was written by a later release. It is not
+        changed.
 
     Examples
     --------
@@ -361,7 +363,7 @@ def open_store(
         raise StoreError("a store in memory cannot be read only", hint="open it without read_only")
     if cache is not None and not isinstance(cache, CacheLimits):
         raise ArgumentError(f"cache must be CacheLimits, got {type(cache).__name__}")
-    tiers = Tiers(cache or CacheLimits())
+    tiers = Tiers(limits_of(folder) if cache is None else cache)
     return Store(Backing(folder, read_only=read_only, wait=float(wait)), tiers)
 
 
