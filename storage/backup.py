@@ -14,7 +14,7 @@ from factorloom.engine.runtime.replace import replacing
 from factorloom.expressions.errors import ArgumentError, StoreError
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import Catalog
-from factorloom.storage.folder import Folder, find_folder
+from factorloom.storage.folder import SETTINGS, Folder, find_folder
 from factorloom.storage.publish import content_of, explained
 from factorloom.storage.published import source_of
 from factorloom.storage.relation import CATALOG_VIEWS, relations
@@ -48,6 +48,9 @@ def _copied(source: Folder, target: Folder, catalog: Catalog, path: Path) -> int
     count = sum(_link(source, target, file) for file in files_of(source, catalog))
     new = target.catalogs / path.name
     _copy(target, path, new)
+    settings = source.root / SETTINGS
+    if settings.exists():
+        _copy(target, settings, target.root / SETTINGS)
     target.settle(target.catalogs, target.segments)
     target.replace(target.current, content_of(new))
     for old in target.catalogs.glob("*.duckdb"):

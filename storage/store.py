@@ -344,8 +344,8 @@ def open_store(
     Raises
     ------
     StoreError
-        The folder is not a store, is damaged, has settings that are none, or was written by a later release. It is not
-        changed.
+        The folder is not a store, is damaged, was written by a later release, or its `settings.toml` is invalid. It is
+        not changed.
 
     Examples
     --------

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.executor.fit import Size, bytes_of
-from factorloom.expressions.errors import ParameterError
+from factorloom.expressions.errors import ArgumentError, ParameterError
 
 __all__ = ["CacheLimits", "Tiers"]
 
@@ -52,16 +52,25 @@ class CacheLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     def checked(self) -> tuple[int, int, int | None, float | None]:
         """The limits as numbers; what is none is refused."""
-        sizes = [None if size is None else 0 if size == 0 else bytes_of(size) for size in (self.hot, self.compressed)]
-        if None in sizes:
-            raise ParameterError("hot and compressed must be sizes, such as '512 MB' or 0")
+        hot, compressed = (_size(name, getattr(self, name), or_none=True) for name in ("hot", "compressed"))
         if self.dtype not in ("float64", "float32"):
             raise ParameterError(f"dtype must be 'float64' or 'float32', got {self.dtype!r}")
-        seconds = self.seconds
-        if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0):
+        seconds, persistent = self.seconds, self.persistent
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds is not None and not (is_number and seconds > 0):
             raise ParameterError(f"seconds must be a number above 0, got {seconds!r}")
-        persistent = None if self.persistent is None else bytes_of(self.persistent)
-        return sizes[0] or 0, sizes[1] or 0, persistent, seconds
+        return hot, compressed, None if persistent is None else _size("persistent", persistent, or_none=False), seconds
+
+
+def _size(name: str, size: object, *, or_none: bool) -> int:
+    """A limit in bytes, above 0 or 0."""
+    if or_none and type(size) is int and size == 0:
+        return 0
+    try:
+        return bytes_of(size)  # type: ignore[arg-type]
+    except ArgumentError:
+        known = "'512 MB' or 0" if or_none else "'512 MB'"
+        raise ParameterError(f"{name} must be a size, such as {known}, got {size!r}") from None
 
 
 class Packed(NamedTuple):

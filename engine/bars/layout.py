@@ -69,8 +69,8 @@ class _Exported:
         self._array = array
 
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        schema, array = self._array.__arrow_c_array__(requested_schema)
-        return schema, array
+        exported: tuple[object, object] = self._array.__arrow_c_array__(requested_schema)
+        return exported
 
 
 def as_array(series: pl.Series) -> Floats:
@@ -83,7 +83,8 @@ def as_array(series: pl.Series) -> Floats:
 
 
 def read_into(values: Floats, series: pl.Series) -> None:
-    """Write a series of such floats into an array, NaN where it is null."""
+    """Write a series into an array of the same type, Float64 or Float32, NaN where it is null."""
+    assert series.dtype in (pl.Float64, pl.Float32)
     array = series.to_arrow()  # the expressions of Polars take longer to start than this takes for 10,000 values
     bits, buffer = array.buffers()
     stop = array.offset + len(array)

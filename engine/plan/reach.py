@@ -50,7 +50,7 @@ def needed_rows(plan: Plan, bars: Bars, selected: Mask) -> Mask:
             start, stop = bars.by_symbol[:-1], bars.by_symbol[1:]
             first = np.where(present, np.maximum(start, first - min(before, bars.rows)), first).astype(np.int64)
             last = np.where(present, np.minimum(stop, last + min(after, bars.rows)), last).astype(np.int64)
-    return _mask(Stretches(first[first < last], last[first < last]), bars.rows)
+    return _rows_in(Stretches(first[first < last], last[first < last]), bars.rows)
 
 
 def _ends(selected: Mask, offsets: Index) -> tuple[Index, Index]:
@@ -102,7 +102,7 @@ class Stretches(NamedTuple):
     last: Index
 
 
-def _mask(stretches: Stretches, rows: int) -> Mask:
+def _rows_in(stretches: Stretches, rows: int) -> Mask:
     """Of so many rows, whether each is in one of the stretches."""
     lengths = np.diff(np.column_stack(stretches).ravel(), prepend=0, append=rows)
     return np.repeat(np.arange(lengths.size) % 2 == 1, lengths)
@@ -248,4 +248,4 @@ class Reach:
         return self._known.setdefault(key, Stretches(first, last))
 
     def _mask(self, stretches: Stretches) -> Mask:
-        return _mask(stretches, self._bars.rows)
+        return _rows_in(stretches, self._bars.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -10,8 +10,9 @@ from factorloom.engine.bars.selection import Selection, selected_rows
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.model import ScoreModel
 from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
+from factorloom.expressions.factor import Factor
 
-__all__ = ["check_columns", "check_kinds", "raw_inputs"]
+__all__ = ["check_columns", "check_kinds", "raw_inputs", "z_values"]
 
 
 def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine) -> pl.DataFrame:
@@ -22,6 +23,18 @@ def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engin
         return raw
     category = panel.table[model.neutralize]
     return raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
+
+
+def z_values(
+    panel: Panel, wanted: Mapping[str, Factor], model: ScoreModel, chosen: Selection, engine: Engine
+) -> pl.DataFrame:
+    """What is made of a model's factors, on the chosen bars; errors quote the factors as the model has them."""
+    check_columns(panel, [model.neutralize])
+    try:
+        return panel.compute(wanted, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
+    except UnknownColumnError:
+        panel.plan(model.inputs)
+        raise
 
 
 def check_kinds(panel: object, model: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,14 +10,12 @@ import polars as pl
 from factorloom.engine.bars.layout import KEYS, Array
 from factorloom.engine.bars.selection import Mask
 from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.standard import Z
 from factorloom.expressions.errors import plural
 
-__all__ = ["RawOn", "Z", "reasons"]
+__all__ = ["RawOn", "reasons"]
 
-Z = "z_"
-"""What stands before the name of a factor in the columns of standardised values."""
-
-RawOn = Callable[[list[Any]], pl.DataFrame]
+RawOn = Callable[[pl.Series], pl.DataFrame]
 """Keys, raw factors, exposures and categories of all rows on some dates, symbols as text."""
 
 
@@ -33,19 +30,18 @@ def reasons(model: ScoreModel, z: pl.DataFrame, share: Array, unclear: Mask, raw
     share
         How much of the weights each row has, NaN where there are no weights.
     unclear
-        Rows on a date on which a factor has no z at all, because it is missing or because it has no spread: only there
-        raw values say which, unless the model compares within categories or has exposures.
+        Rows on a date on which a factor may have no z at all, because it is missing or because it has no spread: only
+        there raw values say which, unless the model compares within categories or has exposures.
     raw_on
         Asked only for the dates that need it.
     """
-    if model.neutralize or model.exposures:
-        unclear = np.ones(z.height, bool)
     why = np.where(np.isnan(share), "no fitted weights: too few dates to train on", "its factors have no weight")
     unweighted = pl.Series("unweighted", why).set(pl.Series(share > 0), None)
     z = z.with_columns(unweighted)
-    days = z["date"].filter(pl.Series(unclear)).unique().sort()
+    asked = np.ones(z.height, bool) if model.neutralize or model.exposures else unclear
+    days = z["date"].filter(pl.Series(asked)).unique().sort()
     if days.len():
-        known = raw_on(days.to_list()).select(*KEYS, *_presence(model))
+        known = raw_on(days).select(*KEYS, *_presence(model))
         z = z.join(known, on=KEYS, how="left", maintain_order="left").with_columns(pl.col("lacking").fill_null(""))
     else:
         missing = [pl.lit(None, pl.Boolean).alias(f"raw_{name}") for name in model.factors]

@@ -12,7 +12,6 @@ symbols with a score: then the score is too, also where factors are missing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,10 +24,9 @@ from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.chosen import chosen_dates
 from factorloom.engine.research.fit.walk import weights_for
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
-from factorloom.engine.research.raw import check_columns, check_kinds, raw_inputs
-from factorloom.engine.research.reason import Z
+from factorloom.engine.research.raw import check_columns, check_kinds, raw_inputs, z_values
 from factorloom.engine.research.scored import table_of_scores
-from factorloom.engine.research.standard import residual, standardized
+from factorloom.engine.research.standard import Z, residual, standardized
 from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
@@ -81,8 +79,8 @@ def score_frame(
     inputs = {name: col(name) for name in model.inputs}
     wanted = {f"{Z}{name}": each for name, each in standardized(model, inputs).items()}
 
-    def raw_on(dates: list[Any]) -> pl.DataFrame:
-        return panel.frame.filter(pl.col("date").is_in(dates))
+    def raw_on(days: pl.Series) -> pl.DataFrame:
+        return panel.frame.filter(pl.col("date").is_in(days.implode()))
 
     def neutral(contributions: Sequence[Array]) -> list[Array]:
         return _neutral(model, panel, contributions, inputs, engine)
@@ -149,12 +147,15 @@ def score(
         weights = weights_for(panel, model, chosen, engine)
     if model.exposures:  # which contributions are freed of
         return score_frame(raw_inputs(panel, model, chosen, engine), model, weights, engine=engine)
-    check_columns(panel, [model.neutralize])
     wanted = {f"{Z}{name}": each for name, each in standardized(model).items()}
-    z = panel.compute(wanted, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
+    z = z_values(panel, wanted, model, chosen, engine)
     bars = panel if chosen.unrestricted else Bars(z.select(KEYS))
     z = z.select(*wanted)  # alone: what it holds is used again
-    return table_of_scores(model, bars, z, weights, lambda days: raw_inputs(panel, model, select(dates=days), engine))
+
+    def raw_on(days: pl.Series) -> pl.DataFrame:
+        return raw_inputs(panel, model, select(dates=days.to_list()), engine)
+
+    return table_of_scores(model, bars, z, weights, raw_on)
 
 
 def _neutral(

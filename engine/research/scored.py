@@ -67,7 +67,7 @@ def table_of_scores(
     """
     order: Index = borrow(bars.rows, "int64")
     order[bars.places] = np.arange(bars.rows, dtype=np.uint32)
-    missing = z.select(pl.all().is_null())  # the opposite would share memory with the values
+    missing = z.select(pl.all().is_null())  # is_not_null would hold on to the memory of the values
     contributions, coverage = _weighed(model, bars, order, z, dated_shares(model, weights, bars.dates))
     if neutral is not None:
         contributions = neutral(contributions)
@@ -116,7 +116,7 @@ def _weighed(model: ScoreModel, bars: Bars, order: Index, z: pl.DataFrame, share
         parts = [order[some.rows] for some in _dates(bars.by_date)]
     else:
         parts = [slice(start, start + BLOCK_ROWS) for start in range(0, bars.rows, BLOCK_ROWS)]
-    for_each_of(weigh, parts, BLOCK_ROWS * len(columns))
+    for_each_of(weigh, parts, min(bars.rows, BLOCK_ROWS) * len(columns))
     return columns, coverage
 
 
@@ -139,8 +139,9 @@ def _standing(model: ScoreModel, bars: Bars, order: Index, contributions: Sequen
         order[rows], score[rows] = order[rows][found.order], scores[found.order]
         rank[rows], percentile[rows], quantile[rows] = found.rank, found.percentile, found.quantile
 
-    for_each_of(add, range(0, order.size, BLOCK_ROWS), BLOCK_ROWS * len(contributions))
-    for_each_of(stand, _dates(bars.by_date), BLOCK_ROWS * len(contributions))
+    size = min(order.size, BLOCK_ROWS) * len(contributions)
+    for_each_of(add, range(0, order.size, BLOCK_ROWS), size)
+    for_each_of(stand, _dates(bars.by_date), size)
     known = ~np.isnan(score)
     named = {"score": score, "rank": rank, "percentile": percentile, "quantile": quantile}
     return [as_series(name, x, known) for name, x in named.items()]
@@ -149,14 +150,17 @@ def _standing(model: ScoreModel, bars: Bars, order: Index, contributions: Sequen
 def _arranged(
     model: ScoreModel, contributions: list[Array], order: Index, offsets: Index
 ) -> tuple[list[pl.Series], Mask]:
-    """The contributions in this order, and the dates on which a factor has none; those given are let go of."""
+    """The contributions in this order, and the dates on which a factor has none; those given are let go of.
+
+    On the other dates every factor has a z.
+    """
     names = list(model.factors)
     unclear = np.zeros(offsets.size - 1, bool)
     made: dict[int, pl.Series] = {}
 
     def arrange(place: int) -> None:
         x: Array = borrow(order.size, "float64")
-        np.take(contributions[place], order, out=x, mode="clip")
+        np.take(contributions[place], order, out=x, mode="clip")  # other modes copy once more
         contributions[place] = np.empty(0)
         x += 0.0  # -0.0 is 0
         present = ~np.isnan(x)

@@ -3,11 +3,15 @@
 For every factor, with `raw` its value:
 
     x = cs_winsorize(raw)                      within the category, if the model neutralises by one
-    z = cs_robust_zscore(x)                    or another transform, within the category
+    z = cs_robust_zscore(x)                    or another transform, within the category; see below
     z = cs_zscore(cs_neutralize(z, exposures)) if the model has exposures: then the category is one of them
 
-Clipping at some MADs from the median changes neither the median nor the MAD, so the robust z-score of values that are
-clipped so is that of the values as they are, clipped: one sort of the date is enough for both.
+Clipping at 2 MAD from the median or more changes neither the median nor the MAD. The robust z-score of values that are
+clipped so is then that of the values as they are, clipped, and one sort of the date is enough for both:
+
+    z = clip(cs_robust_zscore(raw), -limit, limit)     method "mad" and limit * 1.4826 >= 2
+
+A value that is so far away that its z is beyond all numbers, above 1e308, is missing then.
 """
 
 from __future__ import annotations
@@ -37,7 +41,10 @@ from factorloom.expressions.operators import (
 )
 from factorloom.expressions.operators.cross.robust import NORMAL_MAD
 
-__all__ = ["Steps", "residual", "standardized", "steps"]
+__all__ = ["Steps", "Z", "residual", "standardized", "steps"]
+
+Z = "z_"
+"""What stands before the name of a factor in the columns of standardised values."""
 
 ON_THE_DATE: Mapping[str, Callable[[Factor], Factor]] = {
     "robust_zscore": cs_robust_zscore,
@@ -109,14 +116,14 @@ def _steps(model: ScoreModel, raw: Factor, inputs: Mapping[str, Factor]) -> Step
             if within
             else cs_winsorize(raw, limit=limit, method=method)
         )
-    late = model.transform == "robust_zscore" and _keeps_median_and_mad(rule)
+    late = rule is not None and model.transform == "robust_zscore" and _keeps_median_and_mad(rule)
     x = raw if late else clipped
     z = WITHIN[model.transform](x, within) if within else ON_THE_DATE[model.transform](x)
-    if late and rule:
+    if rule is not None and late:
         z = clip(z, -rule.limit, rule.limit)
     return Steps(clipped, z, cs_zscore(residual(model, z, inputs)) if model.exposures else None)
 
 
-def _keeps_median_and_mad(rule: Winsorize | None) -> bool:
+def _keeps_median_and_mad(rule: Winsorize) -> bool:
     """Whether limits are so wide that what they clip is not among the middle two distances, at most 2 MAD each."""
-    return rule is not None and rule.method == "mad" and rule.limit * NORMAL_MAD >= 2
+    return rule.method == "mad" and rule.limit * NORMAL_MAD >= 2

@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 import factorloom as fl
 from factorloom.engine.bars.market import simulate
 from factorloom.engine.research.evaluation.ledger import REASONS
+from factorloom.engine.research.evaluation.pairs import correlation_of_ics
 from factorloom.expressions.errors import (
     ArgumentError,
     BarsError,
@@ -443,3 +444,14 @@ def test_no_bars_and_no_panel_are_refused() -> None:
         fl.evaluate(PANEL)
     with pytest.raises(ParameterError, match="before"):
         fl.evaluate(PANEL, {"x": fl.col("x")}).events(before=-1)
+
+
+def test_ics_that_are_only_rounding_apart_have_no_correlation() -> None:
+    almost = 1 - 2.0**-53
+    ics = np.array([[1, 1, almost, 1, almost, 1.0], [0.3, 0.1, 0.2, 0.5, 0.4, 0.2]])
+    gaps = ics.copy()
+    gaps[0, 5] = np.nan
+    for each in (ics, gaps):
+        found = correlation_of_ics(each)
+        assert np.isnan(found[0]).all()
+        assert found[1, 1] == pytest.approx(1.0)

@@ -373,3 +373,19 @@ def test_real_bars_agree_with_pandas_end_to_end(data_folder: Path) -> None:
     assert result["score"].count() > 300
     assert set(result["reason"].drop_nulls()) >= {"no sector"}
     agree(result.with_columns(pl.col("date").cast(pl.Datetime("ms"))), expected)
+
+
+def test_nanoseconds_do_not_change_the_reasons() -> None:
+    moment = pl.Series([1_700_000_000_000_000_001] * 3).cast(pl.Datetime("ns"))
+    frame = pl.DataFrame({"symbol": ["A", "B", "C"], "date": moment, "a": [1.0, 1.0, None]})
+    reasons = score_frame(frame, model_of("a"))["reason"].to_list()
+    assert ["no spread on the date: a" in each for each in reasons] == [True, True, False]
+
+
+@pytest.mark.parametrize("weighting", ["fixed", fl.Fit("ic", horizon=5, window=60)])
+def test_errors_quote_the_factor_as_the_model_has_it(weighting: Any) -> None:
+    panel = fl.example()
+    model = ScoreModel("m", {"a": "ts_mean(clos, 2)"}, weighting=weighting)
+    with pytest.raises(UnknownColumnError) as caught:
+        fl.score(panel, model)
+    assert caught.value.text == "ts_mean(clos, 2)"

@@ -38,7 +38,11 @@ def test_without_settings_the_limits_are_the_usual_ones(tmp_path: Path) -> None:
         ("[cache]\nhott = 1\n", r"\$\.cache\.hott: unknown key"),
         ("[cash]\n", r"\$\.cash: unknown key"),
         ("cache = 1\n", r"\$\.cache must be a table"),
-        ('[cache]\nhot = "lots"\n', r"\$\.cache: "),
+        ('[cache]\nhot = "lots"\n', r"\$\.cache: hot must be a size"),
+        ("[cache]\nhot = nan\n", r"\$\.cache: hot must be a size"),
+        ("[cache]\nhot = false\n", r"\$\.cache: hot must be a size"),
+        ("[cache]\npersistent = 0\n", r"\$\.cache: persistent must be a size"),
+        ("[cache]\nseconds = nan\n", r"\$\.cache: seconds must be"),
         ("[cache]\nseconds = 0\n", r"\$\.cache: seconds must be"),
         ('[cache]\ndtype = "float16"\n', r"\$\.cache: dtype must be"),
         ("[cache\n", "is not TOML"),
@@ -66,3 +70,14 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     (folder / "settings.toml").mkdir()
     with pytest.raises(StoreError, match="cannot be read"):
         open_store(folder)
+
+
+def test_a_backup_has_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "market").mkdir()
+    (tmp_path / "market" / "settings.toml").write_text('[cache]\nhot = "64 MB"\n')
+    with open_store(tmp_path / "market") as store:
+        store.load("tiny", fl.example())
+        store.backup(tmp_path / "copy")
+    fl.restore_store(tmp_path / "copy", tmp_path / "again")
+    with open_store(tmp_path / "again") as store:
+        assert store.stats()["limit"][0] == 64_000_000

@@ -128,14 +128,15 @@ def _pairwise(x: Array, present: npt.NDArray[np.bool_]) -> Array:
     with np.errstate(all="ignore"):
         covariance = x @ np.swapaxes(x, -1, -2) - of_first * np.swapaxes(of_first, -1, -2) / n
         variance = squares - of_first**2 / n
-        variance = np.where((variance > 1e-12 * squares) & (n >= FEWEST), variance, np.nan)
+        varied = (variance > ROUNDING) & (variance > 1e-12 * squares)
+        variance = np.where(varied & (n >= FEWEST), variance, np.nan)
         return np.clip(covariance / np.sqrt(variance * np.swapaxes(variance, -1, -2)), -1.0, 1.0)
 
 
 def _complete(x: Array, count: Index) -> Array:
-    """The same of rows that have the same columns, so many; other columns are 0, and rows sum to 0."""
-    square = (x * x).sum(axis=-1)
-    usable = (square > ROUNDING) & (count >= FEWEST)[:, None]
-    unit = x / np.sqrt(np.where(usable, square, 1.0))[..., None]
-    both = usable[..., None] & usable[..., None, :]
-    return np.where(both, np.clip(unit @ np.swapaxes(unit, -1, -2), -1.0, 1.0), np.nan)
+    """The same of whole numbers in rows that have the same columns, so many; others are 0, and rows sum to 0."""
+    covariance = x @ np.swapaxes(x, -1, -2)
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
+    variance = np.where((variance > 0) & (count >= FEWEST)[:, None], variance, np.nan)
+    with np.errstate(all="ignore"):
+        return np.clip(covariance / np.sqrt(variance[..., None] * variance[..., None, :]), -1.0, 1.0)

@@ -16,7 +16,7 @@ from factorloom.engine.research.fit.fitted import LABEL, fitted
 from factorloom.engine.research.fit.rule import Fit
 from factorloom.engine.research.fit.window import Window, windows
 from factorloom.engine.research.model import ScoreModel
-from factorloom.engine.research.raw import check_columns, check_kinds
+from factorloom.engine.research.raw import check_kinds, z_values
 from factorloom.engine.research.standard import standardized
 from factorloom.expressions.errors import ArgumentError
 from factorloom.expressions.operator import col
@@ -96,10 +96,8 @@ def weights_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engi
     """The weights that hold on the chosen dates."""
     assert model.fit is not None
     fits, training = training_span(panel.dates, chosen, model.fit)
-    check_columns(panel, [model.neutralize])
-    wanted = {**standardized(model), LABEL: model.fit.label}
-    z = panel.compute(wanted, start=training.start, end=training.end, dates=training.dates, engine=engine)
-    return _weights(z, model, panel.dates, fits, engine)
+    z = z_values(panel, {**standardized(model), LABEL: model.fit.label}, model, training, engine)
+    return _fitted_on(z, model, panel.dates, fits, engine)
 
 
 def training_span(market: pl.Series, chosen: Selection, rule: Fit) -> tuple[list[Window], Selection]:
@@ -117,10 +115,10 @@ def weights_of(
     panel = Panel(encode_bars(frame))
     inputs = {name: col(name) for name in model.inputs}
     z = panel.compute({**standardized(model, inputs), LABEL: col(LABEL)}, engine=engine)
-    return _weights(z, model, dates, fits, engine)
+    return _fitted_on(z, model, dates, fits, engine)
 
 
-def _weights(
+def _fitted_on(
     z: pl.DataFrame, model: ScoreModel, dates: pl.Series, fits: Sequence[Window], engine: Engine
 ) -> pl.DataFrame:
     """The weights of each fit from standardised factors and labels, by key in the order of a panel."""

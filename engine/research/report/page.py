@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
@@ -123,9 +124,13 @@ def _lead(source: Source) -> str:
 
 
 def _main(source: Source) -> Markup:
+    with ThreadPoolExecutor(1) as pool:  # compiled checks run while Python draws
+        checked = pool.submit(health, source)
+        sheets = [sheet(source, number, factor) for number, factor in enumerate(source.factors)]
+        found = checked.result()
     parts = [
         ("overview", "Overview", overview(source)),
-        ("health", "Health", health(source)),
+        ("health", "Health", found),
         ("correlation", "Correlation of factors", correlations(source)),
     ]
     after = [
@@ -133,7 +138,6 @@ def _main(source: Source) -> Markup:
         ("settings", "Settings", settings(source)),
         ("definitions", "Definitions", definitions()),
     ]
-    sheets = [sheet(source, number, factor) for number, factor in enumerate(source.factors)]
     sections = [*(_section(*each) for each in parts), *sheets, *(_section(*each) for each in after)]
     return tag("main", *sections, downloads(source), data_dates=_dates(source))
 
