@@ -94,14 +94,21 @@ def packed(columns: Array) -> Array:
 def deviations(columns: Array) -> Deviations:
     """Deviations of each column's present values from their mean, which is corrected once for its rounding."""
     values = packed(columns)
-    present = ~np.isnan(values)
-    count = present.sum(axis=0)
+    missing = np.isnan(values)
+    count = len(values) - missing.sum(axis=0)
     some = np.maximum(count, 1)
+    filled = np.where(missing, 0.0, values)
+
+    def less(mean: Array) -> Array:
+        away = filled - mean
+        np.putmask(away, missing, 0.0)
+        return away
+
     with np.errstate(all="ignore"):
-        mean = np.where(present, values, 0).sum(axis=0) / some
-        mean += np.where(present, values - mean, 0).sum(axis=0) / some
-        away = np.where(present, values - mean, 0)
-        size = np.abs(np.where(present, values, 0)).max(axis=0, initial=0)
+        mean = filled.sum(axis=0) / some
+        mean += less(mean).sum(axis=0) / some
+        away = less(mean)
+        size = np.maximum(filled.max(axis=0, initial=0), -filled.min(axis=0, initial=0))
         spread = away.max(axis=0, initial=0) - away.min(axis=0, initial=0)
         varied = (count >= FEWEST) & (spread > ROUNDING * size)
     return Deviations(away, count.astype(np.int64), np.where(count > 0, mean, np.nan), varied)

@@ -199,7 +199,7 @@ def _members(rows: Rows, groups: Sequence[object]) -> list[Rows]:
 
 def rank(x: Column) -> Column:
     """Mean rank among the date's present values, divided by their number."""
-    return by_date(lambda v: _mean_rank(_tied(v)[:, None], _tied(v)) / v.size, x)
+    return by_date(lambda v: _mean_rank((tied := _tied(v))[:, None], tied) / v.size, x)
 
 
 def _mean_rank(value: Array, among: Array) -> Array:
@@ -211,10 +211,10 @@ def _tied(values: Array) -> Array:
     """The values of each row, neighbours in order that agree in 40 bits made equal."""
     order = values.argsort(axis=-1)
     ascending = np.take_along_axis(values, order, axis=-1)
-    made = ascending.copy()
-    for k in range(1, made.shape[-1]):
-        before, here = ascending[..., k - 1], ascending[..., k]
-        made[..., k] = np.where(here - before > 2.0**-40 * np.abs(here), here, made[..., k - 1])
+    starts = np.zeros(order.shape, np.int64)  # of the run of neighbours that each is in
+    is_apart = np.diff(ascending, axis=-1) > 2.0**-40 * np.abs(ascending[..., 1:])
+    starts[..., 1:] = np.maximum.accumulate(np.where(is_apart, np.arange(1, order.shape[-1]), 0), axis=-1)
+    made = np.take_along_axis(ascending, starts, axis=-1)
     return np.take_along_axis(made, order.argsort(axis=-1), axis=-1)
 
 
