@@ -199,7 +199,16 @@ def _members(rows: Rows, groups: Sequence[object]) -> list[Rows]:
 
 def rank(x: Column) -> Column:
     """Mean rank among the date's present values, divided by their number."""
-    return by_date(lambda v: _mean_rank((tied := _tied(v))[:, None], tied) / v.size, x)
+    return by_date(lambda v: _ranks(v.argsort(), v) / v.size, x)
+
+
+def _ranks(order: Rows, values: Array) -> Array:
+    """1 for the smallest; neighbours in order that agree in 40 bits share the mean of their ranks."""
+    ascending, out = values[order], np.empty(values.size)
+    firsts = np.flatnonzero(np.append(True, ascending[1:] - ascending[:-1] > 2.0**-40 * np.abs(ascending[1:])))
+    sizes = np.append(firsts[1:], values.size) - firsts
+    out[order] = (firsts + (sizes + 1) / 2).repeat(sizes)
+    return out
 
 
 def _mean_rank(value: Array, among: Array) -> Array:
