@@ -196,9 +196,9 @@ def block_bootstrap(
     low, high = np.full((2, len(blocks)), np.nan)
     for length, width in set(zip(away.present[usable].tolist(), sizes[usable].tolist(), strict=True)):
         starts = (uniform[: -(-length // width)] * length).astype(np.int64)
-        for place in np.flatnonzero(usable & (away.present == length) & (sizes == width)):
-            means = away.mean[place] + _resampled(away.values[:length, place], width, starts)
-            low[place], high[place] = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        alike = usable & (away.present == length) & (sizes == width)
+        means = away.mean[alike] + _resampled(away.values[:length, alike], width, starts)
+        low[alike], high[alike] = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return _as_given(finite(low), series), _as_given(finite(high), series)
 
 
@@ -277,12 +277,16 @@ def _line(y: Deviations, x: Deviations, lags: Counts, hac: bool) -> tuple[Array,
 
 
 def _resampled(values: Array, block: int, starts: Counts) -> Array:
-    """The mean of each draw. Sums of blocks are differences of the sums of all values before a place."""
+    """The means (draws, series). Sums of blocks are differences of the sums of all values before a place."""
     count = len(values)
     rest = count - (len(starts) - 1) * block
-    before = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values[:block]]))])
+    before = np.zeros((count + block + 1, values.shape[1]))
+    np.cumsum(np.concatenate([values, values[:block]]), axis=0, out=before[1:])
     of_block, of_rest = before[block:][:count] - before[:count], before[rest:][:count] - before[:count]
-    total: Array = of_block.take(starts[:-1]).sum(axis=0) + of_rest.take(starts[-1])
+    total, some = np.zeros((starts.shape[1], values.shape[1])), np.empty((starts.shape[1], values.shape[1]))
+    for place in starts[:-1]:
+        total += np.take(of_block, place, axis=0, out=some, mode="clip")
+    total += of_rest[starts[-1]]
     return total / count
 
 
