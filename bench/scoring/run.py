@@ -42,8 +42,11 @@ def run(options: Options, log: Log = lambda message: None) -> Report:
         report.parts[title] = list(_beside(step, answers))
     log("all dates")
     title = f"all dates: {options.symbols:,} symbols x {options.bars:,} bars, {options.factors} factors"
-    steps = [(step, ask(Turn(step=step, options=options))) for _ in range(PAIRS) for step in ("factors", "scores")]
-    report.parts[title] = list(_history(*([a for name, a in steps if name == step] for step in ("factors", "scores"))))
+    turns: dict[str, list[Answer]] = {"factors": [], "scores": []}
+    for _ in range(PAIRS):
+        for step, found in turns.items():
+            found.append(ask(Turn(step=step, options=options)))
+    report.parts[title] = list(_history(**turns))
     return report
 
 

@@ -1,14 +1,16 @@
-"""What a score model is computed from: raw factors, exposures and categories of the chosen bars."""
+"""What a score model is computed from, on the chosen bars: raw factors, exposures and categories, or factors that are
+standardised in the same plan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import polars as pl
 
 from factorloom.engine.bars.selection import Selection, selected_rows
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.research.model import ScoreModel
+from factorloom.engine.research.standard import standardized
 from factorloom.expressions.errors import ArgumentError, UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 
@@ -25,11 +27,10 @@ def raw_inputs(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engin
     return raw.with_columns(category.filter(pl.Series(selected_rows(panel, chosen))))
 
 
-def z_values(
-    panel: Panel, wanted: Mapping[str, Factor], model: ScoreModel, chosen: Selection, engine: Engine
-) -> pl.DataFrame:
-    """What is made of a model's factors, on the chosen bars; errors quote the factors as the model has them."""
+def z_values(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engine, **more: Factor) -> pl.DataFrame:
+    """The standardised factors and more, on the chosen bars; errors quote the factors as the model has them."""
     check_columns(panel, [model.neutralize])
+    wanted = {**standardized(model), **more}
     try:
         return panel.compute(wanted, start=chosen.start, end=chosen.end, dates=chosen.dates, engine=engine)
     except UnknownColumnError:

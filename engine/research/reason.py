@@ -10,10 +10,12 @@ import polars as pl
 from factorloom.engine.bars.layout import KEYS, Array
 from factorloom.engine.bars.selection import Mask
 from factorloom.engine.research.model import ScoreModel
-from factorloom.engine.research.standard import Z
 from factorloom.expressions.errors import plural
 
-__all__ = ["RawOn", "reasons"]
+__all__ = ["RawOn", "Z", "reasons"]
+
+Z = "z_"
+"""What stands before the name of a factor, which may also be that of another column here."""
 
 RawOn = Callable[[pl.Series], pl.DataFrame]
 """Keys, raw factors, exposures and categories of all rows on some dates, symbols as text."""
@@ -26,7 +28,7 @@ def reasons(model: ScoreModel, z: pl.DataFrame, share: Array, unclear: Mask, raw
     ----------
     model
     z
-        Of the rows without a score: keys, and whether each standardised factor, `z_<name>`, is missing.
+        Of the rows without a score: keys, and whether each standardised factor is missing, as `z_<name>`.
     share
         How much of the weights each row has, NaN where there are no weights.
     unclear

@@ -26,7 +26,7 @@ from factorloom.engine.research.fit.walk import weights_for
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
 from factorloom.engine.research.raw import check_columns, check_kinds, raw_inputs, z_values
 from factorloom.engine.research.scored import table_of_scores
-from factorloom.engine.research.standard import Z, residual, standardized
+from factorloom.engine.research.standard import residual, standardized
 from factorloom.expressions.errors import UnknownColumnError, suggest
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import col
@@ -77,7 +77,6 @@ def score_frame(
     panel = Panel(encode_bars(frame))
     check_columns(panel, [*model.inputs, model.neutralize])
     inputs = {name: col(name) for name in model.inputs}
-    wanted = {f"{Z}{name}": each for name, each in standardized(model, inputs).items()}
 
     def raw_on(days: pl.Series) -> pl.DataFrame:
         return panel.frame.filter(pl.col("date").is_in(days.implode()))
@@ -85,7 +84,7 @@ def score_frame(
     def neutral(contributions: Sequence[Array]) -> list[Array]:
         return _neutral(model, panel, contributions, inputs, engine)
 
-    z = panel.compute(wanted, engine=engine).select(*wanted)
+    z = panel.compute(standardized(model, inputs), engine=engine).select(*model.factors)
     return table_of_scores(model, panel, z, weights, raw_on, neutral if model.exposures else None)
 
 
@@ -147,10 +146,9 @@ def score(
         weights = weights_for(panel, model, chosen, engine)
     if model.exposures:  # which contributions are freed of
         return score_frame(raw_inputs(panel, model, chosen, engine), model, weights, engine=engine)
-    wanted = {f"{Z}{name}": each for name, each in standardized(model).items()}
-    z = z_values(panel, wanted, model, chosen, engine)
+    z = z_values(panel, model, chosen, engine)
     bars = panel if chosen.unrestricted else Bars(z.select(KEYS))
-    z = z.select(*wanted)  # alone: what it holds is used again
+    z = z.select(*model.factors)  # alone: what it holds is used again
 
     def raw_on(days: pl.Series) -> pl.DataFrame:
         return raw_inputs(panel, model, select(dates=days.to_list()), engine)

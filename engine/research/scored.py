@@ -19,7 +19,7 @@ from factorloom.engine.bars.selection import Mask
 from factorloom.engine.research.combine import present_share, rotated, scored, total_share, weighed
 from factorloom.engine.research.fit.dated import dated_shares
 from factorloom.engine.research.model import CONTRIBUTION, ScoreModel
-from factorloom.engine.research.reason import RawOn, reasons
+from factorloom.engine.research.reason import RawOn, Z, reasons
 from factorloom.engine.research.standing import standings
 from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.thread import for_each_of
@@ -67,7 +67,7 @@ def table_of_scores(
     """
     order: Index = borrow(bars.rows, "int64")
     order[bars.places] = np.arange(bars.rows, dtype=np.uint32)
-    missing = z.select(pl.all().is_null())  # is_not_null would hold on to the memory of the values
+    missing = z.select(pl.all().is_null().name.prefix(Z))  # is_not_null would hold on to the memory of the values
     contributions, coverage = _weighed(model, bars, order, z, dated_shares(model, weights, bars.dates))
     if neutral is not None:
         contributions = neutral(contributions)

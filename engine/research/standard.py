@@ -41,10 +41,7 @@ from factorloom.expressions.operators import (
 )
 from factorloom.expressions.operators.cross.robust import NORMAL_MAD
 
-__all__ = ["Steps", "Z", "residual", "standardized", "steps"]
-
-Z = "z_"
-"""What stands before the name of a factor in the columns of standardised values."""
+__all__ = ["Steps", "residual", "standardized", "steps"]
 
 ON_THE_DATE: Mapping[str, Callable[[Factor], Factor]] = {
     "robust_zscore": cs_robust_zscore,

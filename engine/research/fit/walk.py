@@ -96,7 +96,7 @@ def weights_for(panel: Panel, model: ScoreModel, chosen: Selection, engine: Engi
     """The weights that hold on the chosen dates."""
     assert model.fit is not None
     fits, training = training_span(panel.dates, chosen, model.fit)
-    z = z_values(panel, {**standardized(model), LABEL: model.fit.label}, model, training, engine)
+    z = z_values(panel, model, training, engine, **{LABEL: model.fit.label})
     return _fitted_on(z, model, panel.dates, fits, engine)
 
 
