@@ -96,7 +96,7 @@ def read_into(values: Floats, series: pl.Series) -> None:
 
 
 def as_series(name: str, values: npt.NDArray[Any], present: npt.NDArray[np.bool_] | None = None) -> pl.Series:
-    """An array as a series on the same memory: null where it is NaN, or where nothing is present."""
+    """An array as a series on the same memory: null where it is NaN, or where `present` is given and false."""
     present = ~np.isnan(values) if present is None else present
     missing = values.size - int(np.count_nonzero(present))
     return series_on(name, values, np.packbits(present, bitorder="little") if missing else None, missing)

@@ -15,6 +15,7 @@ from factorloom.engine.research.evaluation.cells import Cells, Source
 from factorloom.engine.research.evaluation.loop.section import Ints
 from factorloom.engine.research.evaluation.summary import mean_of
 from factorloom.engine.research.evaluation.tails import with_buckets
+from factorloom.engine.research.series import FEWEST
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
@@ -23,9 +24,6 @@ __all__ = ["correlation_of_ics", "correlation_of_values", "pair_frame"]
 
 Use: TypeAlias = Callable[[int, Ints, Ints], None]
 """What is done with the number of a factor, and with doubled ranks and quantiles of its cells."""
-
-FEWEST = 3
-"""Values below which there is no correlation."""
 
 STRETCH = 64
 """Dates whose correlations one thread adds: the same sums on any number of processors."""
