@@ -27,7 +27,7 @@ from factorloom.engine.runtime.progress import COMPILING
 from factorloom.expressions.errors import IndicatorError
 from factorloom.expressions.frozen import fingerprint
 
-__all__ = ["COUNTS", "NUMBERS", "Loop", "compile_source", "compiled", "disabled", "loop", "prepare"]
+__all__ = ["COUNTS", "NUMBERS", "Loop", "any_order", "compile_source", "compiled", "disabled", "loop", "prepare"]
 
 COUNTS = types.Array(types.int64, 1, "C", readonly=True)
 NUMBERS = types.Array(types.float64, 1, "C", readonly=True)
@@ -47,6 +47,7 @@ def {name}({arguments}):
     return loop({arguments})
 """
 OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+ANY_ORDER: set[FunctionType] = set()
 _LOCK = threading.RLock()
 
 
@@ -101,6 +102,15 @@ def loop(*signatures: Any) -> Callable[[Callable[P, R]], Loop[P, R]]:
     return lambda function: Loop(function, signatures)
 
 
+def any_order(function: Callable[P, R]) -> Callable[P, R]:
+    """Declare that a plain loop may add in any order, and so many numbers at a time: the last digits of its sums may
+    differ between processors, never between two runs on one. What was compiled before this was declared, or is no
+    longer, is not recognised as such: raise `compiler.FORMAT`."""
+    assert isinstance(function, FunctionType)
+    ANY_ORDER.add(function)
+    return function
+
+
 def compile_source(
     name: str, source: str, scope: Mapping[str, Any], signatures: tuple[Any, ...], *, python: bool = True
 ) -> Any:
@@ -133,7 +143,8 @@ def compiled(function: FunctionType) -> Any:
     twin = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
     if any(step.opname.startswith("JUMP_BACKWARD") for step in dis.get_instructions(function)):
         LOOPING.add(twin.__qualname__)
-    return numba.njit(**OPTIONS | {"no_cpython_wrapper": True})(twin)
+    order: dict[str, Any] = {"fastmath": {"reassoc"}} if function in ANY_ORDER else {}
+    return numba.njit(**OPTIONS | {"no_cpython_wrapper": True} | order)(twin)
 
 
 def _refuse_recursion(function: FunctionType, above: tuple[FunctionType, ...]) -> None:

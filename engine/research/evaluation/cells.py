@@ -150,8 +150,8 @@ def cells_of(
 
 
 def pieces(dates: int, items: int) -> list[tuple[int, int]]:
-    """Stretches of dates so that every processor has work, however few items there are."""
-    count = max(1, min(-(-processors() // max(items, 1)), dates))
+    """Stretches of dates so that all processors have as much to do, however few items there are."""
+    count = max(1, min(processors() if items < 4 * processors() else 1, dates))
     edges = np.linspace(0, dates, count + 1).astype(int).tolist()
     return list(itertools.pairwise(edges))
 

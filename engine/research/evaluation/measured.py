@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from factorloom.engine.bars.layout import Array, as_array
 from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
-from factorloom.engine.research.evaluation.loop.measure import measure
+from factorloom.engine.research.evaluation.loop.measure import TOGETHER, measure
 from factorloom.engine.research.evaluation.loop.place import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE
 from factorloom.engine.research.evaluation.loop.section import Ints
+from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
@@ -21,6 +25,9 @@ __all__ = ["GroupSeries", "Measured", "batches", "measured"]
 
 BATCH_BYTES = 256 * 2**20
 """Values of factors that are in memory at a time."""
+
+RING_BYTES = 64 * 2**20
+"""What each thread may keep of earlier dates for several factors at once."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +60,14 @@ class Measured:
     @classmethod
     def empty(cls, factors: int, horizons: int, dates: int, quantiles: int) -> Measured:
         """Arrays to be filled."""
+        by_horizon = factors, horizons
         return cls(
-            np.zeros((factors, 2, dates), np.int32),
-            np.zeros((factors, dates, quantiles), np.int32),
-            np.zeros((factors, horizons, dates), np.int32),
-            np.zeros((factors, horizons, dates, quantiles), np.int32),
-            np.full((factors, horizons, NUMBERS_BY_DATE, dates), np.nan),
-            np.full((factors, horizons, NUMBERS_BY_QUANTILE, dates, quantiles), np.nan),
+            _filled((factors, 2, dates), np.int32(0)),
+            _filled((factors, dates, quantiles), np.int32(0)),
+            _filled((*by_horizon, dates), np.int32(0)),
+            _filled((*by_horizon, dates, quantiles), np.int32(0)),
+            _filled((*by_horizon, NUMBERS_BY_DATE, dates), np.float64(np.nan)),
+            _filled((*by_horizon, NUMBERS_BY_QUANTILE, dates, quantiles), np.float64(np.nan)),
         )
 
     @property
@@ -74,6 +82,12 @@ class GroupSeries:
 
     used: Ints
     numbers: Array
+
+
+def _filled(shape: tuple[int, ...], value: np.generic) -> npt.NDArray[Any]:
+    array = borrow(math.prod(shape), value.dtype.name)
+    array[:] = value
+    return array.reshape(shape)
 
 
 def batches(source: Source, factors: Mapping[str, Factor]) -> Iterator[dict[str, Array]]:
@@ -139,12 +153,17 @@ def _run(
     observer: Observer,
 ) -> None:
     arrays = list(columns.values())
+    ring = 8 * cells.symbol_count * (min(int(cells.horizons.max()), cells.dates.len()) + 1)
+    together = max(1, min(TOGETHER, RING_BYTES // ring))
+    starts = range(0, len(arrays), together)
 
     def work(item: tuple[int, int, int]) -> None:
         place, first, last = item
-        f = done + place
+        some = arrays[place : place + together]
+        of_all, of_some = slice(done + place, done + place + len(some)), slice(place, place + len(some))
         measure(
-            arrays[place],
+            tuple(some + some[:1] * (TOGETHER - len(some))),
+            len(some),
             cells.rows,
             cells.symbols,
             cells.groups,
@@ -161,15 +180,15 @@ def _run(
             quantiles,
             first,
             last,
-            whole.present[f],
-            whole.sizes[f],
-            whole.used[f],
-            whole.kept[f],
-            whole.numbers[f],
-            whole.by_quantile[f],
-            series.used[place],
-            series.numbers[place],
+            whole.present[of_all],
+            whole.sizes[of_all],
+            whole.used[of_all],
+            whole.kept[of_all],
+            whole.numbers[of_all],
+            whole.by_quantile[of_all],
+            series.used[of_some],
+            series.numbers[of_some],
         )
 
-    items = [(place, *piece) for place in range(len(arrays)) for piece in pieces(cells.dates.len(), len(arrays))]
+    items = [(place, *piece) for place in starts for piece in pieces(cells.dates.len(), len(starts))]
     for_each(work, items, observer)

@@ -15,8 +15,10 @@ from factorloom.engine.research.evaluation.loop.section import (
     Ints,
     fill_buckets,
     fill_buckets_by_group,
+    fill_edges,
     order_by_group,
     rank_names,
+    room_of,
 )
 from factorloom.engine.research.evaluation.measured import batches
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop, prepare
@@ -52,18 +54,21 @@ def find_buckets(
     width = 0
     for d in range(offsets.size - 1):
         width = max(width, offsets[d + 1] - offsets[d])
-    x, scratch = np.empty(width), np.empty(width)
-    names, starts = np.empty((3, max(width, quantiles) + 2), np.int32), np.zeros(group_count + 1, np.int32)
+    x, scratch, room = np.empty(width), np.empty(width), np.empty(room_of(width), np.uint64)
+    order, by_group = np.empty((2, width), np.int32)
+    starts, edges = np.zeros(group_count + 1, np.int32), np.zeros(quantiles + 1, np.int32)
     for d in range(offsets.size - 1):
         a, b = offsets[d], offsets[d + 1]
         for k in range(a, b):
             x[k - a] = column[rows[k]]
-        n = rank_names(x[: b - a], scratch[: b - a], ranks[a:b])
+        size = b - a
+        n = rank_names(x[:size], scratch[:size], room, ranks[a:b], order[:size])
         if neutral:
-            order_by_group(ranks[a:b], groups[a:b], n, names[0], names[1], names[2], starts)
-            fill_buckets_by_group(ranks[a:b], names[2], starts, quantiles, buckets[a:b])
+            order_by_group(order[:n], groups[a:b], by_group, starts)
+            fill_buckets_by_group(ranks[a:b], by_group, starts, quantiles, buckets[a:b])
         else:
-            fill_buckets(ranks[a:b], n, quantiles, names[0], buckets[a:b])
+            fill_edges(ranks[a:b], order, n, edges)
+            fill_buckets(order, edges, buckets[a:b])
 
 
 def with_buckets(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from factorloom.expressions.operators.loop.tie import differ
 
-__all__ = ["rank_section", "sort_section"]
+__all__ = ["MEMBER", "order_section", "rank_section", "room_of", "sort_section"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Words: TypeAlias = npt.NDArray[np.uint64]
@@ -59,8 +59,18 @@ ONCE, NEAR = np.uint32(1), np.uint64(1)
 def rank_section(x: Array, doubled: Array) -> int:
     """Twice the ranks of the present members from 1 on, with ties (see `tie.py`) sharing their mean rank, and how many
     are present; missing members have no rank."""
-    room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
-    values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
+    return order_section(x, doubled, np.empty(room_of(x.size), np.uint64))
+
+
+def room_of(size: int) -> int:
+    """How many words of memory ordering so many members takes."""
+    return 3 * size + size // 2 + 1 + MOST_DIGITS // 2
+
+
+def order_section(x: Array, doubled: Array, room: Words) -> int:
+    """The same in memory that is given; afterwards the lower halves of its first words are the members in their order,
+    those that tie in any, missing ones last."""
+    words, values = room[: x.size], room[x.size : 2 * x.size].view(np.float64)
     for k in range(np.uint64(x.size)):
         values[k] = x[k] + 0.0  # -0.0 is 0.0
     n = _order(values, words, room[2 * x.size :])
@@ -74,7 +84,7 @@ def rank_section(x: Array, doubled: Array) -> int:
 
 def sort_section(x: Array, ascending: Array) -> None:
     """The sorted values, missing ones last."""
-    room = np.empty(3 * x.size + x.size // 2 + 1 + MOST_DIGITS // 2, np.uint64)
+    room = np.empty(room_of(x.size), np.uint64)
     values, words = room[: x.size].view(np.float64), room[x.size : 2 * x.size]
     for k in range(np.uint64(x.size)):
         values[k] = x[k] + 0.0  # -0.0 is 0.0
@@ -306,6 +316,8 @@ def _rank_run(values: Array, words: Words, before: int, doubled: Array) -> bool:
         second = words[1] & MEMBER
         above = np.int64(differ(values[second], values[first])) - np.int64(differ(values[first], values[second]))
         doubled[first], doubled[second] = before + 3 + above, before + 3 - above
+        lower = words[1] if above > 0 else words[0]
+        words[0], words[1] = lower, words[0] ^ words[1] ^ lower
         return True
     others = 0
     for k in range(size):

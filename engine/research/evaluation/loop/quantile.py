@@ -7,14 +7,15 @@ import numpy as np
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.research.evaluation.loop.place import COUNT, ERROR, MEAN
 from factorloom.engine.research.evaluation.loop.section import Ints
+from factorloom.engine.runtime.jit import any_order
 
 __all__ = [
     "count_both",
-    "count_sizes",
+    "count_entered",
+    "gather",
     "gather_labelled",
     "mean",
     "order_by_quantile",
-    "order_by_rank",
     "quantile_returns",
     "spread",
     "varied",
@@ -22,41 +23,27 @@ __all__ = [
 ]
 
 
-def count_sizes(buckets: Ints, entered: Ints, sizes: Ints) -> int:
-    """Names in each quantile; returns how many of them have an entry price."""
-    priced = np.int64(0)
-    for k in range(np.uint64(buckets.size)):
-        priced += np.int64((entered[k] > 0) & (buckets[k] > 0))
-    for q in range(sizes.size):
-        bucket, count = np.int32(q + 1), np.int64(0)
-        for k in range(np.uint64(buckets.size)):
-            count += np.int64(buckets[k] == bucket)
-        sizes[q] = count
-    return int(priced)
+def order_by_quantile(buckets: Ints, places: Ints, order: Ints, edges: Ints) -> None:
+    """Names by quantile, those without one last; `edges` is where each quantile starts, and the last one ends."""
+    edges[:] = 0
+    for k in range(buckets.size):
+        if buckets[k] > 0:
+            edges[buckets[k]] += 1
+    for q in range(1, edges.size):
+        edges[q] += edges[q - 1]
+        places[q] = edges[q - 1]
+    places[0] = edges[edges.size - 1]
+    for k in range(buckets.size):
+        order[places[buckets[k]]] = k
+        places[buckets[k]] += 1
 
 
-def order_by_quantile(buckets: Ints, sizes: Ints, order: Ints, edges: Ints) -> None:
-    """Names by quantile, those without one last; `edges[0]` is where each quantile starts, and the last one ends."""
-    for q in range(sizes.size):
-        edges[0, q + 1] = edges[0, q] + sizes[q]
-        edges[1, q + 1] = edges[0, q]
-    edges[1, 0] = edges[0, sizes.size]
-    for k in range(np.uint64(buckets.size)):
-        bucket = np.uint64(buckets[k])
-        place = edges[1, bucket]
-        order[np.uint64(place)] = k
-        edges[1, bucket] = place + 1
-
-
-def order_by_rank(ranks: Ints, sizes: Ints, present: int, order: Ints, edges: Ints) -> None:
-    """The same where no values tie: the rank is the place."""
-    for q in range(sizes.size):
-        edges[0, q + 1] = edges[0, q] + sizes[q]
-    absent = np.int64(present)
+def count_entered(ranks: Ints, entered: Ints) -> int:
+    """Names with a value that have an entry price."""
+    count = np.int64(0)
     for k in range(np.uint64(ranks.size)):
-        is_there = ranks[k] > 0
-        order[np.uint64((np.int64(ranks[k]) >> 1) - 1 if is_there else absent)] = k
-        absent += np.int64(not is_there)
+        count += np.int64((entered[k] > 0) & (ranks[k] > 0))
+    return int(count)
 
 
 def count_both(ranks: Ints, y_ranks: Ints) -> int:
@@ -92,67 +79,53 @@ def varied(ranks: Ints) -> bool:
     return False
 
 
+@any_order
+def gather(x: Array, order: Ints, out: Array) -> float:
+    """Values in the order of the names, and their mean: NaN where there are none."""
+    for k in range(np.uint64(order.size)):
+        out[k] = x[np.uint64(order[k])]
+    total = 0.0
+    for k in range(np.uint64(order.size)):
+        total += out[k]
+    return total / order.size
+
+
+@any_order
 def mean(x: Array) -> float:
-    """The mean, NaN where there are no values; four sums at a time."""
-    whole, k = np.uint64(x.size // 4 * 4), np.uint64(0)
-    a = b = c = d = 0.0
-    while k < whole:
-        a += x[k]
-        b += x[k + np.uint64(1)]
-        c += x[k + np.uint64(2)]
-        d += x[k + np.uint64(3)]
-        k += np.uint64(4)
-    while k < np.uint64(x.size):
-        a += x[k]
-        k += np.uint64(1)
-    return ((a + b) + (c + d)) / x.size
+    """The mean, NaN where there are no values."""
+    total = 0.0
+    for k in range(np.uint64(x.size)):
+        total += x[k]
+    return total / x.size
 
 
+@any_order
 def spread(x: Array, centre: float) -> tuple[float, float]:
     """Sums of squared and of absolute deviations."""
-    whole, k = np.uint64(x.size // 2 * 2), np.uint64(0)
-    a = b = c = d = 0.0
-    while k < whole:
-        u, v = x[k] - centre, x[k + np.uint64(1)] - centre
-        a += u * u
-        b += v * v
-        c += abs(u)
-        d += abs(v)
-        k += np.uint64(2)
-    if k < np.uint64(x.size):
+    squares, away = 0.0, 0.0
+    for k in range(np.uint64(x.size)):
         u = x[k] - centre
-        a += u * u
-        c += abs(u)
-    return a + b, c + d
+        squares += u * u
+        away += abs(u)
+    return squares, away
 
 
+@any_order
 def quantile_returns(
     x: Array, y: Array, edges: Ints, centre_x: float, centre_y: float, by_quantile: Array, d: int
 ) -> tuple[float, float]:
     """Mean and standard error of each quantile; returns sums of products and of squares of deviations."""
     products, squares = 0.0, 0.0
     for q in range(edges.size - 1):
-        k, last = np.uint64(edges[q]), np.uint64(edges[q + 1])
-        count = np.float64(edges[q + 1] - edges[q])
-        s0 = s1 = b0 = b1 = c0 = c1 = 0.0
-        while k + np.uint64(1) < last:
-            u0, v0 = x[k] - centre_x, y[k] - centre_y
-            u1, v1 = x[k + np.uint64(1)] - centre_x, y[k + np.uint64(1)] - centre_y
-            s0 += v0
-            s1 += v1
-            b0 += v0 * v0
-            b1 += v1 * v1
-            c0 += u0 * v0
-            c1 += u1 * v1
-            k += np.uint64(2)
-        if k < last:
-            u0, v0 = x[k] - centre_x, y[k] - centre_y
-            s0 += v0
-            b0 += v0 * v0
-            c0 += u0 * v0
-        total, square = s0 + s1, b0 + b1
-        products += c0 + c1
+        total, square, product = 0.0, 0.0, 0.0
+        for k in range(np.uint64(edges[q]), np.uint64(edges[q + 1])):
+            v = y[k] - centre_y
+            total += v
+            square += v * v
+            product += (x[k] - centre_x) * v
+        products += product
         squares += square
+        count = np.float64(edges[q + 1] - edges[q])
         by_quantile[MEAN, d, q] = centre_y + total / count if count > 0 else np.nan
         variance = max(square - total * total / count, 0.0) / (count - 1.0) if count > 1 else np.nan
         by_quantile[ERROR, d, q] = np.sqrt(variance / count) if count > 1 else np.nan

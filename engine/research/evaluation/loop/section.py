@@ -12,26 +12,29 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from factorloom.engine.bars.layout import Array
-from factorloom.expressions.operators.loop.sort import rank_section
+from factorloom.engine.bars.layout import Array, Index
+from factorloom.expressions.operators.loop.sort import MEMBER, Words, order_section, room_of
 
 __all__ = [
+    "DATES",
     "FEWEST",
     "FEW_REMOVED",
     "Ints",
-    "are_distinct",
     "bounded",
     "correlate",
     "correlate_ranks",
     "correlation",
     "fill_buckets",
     "fill_buckets_by_group",
-    "fill_buckets_of_distinct",
+    "fill_edges",
+    "load",
     "order_by_group",
+    "order_by_rank",
     "rank_names",
     "remove_absent",
     "restrict",
     "restrict_by_group",
+    "room_of",
 ]
 
 Ints: TypeAlias = npt.NDArray[np.int32]
@@ -39,55 +42,59 @@ Ints: TypeAlias = npt.NDArray[np.int32]
 FEWEST = 3
 """Names below which there is no correlation."""
 
+DATES, SYMBOLS = 16, 128
+"""How many dates are loaded at a time, and how many symbols of them."""
+
 FEW_REMOVED = 24
 """So many names are taken out of ranks one by one; of more, the names that stay are counted."""
 
 
-def rank_names(x: Array, scratch: Array, ranks: Ints) -> int:
-    """Fill in the doubled ranks; return how many values are present."""
-    present = rank_section(x, scratch)
+def load(column: Array, rows: Index, symbols: Ints, symbol_count: int, offsets: Index, first: int, out: Array) -> None:
+    """Values of some dates from `first` on, one row each, some symbols at a time: values of one symbol on successive
+    dates are neighbours in memory, so that those of the first date bring along the others."""
+    last = min(first + out.shape[0], offsets.size - 1)
+    done = offsets[first:last].copy()
+    for symbol in range(SYMBOLS, symbol_count + SYMBOLS, SYMBOLS):
+        for d in range(first, last):
+            k, a, b = np.uint64(done[d - first]), np.uint64(offsets[d]), np.uint64(offsets[d + 1])
+            while k < b and symbols[k] < symbol:
+                out[d - first, k - a] = column[np.uint64(rows[k])]
+                k += np.uint64(1)
+            done[d - first] = k
+
+
+def rank_names(x: Array, scratch: Array, room: Words, ranks: Ints, order: Ints) -> int:
+    """Fill in the doubled ranks, and the names in their order, those without a value last; return how many have one."""
+    present = order_section(x, scratch, room)
     for k in range(np.uint64(x.size)):
         ranks[k] = np.int32(scratch[k]) if x[k] == x[k] else np.int32(0)
+    for k in range(np.uint64(x.size)):
+        order[k] = np.int32(room[k] & MEMBER)
     return present
 
 
-def fill_buckets(ranks: Ints, present: int, quantiles: int, counts: Ints, buckets: Ints) -> None:
-    """The quantile of every name, from 1; 0 for missing ones.
+def fill_edges(ranks: Ints, order: Ints, present: int, edges: Ints) -> None:
+    """Where each quantile starts in the order of names, and the last one ends.
 
     Edge j lies at the place `j * (present - 1) / quantiles` of the sorted values, counted from 0, between two values
     linearly. A value is above it where the first of its ties stands above that place.
     """
-    counts[: present + 1] = 0
-    for k in range(np.uint64(ranks.size)):
-        counts[np.uint64(ranks[k] >> 1)] += np.int32(1)
-    before, bucket = 0, 1
-    for i in range(1, present + 1):
-        size = counts[i]
-        while bucket < quantiles and bucket * (present - 1) < before * quantiles:
-            bucket += 1
-        counts[i] = bucket
-        before += size
-    counts[0] = 0
-    for k in range(np.uint64(ranks.size)):
-        buckets[k] = counts[np.uint64(ranks[k] >> 1)]
+    quantiles, place = edges.size - 1, 0
+    for j in range(quantiles):
+        place = max(place, j * (present - 1) // quantiles + 1 if j > 0 else 0)
+        while 0 < place < present and ranks[order[place]] == ranks[order[place - 1]]:
+            place += 1
+        edges[j] = place
+    edges[quantiles] = present
 
 
-def are_distinct(ranks: Ints, present: int) -> bool:
-    """Whether no values tie: the ranks are then all whole numbers, whose squares have a known sum."""
-    squares = np.int64(0)
-    for k in range(np.uint64(ranks.size)):
-        squares += np.int64(ranks[k]) * np.int64(ranks[k])
-    return 3 * int(squares) == 2 * present * (present + 1) * (2 * present + 1)
-
-
-def fill_buckets_of_distinct(ranks: Ints, present: int, quantiles: int, buckets: Ints) -> None:
-    """The same where no values tie: a pass for each edge, many names at a time."""
-    for k in range(np.uint64(ranks.size)):
-        buckets[k] = np.int32(ranks[k] > 0)
-    for edge in range(1, quantiles):
-        last = np.int32(2 * (edge * (present - 1) // quantiles) + 2)
-        for k in range(np.uint64(ranks.size)):
-            buckets[k] = np.int32(buckets[k] + np.int32(ranks[k] > last))
+def fill_buckets(order: Ints, edges: Ints, buckets: Ints) -> None:
+    """The quantile of every name, from 1; 0 for missing ones."""
+    for j in range(edges.size - 1):
+        for i in range(np.uint64(edges[j]), np.uint64(edges[j + 1])):
+            buckets[np.uint64(order[i])] = j + 1
+    for i in range(np.uint64(edges[edges.size - 1]), np.uint64(buckets.size)):
+        buckets[np.uint64(order[i])] = 0
 
 
 def fill_buckets_by_group(ranks: Ints, order: Ints, starts: Ints, quantiles: int, buckets: Ints) -> None:
@@ -153,10 +160,8 @@ def lower(ranks: Ints, other: Ints, removed: Ints, out: Ints) -> None:
         out[k] = out[k] if other[k] > 0 else np.int32(0)
 
 
-def order_by_group(
-    ranks: Ints, groups: Ints, present: int, counts: Ints, sorted_names: Ints, order: Ints, starts: Ints
-) -> None:
-    """Present names group by group, in each by rank; `starts` is where each group starts, and the last one ends."""
+def order_by_rank(ranks: Ints, present: int, counts: Ints, order: Ints) -> None:
+    """Names that are present in the order of their ranks."""
     counts[: present + 2] = 0
     for k in range(ranks.size):
         counts[(ranks[k] >> 1) + 1] += 1
@@ -167,14 +172,18 @@ def order_by_group(
         if ranks[k] > 0:
             place = counts[ranks[k] >> 1]
             counts[ranks[k] >> 1] = place + 1
-            sorted_names[place] = k
+            order[place] = k
+
+
+def order_by_group(by_rank: Ints, groups: Ints, order: Ints, starts: Ints) -> None:
+    """Names group by group, in each in the order given; `starts` is where each group starts, and the last one ends."""
     starts[:] = 0
-    for i in range(present):
-        starts[groups[sorted_names[i]] + 1] += 1
+    for i in range(by_rank.size):
+        starts[groups[by_rank[i]] + 1] += 1
     for group in range(1, starts.size):
         starts[group] += starts[group - 1]
-    for i in range(present):
-        k = sorted_names[i]
+    for i in range(by_rank.size):
+        k = by_rank[i]
         order[starts[groups[k]]] = k
         starts[groups[k]] += 1
     for group in range(starts.size - 1, 0, -1):
