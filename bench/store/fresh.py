@@ -24,6 +24,7 @@ import polars as pl
 from factorloom.bench.process import environment, reply
 from factorloom.bench.store.figure import Clock, Seconds, timed
 from factorloom.bench.store.market import BARS, alpha158
+from factorloom.engine.runtime.setting import configure
 from factorloom.expressions.factor import Factor
 from factorloom.storage.store import Store, open_store
 
@@ -64,7 +65,7 @@ class Read(msgspec.Struct, frozen=True):
     wall
         Seconds from question to answer.
     blocked
-        Those in which the asking thread neither ran nor waited for a processor.
+        Those in which no thread of the process ran or waited for a processor.
     """
 
     request: int
@@ -89,7 +90,10 @@ class Process:
     def __init__(self, task: Task) -> None:
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=self._answer, env=environment()
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=self._answer,
+            env=environment(**({"POLARS_MAX_THREADS": "1"} if task.watch else {})),
         )
         assert self._process.stdin is not None
         with self._process.stdin as stdin:
@@ -136,6 +140,7 @@ def _done(task: Task) -> Answer:
         return Answer(seconds=[timed(lambda file=file: pl.read_parquet(file)) for file in task.files])  # type: ignore[misc]
     factors = alpha158(task.factors)
     if task.watch:
+        configure(threads=1)
         with open_store(task.path, read_only=True) as store:
             return _watched(store, factors, task)
     clock = Clock()
@@ -172,11 +177,12 @@ def _read(
 
 
 def _ran() -> float:
-    """Seconds for which this thread ran, or waited for a processor; those it ran where the system does not say more."""
+    """Seconds for which threads of this process ran, or waited for a processor; those they ran where the system does
+    not say more. A process that watches has one thread of each kind, so that hardly two are counted at a time."""
     with suppress(OSError, ValueError):
-        run, waited, _ = Path("/proc/thread-self/schedstat").read_text().split()
-        return (int(run) + int(waited)) / 1e9
-    return time.thread_time()
+        found = [path.read_text().split() for path in Path("/proc/self/task").glob("*/schedstat")]
+        return sum(int(run) + int(waited) for run, waited, _ in found) / 1e9
+    return time.process_time()
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def _times(when: str, answer: Answer, limit: float | None) -> Iterator[Figure]:
     yield Figure(what=f"read while {when}, p99", value=walls[int(0.99 * len(walls))])
     yield Figure(what=f"read while {when}, longest", value=walls[-1])
     blocked = max(each.blocked for each in answer.reads)
-    note = "the asking thread neither ran nor waited for a processor"
+    note = "no thread of the reader ran or waited for a processor"
     yield Figure(what=f"longest wait while {when}", value=blocked, limit=limit, note=note)
 
 
