@@ -13,7 +13,6 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.category import text_of
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.bars.selection import Selection
 from factorloom.engine.panel import Engine, Panel
@@ -171,8 +170,7 @@ class Calculator:
             if cold := {digest: factor for digest, factor in by_digest.items() if digest not in values}:
                 found = self._filled(run, catalog, view, cold, wanted)
                 values |= self._kept_hot(view, selection, assembled(view, rows, found, list(cold), wanted))
-        keys = rows.keys.with_columns(text_of(rows.keys["symbol"]))
-        return frame_of(keys, {name: values[factor.digest] for name, factor in factors.items()})
+        return frame_of(rows.shown, {name: values[factor.digest] for name, factor in factors.items()})
 
     def _check(self, view: View, factors: Mapping[str, Factor]) -> None:
         """Refuse factors that the columns of a view cannot give; what was once right is not checked again."""

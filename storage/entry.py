@@ -124,10 +124,19 @@ class Entries:
         for digest in entry.factors:
             self._by_factor.setdefault(digest, []).append(entry)
 
+    def alike(self, digests: Iterable[str]) -> list[list[str]]:
+        """Factors in groups whose values are in the same entries."""
+        groups: dict[tuple[int, ...], list[str]] = {}
+        for digest in digests:
+            groups.setdefault(self._key(digest), []).append(digest)
+        return list(groups.values())
+
+    def _key(self, digest: str) -> tuple[int, ...]:
+        return tuple(map(id, self._by_factor.get(digest, ())))
+
     def covered(self, digest: str) -> Days:
         """For each day of the view, whether the values of a factor are at hand."""
-        entries = self._by_factor.get(digest, ())
-        key = tuple(map(id, entries))
+        entries, key = self._by_factor.get(digest, ()), self._key(digest)
         if key not in self._covered:  # the same for many factors
             steps = np.zeros(self._view.days.size + 1, np.int64)
             for entry in entries:

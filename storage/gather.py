@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.layout import Array, Index, as_series
+from factorloom.engine.bars.category import text_of
+from factorloom.engine.bars.layout import Array, Index, as_frame, as_series
 from factorloom.engine.bars.selection import Selection, next_day
-from factorloom.engine.runtime.thread import for_each_of
+from factorloom.engine.runtime.observer import Observer
+from factorloom.engine.runtime.thread import ALONE, for_each, for_each_of
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.digest import days_of
 from factorloom.storage.entry import Days, Entries, Entry
@@ -21,10 +23,11 @@ __all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "wanted
 
 
 class Rows(NamedTuple):
-    """The selected bars: their keys by symbol and date, and the number of the day of each."""
+    """The selected bars: keys by symbol and date, the number of the day of each, and the keys as they are shown."""
 
     keys: pl.DataFrame
     days: Index
+    shown: pl.DataFrame
 
 
 def wanted_days(view: View, selection: Selection) -> Days:
@@ -52,7 +55,7 @@ def selected(view: View, selection: Selection, wanted: Days) -> Rows:
         keys = view.keys(int(days[0]), int(days[-1]), selection.symbols)
     condition = _condition(view, selection)
     keys = keys if condition is None else keys.filter(condition)
-    return Rows(keys, days_of(keys["date"]))
+    return Rows(keys, days_of(keys["date"]), keys.with_columns(text_of(keys["symbol"])))
 
 
 def selected_bars(view: View, selection: Selection, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -74,13 +77,8 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
     """The values of the selected bars, by digest of factor, missing as NaN."""
     size = rows.keys.height
     whole: dict[str, Array] = {}
-    groups: dict[tuple[tuple[int, int, int], ...], list[str]] = {}
-    chosen: dict[str, tuple[tuple[Entry, int, int], ...]] = {}
-    for digest in digests:
-        chosen[digest] = entries.choose(digest, wanted)
-        groups.setdefault(tuple((id(entry), first, last) for entry, first, last in chosen[digest]), []).append(digest)
-    for some in groups.values():
-        parts = chosen[some[0]]
+    for some in entries.alike(digests):
+        parts = entries.choose(some[0], wanted)
         places = _places(rows.days, parts)
         covered = sum(place.size for place in places) == size
         for (entry, *_), place in zip(parts, places, strict=True):
@@ -103,12 +101,14 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
 
 def frame_of(keys: pl.DataFrame, values: Mapping[str, Array]) -> pl.DataFrame:
     """Keys with a column for each name, missing as null."""
+    if keys.height * len(values) <= ALONE:
+        return keys.hstack(as_frame(values)) if values else keys
     made: dict[str, pl.Series] = {}
 
     def work(name: str) -> None:
         made[name] = as_series(name, values[name])
 
-    for_each_of(work, list(values), keys.height)
+    for_each(work, values, Observer())
     return keys.hstack([made[name] for name in values])
 
 

@@ -36,7 +36,7 @@ WORDS = BLOCK // 8
 CHUNK = 64
 """So many blocks are summed at once: they stay in the processor's cache."""
 MANY = 16
-"""Stretches of fewer blocks are compared together."""
+"""Stretches of fewer blocks each are compared together."""
 WHOLE = 1 << 22
 """Files up to this size, 4 MiB, are compared as a whole, and need no sums beside them."""
 OPEN = 512
@@ -156,18 +156,19 @@ class Segment:
         if self._known is None:
             self._prepare(whole=not stretches)
         assert self._known is not None
-        blocks = [(start // BLOCK, -(-stop // BLOCK)) for start, stop in stretches or [(0, self._size)] if start < stop]
-        new = [np.arange(first, last) for first, last in blocks if not self._known[first:last].all()]
-        if not new:
+        starts, stops = np.array(stretches or [(0, self._size)], np.int64).T
+        firsts, lasts = starts // BLOCK, -(-stops // BLOCK)
+        sizes = np.where(starts < stops, lasts - firsts, 0)
+        if sizes.sum() < MANY * sizes.size:
+            ends = np.cumsum(sizes)
+            blocks = np.repeat(firsts - ends + sizes, sizes) + np.arange(ends[-1])
+            if (blocks := np.unique(blocks[~self._known[blocks]])).size:
+                self._compare(blocks, _sums_of(self._memory, blocks))
             return
-        assert self._sums is not None
-        if sum(each.size for each in new) < MANY * len(new):
-            chosen = np.concatenate(new)
-            self._compare(chosen, _sums_of(self._memory, chosen))
-        else:
-            for each in new:
-                part = memoryview(self._memory)[each[0] * BLOCK : min((each[-1] + 1) * BLOCK, self._size)]
-                self._compare(each, _sums(part))
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+            if first < last and not self._known[first:last].all():
+                part = memoryview(self._memory)[first * BLOCK : min(last * BLOCK, self._size)]
+                self._compare(np.arange(first, last), _sums(part))
 
     def _compare(self, blocks: Index, sums: Words) -> None:
         assert self._sums is not None

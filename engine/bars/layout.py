@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ __all__ = [
     "Index",
     "Rows",
     "as_array",
+    "as_frame",
     "as_series",
     "codes_of",
     "dates_as_codes",
@@ -97,16 +99,29 @@ def read_into(values: Floats, series: pl.Series) -> None:
 
 def as_series(name: str, values: npt.NDArray[Any], present: npt.NDArray[np.bool_] | None = None) -> pl.Series:
     """An array as a series on the same memory: null where it is NaN, or where `present` is given and false."""
-    present = ~np.isnan(values) if present is None else present
-    missing = values.size - int(np.count_nonzero(present))
-    return series_on(name, values, np.packbits(present, bitorder="little") if missing else None, missing)
+    return pl.Series(_Exported(_nullable(values, present))).alias(name)
+
+
+def as_frame(values: Mapping[str, Floats]) -> pl.DataFrame:
+    """Arrays of one size as a frame on the same memory, null where they are NaN: many short ones at a time."""
+    struct = pa.StructArray.from_arrays([_nullable(each) for each in values.values()], list(values))
+    return pl.Series(_Exported(struct)).struct.unnest()
 
 
 def series_on(name: str, values: npt.NDArray[Any], bits: npt.NDArray[np.uint8] | None, missing: int) -> pl.Series:
     """A series on the memory of an array, with a bit for every value that is present, the first in the lowest."""
+    return pl.Series(_Exported(_with_bits(values, bits, missing))).alias(name)
+
+
+def _nullable(values: npt.NDArray[Any], present: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    present = ~np.isnan(values) if present is None else present
+    missing = values.size - int(np.count_nonzero(present))
+    return _with_bits(values, np.packbits(present, bitorder="little") if missing else None, missing)
+
+
+def _with_bits(values: npt.NDArray[Any], bits: npt.NDArray[np.uint8] | None, missing: int) -> pa.Array:
     buffers = [None if bits is None else pa.py_buffer(bits), pa.py_buffer(values)]
-    array = pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, buffers, missing)
-    return pl.Series(_Exported(array)).alias(name)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), values.size, buffers, missing)
 
 
 def runs_by_group(codes: Index, offsets: Index) -> GroupRuns:

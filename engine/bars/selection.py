@@ -156,15 +156,23 @@ def refuse_unknown_symbols(wanted: Collection[str], known: Iterable[str]) -> Non
 
 def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series) -> None:
     """Refuse dates that have no bars; `known` are the distinct dates, sorted."""
-    found = known.to_list()
-    days, moments = {_day(day) for day in found}, {_moment(day) for day in found}
-    absent = [day for day in wanted if (day not in days if _is_day(day) else day not in moments)]
+    asked = {
+        pl.Date(): [day for day in wanted if _is_day(day)],
+        pl.Datetime("us"): [each for each in wanted if not _is_day(each)],
+    }
+    missing = {day for kind, some in asked.items() if some for day in _missing(pl.Series(some, dtype=kind), known)}
+    absent = [day for day in wanted if day in missing]
     if absent:
+        days = known.cast(pl.Date).to_list()
         before = max((day for day in days if day <= _day(absent[0])), default=None)
-        first = f"the first date is {min(days)}" if days else "there are no bars at all"
+        first = f"the first date is {days[0]}" if days else "there are no bars at all"
         hint = f"the nearest earlier date is {before}" if before else first
         message = f"no bars on {absent[0]}" + (f" ({len(absent)} of {len(wanted)} dates)" if len(wanted) > 1 else "")
         raise ParameterError(message, hint=hint)
+
+
+def _missing(wanted: pl.Series, known: pl.Series) -> list[dt.date]:
+    return wanted.filter(~wanted.is_in(known.cast(wanted.dtype).implode())).to_list()
 
 
 def next_day(value: dt.date) -> dt.date | None:

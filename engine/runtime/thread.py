@@ -13,7 +13,7 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.setting import settings
 from factorloom.expressions.errors import ForkedError
 
-__all__ = ["check_process", "for_each", "for_each_of", "processors"]
+__all__ = ["ALONE", "check_process", "for_each", "for_each_of", "processors"]
 
 Item = TypeVar("Item")
 

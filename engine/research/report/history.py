@@ -181,7 +181,7 @@ def _spread(source: Source, factor: str, horizon: int) -> Markup:
 
 def _ic(source: Source, factor: str, horizon: int) -> Markup:
     daily = source.series("ic", "rank_ic", factor, horizon)
-    mean = trailing_mean(daily, source.window)
+    mean = source.trailing("ic", "rank_ic", factor, horizon)
     lines = [Line(daily, "f", "rank IC"), Line(mean, "s1", f"trailing mean, {source.window} dates", smooth=True)]
     return history(source, "Rank IC by date", "", "number", lines, zero=True)
 
@@ -201,7 +201,7 @@ def _turnover(source: Source, factor: str) -> Markup:
 def _autocorrelation(source: Source, factor: str) -> Markup:
     lines = []
     for place, horizon in enumerate(source.horizons):
-        mean = trailing_mean(source.series("autocorrelation", "autocorrelation", factor, horizon), source.window)
+        mean = source.trailing("autocorrelation", "autocorrelation", factor, horizon)
         lines.append(Line(mean, horizon_kind(place), f"horizon {horizon}", smooth=True))
     note = f"rank correlation with a horizon before, trailing mean of {source.window} dates"
     return history(source, "Autocorrelation", note, "number", lines, zero=False)
@@ -210,7 +210,7 @@ def _autocorrelation(source: Source, factor: str) -> Markup:
 def _trailing_ics(source: Source, factor: str) -> Markup:
     lines = []
     for place, horizon in enumerate(source.horizons):
-        mean = trailing_mean(source.series("ic", "rank_ic", factor, horizon), source.window)
+        mean = source.trailing("ic", "rank_ic", factor, horizon)
         lines.append(Line(mean, horizon_kind(place), f"horizon {horizon}", smooth=True))
     return history(source, "Rank IC", f"trailing mean of {source.window} dates", "number", lines, zero=True)
 

@@ -101,18 +101,18 @@ def thinned(values: Array, points: int) -> tuple[NDArray[np.int64], list[int]]:
     >>> places.tolist(), starts
     ([0, 1, 3, 5], [0])
     """
-    present = np.flatnonzero(np.isfinite(values))
+    finite = np.isfinite(values)
+    present = np.flatnonzero(finite)
     if not present.size:
         return present, []
     width = max(1, math.ceil(values.size / max(points // 2, 1)))
     kept = present
     if present.size > points:
-        padded = np.full(math.ceil(values.size / width) * width, np.nan)
-        padded[: values.size] = np.where(np.isfinite(values), values, np.nan)
-        parts = padded.reshape(-1, width)
-        rows = np.flatnonzero(np.isfinite(parts).any(axis=1))
-        low = np.where(np.isfinite(parts[rows]), parts[rows], np.inf).argmin(axis=1) + rows * width
-        high = np.where(np.isfinite(parts[rows]), parts[rows], -np.inf).argmax(axis=1) + rows * width
+        low, high = np.full((2, math.ceil(values.size / width), width), [[[np.inf]], [[-np.inf]]])
+        np.copyto(low.reshape(-1)[: values.size], values, where=finite)
+        np.copyto(high.reshape(-1)[: values.size], values, where=finite)
+        rows = np.unique(present // width)
+        low, high = (places[rows] + rows * width for places in (low.argmin(axis=1), high.argmax(axis=1)))
         kept = np.unique(np.concatenate([low, high, present[[0, -1]]]))
     return kept, _starts(kept, present, width)
 

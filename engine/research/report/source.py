@@ -79,6 +79,7 @@ class Source:
         self._cut: dict[tuple[str, ...], dict[tuple[object, ...], pl.DataFrame]] = {}
         self._rows: dict[tuple[str, ...], dict[tuple[object, ...], NDArray[np.int64]]] = {}
         self._columns: dict[tuple[str, str], Array] = {}
+        self._trailing: dict[tuple[object, ...], Array] = {}
         self._quantiles: dict[tuple[str, int], list[int]] = {}
 
     def part(self, name: str, *key: object) -> pl.DataFrame:
@@ -105,6 +106,12 @@ class Source:
         if rows is not None:
             values[self._column(name, "place")[rows].astype(np.int64)] = self._column(name, field)[rows]
         return values
+
+    def trailing(self, name: str, field: str, *key: object) -> Array:
+        """The trailing mean of such a column."""
+        if (name, field, *key) not in self._trailing:
+            self._trailing[name, field, *key] = trailing_mean(self.series(name, field, *key), self.window)
+        return self._trailing[name, field, *key]
 
     def _column(self, name: str, field: str) -> Array:
         if (name, field) not in self._columns:
