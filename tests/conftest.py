@@ -13,7 +13,7 @@ from factorloom.expressions.registry import OPERATORS
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-settings.register_profile("quick", deadline=None, derandomize=True, max_examples=40, suppress_health_check=QUIET)
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=25, suppress_health_check=QUIET)
 settings.register_profile("fuzz", deadline=None, max_examples=2_000, suppress_health_check=QUIET)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 

@@ -21,7 +21,7 @@ from numba import types
 import factorloom as fl
 from factorloom.engine.runtime.jit import loop
 from factorloom.expressions.factor import Factor
-from factorloom.expressions.operators.loop.sort import rank_section, sort_section
+from factorloom.expressions.operators.loop.sort import MEMBER, order_section, room_of, sort_section
 from factorloom.expressions.operators.loop.tie import tied, tied_column
 from tests.oracle import to_array
 
@@ -29,7 +29,8 @@ Array = npt.NDArray[np.float64]
 SIZES = [1, 2, 3, 31, 32, 33, 199, 200, 599, 600, 4095, 4096, 5000]
 SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly", "dense", "cluster", "zeros"]
 VALUES = types.Array(types.float64, 1, "C")
-rank, sort = loop(types.int64(VALUES, VALUES))(rank_section), loop(types.void(VALUES, VALUES))(sort_section)
+WORDS = types.Array(types.uint64, 1, "C")
+rank, sort = loop(types.int64(VALUES, VALUES, WORDS))(order_section), loop(types.void(VALUES, VALUES))(sort_section)
 
 
 def values(shape: str, size: int) -> Array:
@@ -75,9 +76,12 @@ def test_any_members_are_put_in_order(x: Array) -> None:
 
 
 def assert_ordered(x: Array) -> None:
-    doubled, ascending = np.empty(x.size), np.empty(x.size)
-    assert rank(x, doubled) == np.count_nonzero(~np.isnan(x))
+    doubled, ascending, room = np.empty(x.size), np.empty(x.size), np.empty(room_of(x.size), np.uint64)
+    assert rank(x, doubled, room) == np.count_nonzero(~np.isnan(x))
     sort(x, ascending)
+    members = (room[: x.size] & MEMBER).astype(np.int64)
+    np.testing.assert_array_equal(np.sort(members), np.arange(x.size))
+    np.testing.assert_array_equal(doubled[members], np.sort(doubled))
     np.testing.assert_array_equal(doubled / 2, pd.Series(tied(x)).rank())
     np.testing.assert_array_equal(ascending, np.sort(x))
 
