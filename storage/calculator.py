@@ -281,10 +281,12 @@ class Calculator:
         self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor], wanted: Days, entries: Entries
     ) -> list[Made]:
         """What becomes of values of other versions, where only a part of them is reached by what has changed."""
+        stale = {id(each): each for digest in factors for each in entries.stale.get(digest, ())}
+        if not stale:
+            return []
         versions = {each.version for each in catalog.versions if each.dataset == view.dataset}
         found: dict[int, list[tuple[Entry, list[str]]]] = {}
         taken: dict[str, Days] = {digest: ~wanted | entries.covered(digest) for digest in factors}
-        stale = {id(each): each for digest in factors for each in entries.stale.get(digest, ())}
         for entry in sorted(stale.values(), key=lambda each: abs(each.version - view.version)):
             if entry.version not in versions:
                 continue
@@ -339,13 +341,16 @@ class Calculator:
         run.misses += len(factors)
         made: list[Made] = []
         groups: dict[tuple[bytes, bool, bool], list[str]] = {}
-        for digest, factor in factors.items():
-            need = wanted if entries is None else missing_blocks(view, wanted, entries.covered(digest))
-            groups.setdefault((need.tobytes(), factor.unbounded, factor.lookahead > 0), []).append(digest)
+        for some in [list(factors)] if entries is None else entries.alike(factors):
+            need = wanted if entries is None else missing_blocks(view, wanted, entries.covered(some[0]))
+            days = need.tobytes()
+            for digest in some:
+                key = days, factors[digest].unbounded, factors[digest].lookahead > 0
+                groups.setdefault(key, []).append(digest)
         for (chosen, _, _), digests in groups.items():
-            some = {digest: factors[digest] for digest in digests}
+            together = {digest: factors[digest] for digest in digests}
             for first, last in stretches(view.days, np.frombuffer(chosen, np.bool_)):
-                made += self._computed(run, view, some, first, last, engine)
+                made += self._computed(run, view, together, first, last, engine)
         if entries is not None:
             for each in made:
                 entries.add(each.entry(view))
