@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import bisect
 import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from factorloom.engine.bars.layout import KEYS, Index
 from factorloom.engine.bars.sort import sort_bars
 from factorloom.storage.catalog import BarSegment
 from factorloom.storage.digest import Hashes, days_of, digest_text, row_hashes, sum_by_day, value_hashes
+from factorloom.storage.keys import DAY, Keys, Numbered, Stretch, dates_of, places_of
 from factorloom.storage.segment import SegmentFiles
 from factorloom.storage.table import DatedTable
 
@@ -33,9 +33,6 @@ KEPT_KEYS = 256
 
 MANY = 50
 """More symbols than these are chosen by one pass over the bars."""
-
-DAY = 86_400_000_000
-"""A day in microseconds, in which moments are counted."""
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
 KEPT = 1 << 28
@@ -90,57 +87,6 @@ class BarReader:
                     self._bytes += int(column.estimated_size())
             while self._bytes > KEPT and len(self._kept) > 1:
                 self._bytes -= int(self._kept.popitem(last=False)[1].estimated_size())
-
-
-class Keys(NamedTuple):
-    """The sorted keys of a segment: the names of symbols, and for each bar the code of its own, and its date."""
-
-    names: pl.Series
-    codes: npt.NDArray[Any]
-    dates: npt.NDArray[Any]
-
-    def stretch(self, symbol: str) -> tuple[int, int]:
-        """Where the bars of a symbol begin and end; of one that is not there, where they would."""
-        code = bisect.bisect_left(self.names, symbol)
-        is_there = code < len(self.names) and self.names[code] == symbol
-        start = int(np.searchsorted(self.codes, self.codes.dtype.type(code)))
-        return start, int(np.searchsorted(self.codes, self.codes.dtype.type(code), "right")) if is_there else start
-
-
-class Stretch:
-    """The keys of a segment from one day to another; `rows` is how many bars these are."""
-
-    def __init__(self, keys: Keys, segment: BarSegment, first_day: int, last_day: int, day: int) -> None:
-        self._keys, self.rows = keys, keys.dates.size
-        self._counts: npt.NDArray[np.bool_] | None = None
-        if first_day > segment.first_day or last_day < segment.last_day:
-            self._counts = (keys.dates >= first_day * day) & (keys.dates < (last_day + 1) * day)
-            self.rows = int(np.count_nonzero(self._counts))
-
-    def find(self, symbol: str) -> tuple[int, npt.NDArray[Any]]:
-        """How many bars come before those of a symbol, and the dates of its own."""
-        start, stop = self._keys.stretch(symbol)
-        if self._counts is None:
-            return start, self._keys.dates[start:stop]
-        return int(np.count_nonzero(self._counts[:start])), self._keys.dates[start:stop][self._counts[start:stop]]
-
-
-class Numbered:
-    """Sorted bars with each key as one number, in the order of (symbol, date)."""
-
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self._names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
-        self._moments = np.unique(_moments(frame["date"]))
-        self.numbers: Index = self._numbers(frame["symbol"].to_physical(), frame["date"])
-
-    def places(self, keys: pl.DataFrame) -> Index:
-        """Where some of the bars stand; all of them must be there."""
-        known = self._names.search_sorted(keys["symbol"].dtype.categories)  # type: ignore[attr-defined]
-        return np.searchsorted(self.numbers, self._numbers(known.gather(keys["symbol"].to_physical()), keys["date"]))
-
-    def _numbers(self, codes: pl.Series, dates: pl.Series) -> Index:
-        places = np.searchsorted(self._moments, _moments(dates))
-        return codes.cast(pl.Int64).to_numpy() * self._moments.size + places
 
 
 class View:
@@ -292,7 +238,7 @@ class View:
         return self._stored(first_day, last_day, [], symbols)
 
     def _keys_of(self, stretches: Sequence[Stretch], symbols: Sequence[str]) -> pl.DataFrame:
-        found = {symbol: _dates_of(stretches, symbol)[1] for symbol in symbols}
+        found = {symbol: dates_of(stretches, symbol)[1] for symbol in symbols}
         found = {symbol: dates for symbol, dates in found.items() if dates.size}
         dates = pl.Series("date", np.concatenate([*found.values()] or [np.empty(0, np.int64)]))
         names = pl.Series("symbol", list(found), pl.Enum(list(found)))
@@ -361,7 +307,7 @@ class View:
         """Where some bars stand among all from one day to another, and how many these are; both are sorted."""
         names = keys["symbol"].dtype.categories  # type: ignore[attr-defined]
         if names.len() <= MANY and (stretches := self._stretches(first_day, last_day)):
-            return _places_of(stretches, keys, names), sum(each.rows for each in stretches)
+            return places_of(stretches, keys, names), sum(each.rows for each in stretches)
         with self._lock:
             found = self._numbered.pop((first_day, last_day), None)
         if found is None:
@@ -406,10 +352,6 @@ def _symbols(column: pa.ChunkedArray) -> pl.Series:
     return names.cast(pl.Enum(names)).gather(pl.Series(pl.from_arrow(array.indices)))
 
 
-def _moments(dates: pl.Series) -> Index:
-    return dates.to_physical().cast(pl.Int64).to_numpy()
-
-
 def _of_symbols(frame: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
     """The bars of some symbols, of bars that are sorted by symbol; other symbols are no categories any more."""
     wanted = pl.Series(sorted(set(symbols)), dtype=pl.String)
@@ -428,23 +370,6 @@ def _slice(codes: npt.NDArray[Any], code: int) -> tuple[int, int]:
     """Where the rows of a symbol begin, of sorted rows, and how many these are."""
     start = int(np.searchsorted(codes, code))
     return start, int(np.searchsorted(codes, code, side="right")) - start
-
-
-def _dates_of(stretches: Sequence[Stretch], symbol: str) -> tuple[int, npt.NDArray[Any]]:
-    """How many bars of some stretches come before those of a symbol, and the dates of its own."""
-    found = [each.find(symbol) for each in stretches]
-    return sum(before for before, _ in found), np.sort(np.concatenate([dates for _, dates in found]))
-
-
-def _places_of(stretches: Sequence[Stretch], keys: pl.DataFrame, names: pl.Series) -> Index:
-    """Where the bars of a few symbols stand among those of all."""
-    codes, wanted = keys["symbol"].to_physical().to_numpy(), _moments(keys["date"])
-    places = np.empty(keys.height, np.int64)
-    for code in np.unique(codes).tolist():
-        before, dates = _dates_of(stretches, names[code])
-        chosen = codes == code
-        places[chosen] = before + np.searchsorted(dates, wanted[chosen])
-    return places
 
 
 def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -46,6 +46,17 @@ def test_a_few_symbols_stand_where_all_keys_have_them(moments: bool, data: st.Da
             compare(view, *sorted(data.draw(st.tuples(*[st.integers(-2, 42)] * 2))), data)
 
 
+def test_a_symbol_after_256_others() -> None:
+    """Codes are then as large as their type allows."""
+    names = [f"S{number:03d}" for number in range(256)]
+    bars = pl.DataFrame({"symbol": names, "date": [FIRST] * 256, "close": np.arange(256.0)})
+    with open_store(":memory:") as store:
+        store.load("bars", bars)
+        day, view = FIRST.toordinal() - EPOCH, store._backing.view("bars", None)
+        assert view.keys(day, day, ["S255", "T"])["symbol"].to_list() == ["S255"]
+        assert view.rows_of(day, day, view.keys(day, day, ["S255"]))[0].tolist() == [255]
+
+
 def compare(view: View, first: int, last: int, data: st.DataObject) -> None:
     """Keys and places of a few symbols from one day to another."""
     first, last = (FIRST.toordinal() - EPOCH + day for day in (first, last))
