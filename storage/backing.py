@@ -232,7 +232,8 @@ def refuse_unknown(view: View, selection: Selection) -> None:
     if selection.symbols is not None and not view.holds(selection.symbols):
         refuse_unknown_symbols(selection.symbols, view.symbols)
     if selection.dates is not None:
-        refuse_absent_dates(selection.dates, view.dates if view.daily else view.moments(selection.dates))
+        known = view.dates if view.daily else view.moments(selection.dates)
+        refuse_absent_dates(selection.dates, known, view.dates)
 
 
 def _moment(given: str | dt.date) -> dt.datetime:

@@ -34,6 +34,9 @@ KEPT_KEYS = 256
 MANY = 50
 """More symbols than these are chosen by one pass over the bars."""
 
+SEARCHES = 200
+"""Up to so many searches, of a symbol in a segment, are faster than numbers for all keys."""
+
 EPOCH = dt.date(1970, 1, 1).toordinal()
 KEPT = 1 << 28
 """Decoded bars are kept up to so many bytes."""
@@ -45,7 +48,7 @@ class BarReader:
     def __init__(self, files: SegmentFiles) -> None:
         self.files = files
         self._kept: OrderedDict[tuple[str, str], pl.Series] = OrderedDict()
-        self._keys: OrderedDict[str, Keys] = OrderedDict()
+        self._keys: dict[str, Keys] = {}
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -67,16 +70,14 @@ class BarReader:
 
     def keys(self, segment: BarSegment) -> Keys:
         """The keys of all bars of a segment as numbers."""
+        if (found := self._keys.get(segment.file)) is not None:
+            return found
+        symbols, dates = self.frame(segment)
+        names = symbols.dtype.categories  # type: ignore[attr-defined]
+        keys = Keys(names, symbols.to_physical().to_numpy(), dates.to_physical().to_numpy())
         with self._lock:
-            keys = self._keys.pop(segment.file, None)
-        if keys is None:  # Polars takes 0.3 ms for these steps
-            symbols, dates = self.frame(segment)
-            names = symbols.dtype.categories  # type: ignore[attr-defined]
-            keys = Keys(names, symbols.to_physical().to_numpy(), dates.to_physical().to_numpy())
-        with self._lock:
-            self._keys[segment.file] = keys
-            while len(self._keys) > KEPT_KEYS:
-                self._keys.popitem(last=False)
+            if all((segment.file, name) in self._kept for name in KEYS):  # what it stands on is counted
+                self._keys[segment.file] = keys  # Polars takes 0.3 ms for the steps above
         return keys
 
     def _keep(self, file: str, columns: Mapping[str, pl.Series]) -> None:
@@ -86,7 +87,9 @@ class BarReader:
                     self._kept[file, name] = column
                     self._bytes += int(column.estimated_size())
             while self._bytes > KEPT and len(self._kept) > 1:
-                self._bytes -= int(self._kept.popitem(last=False)[1].estimated_size())
+                (gone, _), column = self._kept.popitem(last=False)
+                self._bytes -= int(column.estimated_size())
+                self._keys.pop(gone, None)
 
 
 class View:
@@ -232,8 +235,9 @@ class View:
     ) -> pl.DataFrame:
         """The keys of the bars alone."""
         if symbols is not None and len(set(symbols)) <= MANY:
-            stretches = self._stretches(*(self.days[[0, -1]] if first_day is None else (first_day, last_day)))
-            if stretches:
+            first = int(self.days[0]) if first_day is None else first_day
+            last = int(self.days[-1]) if last_day is None else last_day
+            if stretches := self._stretches(first, last):
                 return self._keys_of(stretches, sorted(set(symbols)))
         return self._stored(first_day, last_day, [], symbols)
 
@@ -306,11 +310,12 @@ class View:
     def rows_of(self, first_day: int, last_day: int, keys: pl.DataFrame) -> tuple[Index, int]:
         """Where some bars stand among all from one day to another, and how many these are; both are sorted."""
         names = keys["symbol"].dtype.categories  # type: ignore[attr-defined]
-        if names.len() <= MANY and (stretches := self._stretches(first_day, last_day)):
-            return places_of(stretches, keys, names), sum(each.rows for each in stretches)
         with self._lock:
             found = self._numbered.pop((first_day, last_day), None)
         if found is None:
+            few = names.len() * len(self._between(first_day, last_day)) <= SEARCHES
+            if few and (stretches := self._stretches(first_day, last_day)):
+                return places_of(stretches, keys, names), sum(each.rows for each in stretches)
             found = Numbered(self.keys(first_day, last_day))
         with self._lock:
             self._numbered[first_day, last_day] = found

@@ -179,10 +179,12 @@ def _read(
 def _ran() -> float:
     """Seconds for which threads of this process ran, or waited for a processor; those they ran where the system does
     not say more. A process that watches has one thread of each kind, so that hardly two are counted at a time."""
-    with suppress(OSError, ValueError):
-        found = [path.read_text().split() for path in Path("/proc/self/task").glob("*/schedstat")]
-        return sum(int(run) + int(waited) for run, waited, _ in found) / 1e9
-    return time.process_time()
+    total, threads = 0, 0
+    for path in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError, ValueError):  # a thread that has just ended
+            run, waited, _ = path.read_text().split()
+            total, threads = total + int(run) + int(waited), threads + 1
+    return total / 1e9 if threads else time.process_time()
 
 
 if __name__ == "__main__":

@@ -154,8 +154,9 @@ def refuse_unknown_symbols(wanted: Collection[str], known: Iterable[str]) -> Non
         raise ParameterError(message, hint=suggest(unknown[0], names))
 
 
-def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series) -> None:
-    """Refuse dates that have no bars; `known` are the distinct dates, sorted."""
+def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series, every: pl.Series | None = None) -> None:
+    """Refuse dates that have no bars; `known` are the distinct dates, sorted: of the days wanted, where `every` has all
+    days."""
     asked = {
         pl.Date(): [day for day in wanted if _is_day(day)],
         pl.Datetime("us"): [each for each in wanted if not _is_day(each)],
@@ -163,7 +164,7 @@ def refuse_absent_dates(wanted: Collection[dt.date], known: pl.Series) -> None:
     missing = {day for kind, some in asked.items() if some for day in _missing(pl.Series(some, dtype=kind), known)}
     absent = [day for day in wanted if day in missing]
     if absent:
-        days = known.cast(pl.Date).to_list()
+        days = (known if every is None else every).cast(pl.Date).to_list()
         before = max((day for day in days if day <= _day(absent[0])), default=None)
         first = f"the first date is {days[0]}" if days else "there are no bars at all"
         hint = f"the nearest earlier date is {before}" if before else first

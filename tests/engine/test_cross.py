@@ -27,7 +27,7 @@ from tests.oracle import to_array
 
 Array = npt.NDArray[np.float64]
 SIZES = [1, 2, 3, 31, 32, 33, 199, 200, 599, 600, 4095, 4096, 5000]
-SHAPES = ["normal", "ties", "level", "outlier", "close", "wild", "nearly", "dense", "cluster", "zeros"]
+SHAPES = ["normal", "ties", "pairs", "level", "outlier", "close", "wild", "nearly", "dense", "cluster", "zeros"]
 VALUES = types.Array(types.float64, 1, "C")
 WORDS = types.Array(types.uint64, 1, "C")
 rank, sort = loop(types.int64(VALUES, VALUES, WORDS))(order_section), loop(types.void(VALUES, VALUES))(sort_section)
@@ -38,6 +38,7 @@ def values(shape: str, size: int) -> Array:
     x: Array = {
         "normal": lambda: rng.normal(0, 1, size),
         "ties": lambda: rng.integers(-3, 4, size).astype(float),
+        "pairs": lambda: np.repeat(rng.normal(0, 1, size), 2)[:size],
         "level": lambda: 1e8 + rng.normal(0, 1, size),
         "outlier": lambda: np.where(np.arange(size) % 700 == 1, 1e12, 1e8 + rng.normal(0, 1, size)),
         "close": lambda: rng.choice([0.3, 0.1 + 0.2, 0.1], size),
@@ -68,6 +69,13 @@ X, Y, Z = fl.col("x"), fl.col("y"), fl.col("z")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_members_are_put_in_order_and_ties_keep_theirs(shape: str, size: int) -> None:
     assert_ordered(values(shape, size))
+
+
+@pytest.mark.parametrize("each", [1, 2, 60])
+def test_the_room_for_ordering_is_enough(each: int) -> None:
+    """Step by step in Python, which refuses to write beyond it: compiled code would not."""
+    x = np.repeat(np.random.default_rng(each).normal(0, 1, 6000 // each), each)
+    assert order_section(x, np.empty(6000), np.empty(room_of(6000), np.uint64)) == 6000
 
 
 @given(arrays(np.float64, st.integers(0, 200), elements=st.floats(allow_infinity=False)))

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from factorloom.expressions.errors import ParameterError
+from factorloom.expressions.parse import parse
 from factorloom.storage.store import open_store
 from factorloom.storage.view import EPOCH, View
 
@@ -55,6 +57,14 @@ def test_a_symbol_after_256_others() -> None:
         day, view = FIRST.toordinal() - EPOCH, store._backing.view("bars", None)
         assert view.keys(day, day, ["S255", "T"])["symbol"].to_list() == ["S255"]
         assert view.rows_of(day, day, view.keys(day, day, ["S255"]))[0].tolist() == [255]
+
+
+def test_the_hint_of_an_absent_moment_knows_all_days() -> None:
+    moments = [dt.datetime(2021, 1, day, 10) for day in range(1, 11)]
+    with open_store(":memory:") as store:
+        store.load("bars", pl.DataFrame({"symbol": ["A"] * 10, "date": moments, "close": np.arange(10.0)}))
+        with pytest.raises(ParameterError, match=r"no bars on 2021-03-01 10:00:00\n.* earlier date is 2021-01-10"):
+            store.compute("bars", {"c": parse("close")}, dates=[dt.datetime(2021, 3, 1, 10)])
 
 
 def compare(view: View, first: int, last: int, data: st.DataObject) -> None:

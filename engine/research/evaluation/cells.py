@@ -149,9 +149,10 @@ def cells_of(
     )
 
 
-def pieces(dates: int, items: int) -> list[tuple[int, int]]:
-    """Stretches of dates so that all processors have as much to do, however few items there are."""
-    count = max(1, min(processors() if items < 4 * processors() else 1, dates))
+def pieces(dates: int, items: int, least: int = 1) -> list[tuple[int, int]]:
+    """Stretches of at least so many dates, that processors have about as much to do as each other, however few items
+    there are."""
+    count = max(1, min(-(-4 * processors() // max(items, 1)), dates // least))
     edges = np.linspace(0, dates, count + 1).astype(int).tolist()
     return list(itertools.pairwise(edges))
 

@@ -271,6 +271,9 @@ class Evaluation:
         # returns of a neutral evaluation are less the mean of their group: that of all names is 0
         excess = means - (0.0 if self._basis.settings.neutral else self._number(UNIVERSE)[..., None])
         known = ~np.isnan(means)
+        if not self._basis.cells.weights.size:  # of a quantile that holds all names it is only rounding
+            all_names = self._found.by_quantile[:, :, COUNT] == self._found.used[..., None]
+            excess[all_names & known] = 0.0
         count = known.sum(axis=2)
         by_date = np.moveaxis(means, 2, 0)
         spread = deviation(by_date.reshape(len(by_date), -1)).reshape(by_date.shape[1:])

@@ -15,7 +15,7 @@ from factorloom.engine.bars.layout import Array, as_array
 from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
 from factorloom.engine.research.evaluation.loop.measure import TOGETHER, measure
 from factorloom.engine.research.evaluation.loop.place import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE
-from factorloom.engine.research.evaluation.loop.section import Ints
+from factorloom.engine.research.evaluation.loop.section import BLOCK_DATES, Ints
 from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import for_each
@@ -153,7 +153,9 @@ def _run(
     observer: Observer,
 ) -> None:
     arrays = list(columns.values())
-    ring = 8 * cells.symbol_count * (min(int(cells.horizons.max()), cells.dates.len()) + 1)
+    dates = cells.dates.len()
+    longest = min(int(cells.horizons.max()), dates)
+    ring = (16 if cells.weights.size else 8) * cells.symbol_count * (longest + 1)
     together = max(1, min(TOGETHER, RING_BYTES // ring))
     starts = range(0, len(arrays), together)
 
@@ -190,5 +192,24 @@ def _run(
             series.numbers[of_some],
         )
 
-    items = [(place, *piece) for place in starts for piece in pieces(cells.dates.len(), len(starts))]
-    for_each(work, items, observer)
+    least = max(BLOCK_DATES, 2 * longest)  # the dates before a piece are ranked once more
+    items = [(place, *piece) for place in starts for piece in pieces(dates, len(starts), least)]
+    for_each(work, items, _Shares(observer, len(items), len(arrays)))
+
+
+class _Shares(Observer):
+    """Reports items, of which one may be of several factors, and several of one, as factors that are done."""
+
+    def __init__(self, whole: Observer, items: int, factors: int) -> None:
+        super().__init__()
+        self._whole, self._items, self._factors = whole, items, factors
+        self._done = 0
+
+    def advance(self) -> None:
+        before, self._done = self._done * self._factors // self._items, self._done + 1
+        for _ in range(self._done * self._factors // self._items - before):
+            self._whole.advance()
+        self._whole.check()
+
+    def cancel(self) -> None:
+        self._whole.cancel()

@@ -18,7 +18,6 @@ from factorloom.engine.research.evaluation.loop.section import (
     fill_edges,
     order_by_group,
     rank_names,
-    room_of,
 )
 from factorloom.engine.research.evaluation.measured import batches
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop, prepare
@@ -26,6 +25,7 @@ from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.progress import default_observer
 from factorloom.engine.runtime.thread import for_each
 from factorloom.expressions.factor import Factor
+from factorloom.expressions.operators.loop.sort import room_of
 
 __all__ = ["Tails", "find_buckets", "with_buckets"]
 

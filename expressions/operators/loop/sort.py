@@ -63,13 +63,14 @@ def rank_section(x: Array, doubled: Array) -> int:
 
 
 def room_of(size: int) -> int:
-    """How many words of memory ordering so many members takes."""
-    return 3 * size + size // 2 + 1 + MOST_DIGITS // 2
+    """How many words of memory ordering so many members takes: for words and values, and beside them for words once
+    more, keys and counts, or for sorted values and where their ties start."""
+    return 4 * size + 1 + MOST_DIGITS // 2
 
 
 def order_section(x: Array, doubled: Array, room: Words) -> int:
-    """The same in memory that is given; afterwards the lower halves of its first words are the members in their order,
-    those that tie in any, missing ones last."""
+    """As `rank_section`, in memory that is given (`room_of`); afterwards the lower halves of its first words are the
+    members in their order, those that tie in any, missing ones last."""
     words, values = room[: x.size], room[x.size : 2 * x.size].view(np.float64)
     for k in range(np.uint64(x.size)):
         values[k] = x[k] + 0.0  # -0.0 is 0.0

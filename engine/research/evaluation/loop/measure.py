@@ -38,7 +38,7 @@ from factorloom.engine.research.evaluation.loop.quantile import (
     weighted_returns,
 )
 from factorloom.engine.research.evaluation.loop.section import (
-    DATES,
+    BLOCK_DATES,
     FEW_REMOVED,
     Ints,
     correlate,
@@ -53,9 +53,9 @@ from factorloom.engine.research.evaluation.loop.section import (
     remove_absent,
     restrict,
     restrict_by_group,
-    room_of,
 )
 from factorloom.engine.runtime.jit import COUNTS, NUMBERS, loop
+from factorloom.expressions.operators.loop.sort import room_of
 
 __all__ = ["TOGETHER", "measure", "rank_labels"]
 
@@ -155,7 +155,7 @@ def measure(
     old_buckets = np.zeros((count, ring, symbol_count), np.int32)
     old_counts, old_squares = np.zeros((2, count, ring), np.int64)
     old_weights = np.zeros((count, ring if weights.size > 0 else 1, symbol_count))
-    loaded = np.empty((count, DATES, width))
+    loaded = np.empty((count, BLOCK_DATES, width))
     spare, room = np.empty((5, width + 1)), np.empty(room_of(width), np.uint64)
     names = np.empty((10, max(width, quantiles) + 2), np.int32)
     edges = np.zeros((3, quantiles + 1), np.int32)
@@ -169,11 +169,11 @@ def measure(
     for d in range(begin, last):
         a, b = offsets[d], offsets[d + 1]
         size, row = b - a, d % ring
-        if (d - begin) % DATES == 0:
+        if (d - begin) % BLOCK_DATES == 0:
             for f in range(count):
                 load(columns[f], rows, symbols, symbol_count, offsets, d, loaded[f])
         for f in range(count):
-            x, ranks, buckets = loaded[f, (d - begin) % DATES, :size], names[0, :size], names[1, :size]
+            x, ranks, buckets = loaded[f, (d - begin) % BLOCK_DATES, :size], names[0, :size], names[1, :size]
             order = names[9, :size]
             n = old_counts[f, row] = rank_names(x, spare[1, :size], room, ranks, order)
             if group_count > 0:

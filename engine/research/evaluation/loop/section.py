@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from factorloom.engine.bars.layout import Array, Index
-from factorloom.expressions.operators.loop.sort import MEMBER, Words, order_section, room_of
+from factorloom.expressions.operators.loop.sort import MEMBER, Words, order_section
 
 __all__ = [
-    "DATES",
+    "BLOCK_DATES",
     "FEWEST",
     "FEW_REMOVED",
     "Ints",
@@ -34,7 +34,6 @@ __all__ = [
     "remove_absent",
     "restrict",
     "restrict_by_group",
-    "room_of",
 ]
 
 Ints: TypeAlias = npt.NDArray[np.int32]
@@ -42,7 +41,7 @@ Ints: TypeAlias = npt.NDArray[np.int32]
 FEWEST = 3
 """Names below which there is no correlation."""
 
-DATES, SYMBOLS = 16, 128
+BLOCK_DATES, BLOCK_SYMBOLS = 16, 128
 """How many dates are loaded at a time, and how many symbols of them."""
 
 FEW_REMOVED = 24
@@ -54,7 +53,7 @@ def load(column: Array, rows: Index, symbols: Ints, symbol_count: int, offsets: 
     dates are neighbours in memory, so that those of the first date bring along the others."""
     last = min(first + out.shape[0], offsets.size - 1)
     done = offsets[first:last].copy()
-    for symbol in range(SYMBOLS, symbol_count + SYMBOLS, SYMBOLS):
+    for symbol in range(BLOCK_SYMBOLS, symbol_count + BLOCK_SYMBOLS, BLOCK_SYMBOLS):
         for d in range(first, last):
             k, a, b = np.uint64(done[d - first]), np.uint64(offsets[d]), np.uint64(offsets[d + 1])
             while k < b and symbols[k] < symbol:
