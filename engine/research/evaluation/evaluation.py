@@ -20,7 +20,7 @@ from factorloom.engine.research.evaluation.facts import facts_of, notes_of
 from factorloom.engine.research.evaluation.groups import EMPTY, group_frame
 from factorloom.engine.research.evaluation.ledger import ledger
 from factorloom.engine.research.evaluation.long import long
-from factorloom.engine.research.evaluation.loop.place import AUTOCORRELATION, COUNT, ERROR, IC, MEAN, RANK_IC, UNIVERSE
+from factorloom.engine.research.evaluation.loop.place import AUTOCORRELATION, COUNT, ERROR, IC, MEAN, RANK_IC
 from factorloom.engine.research.evaluation.measured import GroupSeries, Measured, measured
 from factorloom.engine.research.evaluation.pairs import correlation_of_ics, correlation_of_values, pair_frame
 from factorloom.engine.research.evaluation.portfolio import LongShort, compounded, long_short, turnover
@@ -269,11 +269,9 @@ class Evaluation:
         """
         means = self._found.by_quantile[:, :, MEAN]
         # returns of a neutral evaluation are less the mean of their group: that of all names is 0
-        excess = means - (0.0 if self._basis.settings.neutral else self._number(UNIVERSE)[..., None])
+        weighted = bool(self._basis.cells.weights.size)
+        excess = means if self._basis.settings.neutral else self._found.excess(weighted=weighted)
         known = ~np.isnan(means)
-        if not self._basis.cells.weights.size:  # of a quantile that holds all names it is only rounding
-            all_names = self._found.by_quantile[:, :, COUNT] == self._found.used[..., None]
-            excess[all_names & known] = 0.0
         count = known.sum(axis=2)
         by_date = np.moveaxis(means, 2, 0)
         spread = deviation(by_date.reshape(len(by_date), -1)).reshape(by_date.shape[1:])

@@ -14,7 +14,13 @@ import numpy.typing as npt
 from factorloom.engine.bars.layout import Array, as_array
 from factorloom.engine.research.evaluation.cells import Cells, Source, pieces
 from factorloom.engine.research.evaluation.loop.measure import TOGETHER, measure
-from factorloom.engine.research.evaluation.loop.place import NUMBERS_BY_DATE, NUMBERS_BY_QUANTILE
+from factorloom.engine.research.evaluation.loop.place import (
+    COUNT,
+    MEAN,
+    NUMBERS_BY_DATE,
+    NUMBERS_BY_QUANTILE,
+    UNIVERSE,
+)
 from factorloom.engine.research.evaluation.loop.section import BLOCK_DATES, Ints
 from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
@@ -74,6 +80,14 @@ class Measured:
     def nbytes(self) -> int:
         """The memory that it takes."""
         return sum(int(getattr(self, field.name).nbytes) for field in fields(self))
+
+    def excess(self, *, weighted: bool) -> Array:
+        """Mean returns of quantiles over that of all names used: (factors, horizons, dates, quantiles)."""
+        means, counts = self.by_quantile[:, :, MEAN], self.by_quantile[:, :, COUNT]
+        over = means - self.numbers[:, :, UNIVERSE, :, None]
+        if not weighted:  # of a quantile that holds all names it is only rounding
+            over[(counts == self.used[..., None]) & ~np.isnan(means)] = 0.0
+        return over
 
 
 @dataclass(frozen=True)
