@@ -32,6 +32,7 @@ FACTORS: dict[str, Factor] = {
     "label": forward_return(3),
     "label in sector": forward_return(2, entry_lag=2, halted=-0.3, excess="sector"),
 }
+EXAMPLES = 14 if settings().max_examples < 1_000 else 300
 SYMBOLS = [f"S{number}" for number in range(7)]
 START = dt.date(2024, 1, 1)
 LENGTH = 90
@@ -135,7 +136,7 @@ def keys_on(day: int, random: np.random.Generator, share: float) -> Iterator[tup
             yield symbol, START + dt.timedelta(day)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(steps=STEPS, seed=st.integers(0, 2**32 - 1), history=st.integers(2, 40))
 def test_values_equal_a_fresh_computation(steps: list[tuple[str, int]], seed: int, history: int) -> None:
     with pytest.MonkeyPatch.context() as patch, open_store(":memory:") as store:
