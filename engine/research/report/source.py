@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -28,9 +27,6 @@ TABLES = (
     "dropped",
     *DATED,
 )
-
-LONGEST = ("correlation", "ic_decay")
-"""Tables that take longest, and are computed side by side."""
 
 
 class Evaluated(Protocol):
@@ -69,8 +65,6 @@ class Source:
         self.evaluation = evaluation
         self.factors = [str(name) for name in evaluation.factors]
         self.horizons = [int(horizon) for horizon in evaluation.horizons]
-        with ThreadPoolExecutor(len(LONGEST)) as pool:
-            list(pool.map(lambda name: getattr(evaluation, name, None), LONGEST))
         found = {name: getattr(evaluation, name, None) for name in TABLES}
         self.tables: dict[str, pl.DataFrame] = {name: table for name, table in found.items() if table is not None}
         dated = [self.tables[name]["date"] for name in DATED if name in self.tables]
