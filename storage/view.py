@@ -7,7 +7,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -290,7 +289,7 @@ class View:
         there = [name for name in columns if name in (BAR, SINCE, *segment.columns)]
         frame = self._reader.frame(segment, [*there, SINCE] if is_cut and SINCE not in there else there)
         if symbols is not None:
-            frame = _of_symbols(frame, symbols)
+            frame = _of_symbols(frame, self._reader.keys(segment), symbols)
         if is_cut:
             frame = frame.filter(pl.col(SINCE) <= self.version)
         key = pl.col("date")
@@ -357,24 +356,16 @@ def _symbols(column: pa.ChunkedArray) -> pl.Series:
     return names.cast(pl.Enum(names)).gather(pl.Series(pl.from_arrow(array.indices)))
 
 
-def _of_symbols(frame: pl.DataFrame, symbols: Sequence[str]) -> pl.DataFrame:
-    """The bars of some symbols, of bars that are sorted by symbol; other symbols are no categories any more."""
-    wanted = pl.Series(sorted(set(symbols)), dtype=pl.String)
-    names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
-    codes = np.flatnonzero(names.is_in(wanted.implode()).to_numpy())
-    known = frame["symbol"].to_physical()
-    if codes.size > MANY:
-        return frame.filter(known.is_in(codes.tolist()))
-    numbers = known.to_numpy()
-    parts = [frame.slice(*_slice(numbers, code)) for code in codes.tolist()]
-    some = pl.concat(parts) if parts else frame.clear()
-    return some.with_columns(some["symbol"].cast(pl.String).cast(pl.Enum(names.gather(codes))))
-
-
-def _slice(codes: npt.NDArray[Any], code: int) -> tuple[int, int]:
-    """Where the rows of a symbol begin, of sorted rows, and how many these are."""
-    start = int(np.searchsorted(codes, code))
-    return start, int(np.searchsorted(codes, code, side="right")) - start
+def _of_symbols(frame: pl.DataFrame, keys: Keys, symbols: Sequence[str]) -> pl.DataFrame:
+    """The bars of some symbols, of all bars of a segment; of a few, other symbols are no categories any more."""
+    wanted = sorted(set(symbols))
+    if len(wanted) > MANY:
+        codes = np.flatnonzero(keys.names.is_in(pl.Series(wanted, dtype=pl.String).implode()).to_numpy())
+        return frame.filter(frame["symbol"].to_physical().is_in(codes.tolist()))
+    stretches = {symbol: keys.stretch(symbol) for symbol in wanted}
+    parts = {symbol: frame.slice(start, stop - start) for symbol, (start, stop) in stretches.items() if start < stop}
+    some = pl.concat(parts.values()) if parts else frame.clear()
+    return some.with_columns(some["symbol"].cast(pl.String).cast(pl.Enum(list(parts))))
 
 
 def joined(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -75,6 +75,9 @@ def compare(view: View, first: int, last: int, data: st.DataObject) -> None:
     wanted = whole.filter(pl.col("symbol").cast(pl.String).is_in(names))
     keys = view.keys(first, last, names)
     assert_frame_equal(keys.cast({"symbol": pl.String}), wanted.drop("row").cast({"symbol": pl.String}))
+    bars = view.bars(first, last).filter(pl.col("symbol").cast(pl.String).is_in(names))
+    some = view.bars(first, last, symbols=names)
+    assert_frame_equal(some.cast({"symbol": pl.String}), bars.cast({"symbol": pl.String}))
     if keys.height:
         assert keys["symbol"].dtype == pl.Enum(wanted["symbol"].cast(pl.String).unique().sort())
         places, size = view.rows_of(first, last, keys)

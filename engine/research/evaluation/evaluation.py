@@ -268,8 +268,8 @@ class Evaluation:
         (over the mean of all names used), hit_rate (share of dates with an excess above 0).
         """
         means = self._found.by_quantile[:, :, MEAN]
-        # returns of a neutral evaluation are less the mean of their group: that of all names is 0
         weighted = bool(self._basis.cells.weights.size)
+        # returns of a neutral evaluation are less the mean of their group: that of all names is 0
         excess = means if self._basis.settings.neutral else self._found.excess(weighted=weighted)
         known = ~np.isnan(means)
         count = known.sum(axis=2)
