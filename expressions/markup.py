@@ -34,15 +34,19 @@ def escape(value: object) -> Markup:
     >>> escape(Markup("<b>"))
     '<b>'
     """
-    if isinstance(value, Markup):
+    return Markup(_safe(value))
+
+
+def _safe(value: object) -> str:
+    if type(value) is Markup:
         return value
     text = str(value)
-    return Markup(html.escape(UNSAFE.sub("\ufffd", text)) if SPECIAL.search(text) else text)
+    return html.escape(UNSAFE.sub("\ufffd", text)) if SPECIAL.search(text) else text
 
 
 def join(parts: Iterable[object], between: str = "") -> Markup:
     """Parts one after another, each escaped unless it is `Markup`."""
-    return Markup(escape(between).join(map(escape, parts)))
+    return Markup(_safe(between).join(map(_safe, parts)))
 
 
 def tag(element: str, /, *content: object, **attributes: object) -> Markup:
@@ -53,12 +57,16 @@ def tag(element: str, /, *content: object, **attributes: object) -> Markup:
     >>> tag("rect", width=1)
     '<rect width="1"/>'
     """
-    words = "".join(f' {_spelled(key)}="{escape(value)}"' for key, value in attributes.items() if value is not None)
+    words = ""
+    for key, value in attributes.items():
+        if value is not None:
+            words += f' {_spelled(key)}="{_safe(value)}"'
     if element in VOID:
         return Markup(f"<{element}{words}>")
     if not content and element in ("path", "rect", "use"):
         return Markup(f"<{element}{words}/>")
-    return Markup(f"<{element}{words}>{join(content)}" + ("" if element in OPEN else f"</{element}>"))
+    inside = "".join(map(_safe, content))
+    return Markup(f"<{element}{words}>{inside}" if element in OPEN else f"<{element}{words}>{inside}</{element}>")
 
 
 @cache

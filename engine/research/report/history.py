@@ -23,7 +23,7 @@ from factorloom.engine.research.report.marks import (
 )
 from factorloom.engine.research.report.number import Unit, coordinate, percent
 from factorloom.engine.research.report.scale import Scale, date_ticks, fitted
-from factorloom.engine.research.report.source import Array, Source, trailing_mean, trailing_std
+from factorloom.engine.research.report.source import Array, Source, trailing_mean
 from factorloom.expressions.markup import Markup, tag
 
 __all__ = [
@@ -166,14 +166,10 @@ def _drawdown(source: Source, factor: str, horizon: int) -> Markup:
 def _spread(source: Source, factor: str, horizon: int) -> Markup:
     """Overlapping returns count once: the standard error is that of window / horizon values."""
     title = "Spread, top minus bottom quantile"
-    quantiles = source.quantiles(factor, horizon)
-    if len(quantiles) < 2:
+    if (factor, horizon) not in source.spreads:
         return nothing(title, "fewer than two quantiles")
-    bottom, top = (
-        source.series("quantile_returns_by_date", "mean", factor, horizon, quantiles[end]) for end in (0, -1)
-    )
-    mean = trailing_mean(top - bottom, source.window)
-    error = trailing_std(top - bottom, source.window) / math.sqrt(max(source.window / horizon, 1.0))
+    mean, deviation = source.spreads[factor, horizon]
+    error = deviation / math.sqrt(max(source.window / horizon, 1.0))
     note = f"trailing mean of {source.window} dates ± 1 s.e., overlap counted once"
     band = Band(mean - error, mean + error, "s1")
     return history(source, title, note, "percent", [Line(mean, "s1", "spread", smooth=True)], [band], zero=True)
@@ -192,7 +188,7 @@ def _turnover(source: Source, factor: str) -> Markup:
         quantiles = source.quantiles(factor, horizon)
         ends = sorted({quantiles[0], quantiles[-1]}) if quantiles else []
         parts = [source.series("turnover", "turnover", factor, horizon, quantile) for quantile in ends]
-        mean = trailing_mean(np.mean(parts, axis=0), source.window) if parts else np.empty(0)
+        mean = trailing_mean(np.mean(parts, axis=0, keepdims=True), source.window)[0] if parts else np.empty(0)
         lines.append(Line(mean, horizon_kind(place), f"horizon {horizon}", smooth=True))
     note = f"share of names new in the top and bottom quantiles after a horizon, trailing mean of {source.window} dates"
     return history(source, "Turnover", note, "percent", lines, zero=True)

@@ -124,8 +124,11 @@ def area(low: NDArray[np.float64], high: NDArray[np.float64], scale: Scale, poin
         return Markup()
     upper = _strokes(kept, _heights(high[kept], scale), [0])
     back = kept[::-1]
-    lower = " ".join(f"{x} {y}" for x, y in zip(back.tolist(), _heights(low[back], scale).tolist(), strict=True))
-    return path(f"{upper}L{lower}z", f"a {kind}")
+    return path(f"{upper}L{_pairs(back, _heights(low[back], scale))}z", f"a {kind}")
+
+
+def _pairs(xs: NDArray[np.int64], ys: NDArray[np.int64]) -> str:
+    return " ".join(map(str, np.column_stack((xs, ys)).reshape(-1).tolist()))
 
 
 def _heights(values: NDArray[np.float64], scale: Scale) -> NDArray[np.int64]:
@@ -137,8 +140,7 @@ def _strokes(xs: NDArray[np.int64], ys: NDArray[np.int64], starts: Sequence[int]
     """Strokes in whole numbers, each point as the distance from the one before; `back` closes each at its first x."""
     parts = []
     for start, stop in zip(starts, [*starts[1:], len(xs)], strict=True):
-        across, down = np.diff(xs[start:stop]).tolist(), np.diff(ys[start:stop]).tolist()
-        moves = " ".join(f"{x}{y}" if y < 0 else f"{x} {y}" for x, y in zip(across, down, strict=True))
+        moves = _pairs(np.diff(xs[start:stop]), np.diff(ys[start:stop])).replace(" -", "-")
         parts.append(f"M{xs[start]} {ys[start]}l{moves or '0 0'}" + (f"{back}{xs[start]}z" if back else ""))
     return "".join(parts)
 

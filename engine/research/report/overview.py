@@ -138,12 +138,14 @@ def account(source: Source) -> Markup:
     rows = source.tables.get("dropped", pl.DataFrame())
     if not rows.height:
         return tag("p", "No account of rows.", class_="note")
-    reasons = [reason for reason in rows["reason"].unique(maintain_order=True) if reason not in ("input", "used")]
-    reasons = ["used", *(r for r in reasons if rows.filter(pl.col("reason") == r)["rows"].sum())]
+    totals = rows.group_by("reason", maintain_order=True).agg(pl.col("rows").sum()).iter_rows()
+    reasons = ["used", *(reason for reason, total in totals if total and reason not in ("input", "used"))]
     heads = [tag("th", text, scope="col") for text in ("factor", "horizon", "share", "input", *reasons)]
     body = [
-        _account_row(factor, horizon, dict(part.select("reason", "rows").iter_rows()), reasons)
-        for (factor, horizon), part in rows.group_by("factor", "horizon", maintain_order=True)
+        _account_row(
+            factor, horizon, {row["reason"]: row["rows"] for row in source.rows("dropped", factor, horizon)}, reasons
+        )
+        for factor, horizon in rows.select("factor", "horizon").unique(maintain_order=True).iter_rows()
     ]
     table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body))
     key = legend((f"r{min(place, 7)}", reason) for place, reason in enumerate(reasons))

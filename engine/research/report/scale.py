@@ -108,12 +108,15 @@ def thinned(values: Array, points: int) -> tuple[NDArray[np.int64], list[int]]:
     width = max(1, math.ceil(values.size / max(points // 2, 1)))
     kept = present
     if present.size > points:
-        low, high = np.full((2, math.ceil(values.size / width), width), [[[np.inf]], [[-np.inf]]])
-        np.copyto(low.reshape(-1)[: values.size], values, where=finite)
-        np.copyto(high.reshape(-1)[: values.size], values, where=finite)
-        rows = np.unique(present // width)
-        low, high = (places[rows] + rows * width for places in (low.argmin(axis=1), high.argmax(axis=1)))
-        kept = np.unique(np.concatenate([low, high, present[[0, -1]]]))
+        parts = np.full((math.ceil(values.size / width), width), np.nan)
+        np.copyto(parts.reshape(-1)[: values.size], values, where=finite)
+        known = np.isfinite(parts)
+        drawn, rows = np.zeros(parts.shape, bool), np.arange(len(parts))
+        drawn[rows, np.where(known, parts, np.inf).argmin(axis=1)] = True
+        drawn[rows, np.where(known, parts, -np.inf).argmax(axis=1)] = True
+        drawn &= known  # not those of a part without values
+        drawn.reshape(-1)[present[[0, -1]]] = True
+        kept = np.flatnonzero(drawn)
     return kept, _starts(kept, present, width)
 
 
@@ -128,13 +131,14 @@ def sampled(values: Array, points: int) -> tuple[NDArray[np.int64], list[int]]:
     if present.size <= points:
         return present, [0] if present.size else []
     width = max(1, math.ceil(values.size / points))
-    places = np.array([0, values[present].argmin(), values[present].argmax(), present.size - 1])
-    ends = present[places]
-    kept = np.union1d(present[present % width == 0], ends)
+    known = values[present]
+    drawn = present % width == 0
+    drawn[[0, known.argmin(), known.argmax(), -1]] = True
+    kept = present[drawn]
     return kept, _starts(kept, present, width)
 
 
 def _starts(kept: NDArray[np.int64], present: NDArray[np.int64], width: int) -> list[int]:
     """Where strokes begin: after more missing values in a row than a part has."""
-    breaks = present[1:][np.diff(present) > max(width, 5)]
+    breaks = present[1:][present[1:] - present[:-1] > max(width, 5)]
     return [0, *sorted({int(place) for place in np.searchsorted(kept, breaks)} - {0, len(kept)})]

@@ -28,7 +28,7 @@ from factorloom.engine.research.report.marks import (
 )
 from factorloom.engine.research.report.number import Unit, coordinate, percent, plain, tick
 from factorloom.engine.research.report.scale import Scale, fitted, ticks
-from factorloom.engine.research.report.source import Array, Source, column
+from factorloom.engine.research.report.source import Array, Row, Source, numbers, value_of
 from factorloom.expressions.markup import Markup, shortened, tag
 
 __all__ = ["Bar", "columns", "correlation_map", "decay", "group_names", "sheet_shapes"]
@@ -79,31 +79,25 @@ def columns(title: str, note: str, unit: Unit, values: Sequence[Bar]) -> Markup:
 
 def group_names(source: Source) -> Markup:
     """The names of groups, which the charts by group of all sheets share."""
-    names = [(TOP + ROW * (place + 0.5), shortened(name, 20)) for place, name in enumerate(_drawn_groups(source))]
+    drawn = source.groups[:MOST_GROUPS]
+    names = [(TOP + ROW * (place + 0.5), shortened(name, 20)) for place, name in enumerate(drawn)]
     return tag("g", row_labels(GROUP_LEFT - 6, names), id="groups")
-
-
-def _drawn_groups(source: Source) -> list[str]:
-    """All groups by name, or the first of them where they are many."""
-    rows = source.tables.get("ic_by_group", pl.DataFrame())
-    return sorted(map(str, rows["group"].drop_nulls().unique()))[:MOST_GROUPS] if rows.height else []
 
 
 def _groups(source: Source, factor: str, horizon: int) -> Markup:
     """Lying bars: names are long. A group has the same place on every sheet."""
-    title, names = "Rank IC by group", _drawn_groups(source)
-    rows = source.part("ic_by_group", factor, horizon)
-    found = {str(row["group"]): row for row in rows.iter_rows(named=True)}
-    means = np.array([_number(found.get(name, {}).get("rank_ic_mean")) for name in names])
-    errors = np.array([_error(found.get(name, {})) for name in names])
+    title, names = "Rank IC by group", source.groups[:MOST_GROUPS]
+    found = {str(row["group"]): row for row in source.rows("ic_by_group", factor, horizon)}
+    rows = [found.get(name, {}) for name in names]
+    means, errors = numbers(rows, "rank_ic_mean"), np.array(list(map(_error, rows)))
     if not np.isfinite(means).any():
         return nothing(title, "no groups")
     errors = np.where(np.isfinite(errors), errors, 0.0)
     scale = fitted([means - errors, means + errors], GROUP_LEFT, WIDTH - RIGHT, zero=True)
     zero, bottom = scale(0), TOP + ROW * len(names)
     drawn = [
-        (TOP + ROW * (place + 0.5), float(mean), float(error))
-        for place, (mean, error) in enumerate(zip(means, errors, strict=True))
+        (TOP + ROW * (place + 0.5), mean, error)
+        for place, (mean, error) in enumerate(zip(means.tolist(), errors.tolist(), strict=True))
         if math.isfinite(mean)
     ]
     places, distance = ticks(scale)
@@ -128,7 +122,7 @@ def _groups(source: Source, factor: str, horizon: int) -> Markup:
         ),
         error_bars(((m, scale(mean - e), scale(mean + e)) for m, mean, e in drawn if e > 0), across=True),
     )
-    total = len(source.tables["ic_by_group"]["group"].unique())
+    total = len(source.groups)
     few = f"the first {MOST_GROUPS} of {total}; " if total > len(names) else ""
     return card(title, few + "± 1 s.e. of dates as if independent", chart)
 
@@ -138,25 +132,25 @@ def sheet_shapes(source: Source, factor: str, horizon: int) -> dict[str, Markup]
     rank_ic = source.series("ic", "rank_ic", factor, horizon)
     present = rank_ic[np.isfinite(rank_ic)]
     return {
-        "quantiles": _quantiles(source.part("quantile_returns", factor, horizon), horizon),
+        "quantiles": _quantiles(source.rows("quantile_returns", factor, horizon), horizon),
         "histogram": _histogram(present),
         "qq": _qq(present),
         "months": _months(source, rank_ic),
-        "years": _years(source.part("ic_by_year", factor, horizon)),
+        "years": _years(source.rows("ic_by_year", factor, horizon)),
         "groups": _groups(source, factor, horizon),
-        "tails": _tails(source.part("tails", factor, horizon)),
+        "tails": _tails(source.rows("tails", factor, horizon)),
     }
 
 
-def _quantiles(rows: pl.DataFrame, horizon: int) -> Markup:
+def _quantiles(rows: Sequence[Row], horizon: int) -> Markup:
     title = "Mean return by quantile"
-    if not rows.height:
+    if not rows:
         return nothing(title)
-    numbers = rows["quantile"].to_list()
-    values = [
-        Bar(f"Q{q}", mean, error, quantile_kind(q, numbers), f"{percent(mean, 3)} ± {percent(error, 3)}")
-        for q, mean, error in zip(numbers, column(rows, "mean"), column(rows, "std_error"), strict=True)
-    ]
+    quantiles, values = [row["quantile"] for row in rows], []
+    for row, q in zip(rows, quantiles, strict=True):
+        mean, error = value_of(row, "mean"), value_of(row, "std_error")
+        hint = f"{percent(mean, 3)} ± {percent(error, 3)}"
+        values.append(Bar(f"Q{q}", mean, error, quantile_kind(q, quantiles), hint))
     return columns(title, f"per {horizon} date{'s' * (horizon != 1)}, ± 1 s.e.", "percent", values)
 
 
@@ -233,14 +227,14 @@ def _month(ic: float | None, largest: float) -> Markup:
     return tag("td", plain(ic, 2).replace("0.", ".", 1), class_=f"k{round(5 * ic / largest) + 5}")
 
 
-def _years(rows: pl.DataFrame) -> Markup:
+def _years(rows: Sequence[Row]) -> Markup:
     title = "Rank IC by year"
-    if not rows.height:
+    if not rows:
         return nothing(title)
     values = []
-    for row in sorted(rows.iter_rows(named=True), key=lambda each: each["year"]):
+    for row in sorted(rows, key=lambda each: each["year"]):
         error = _error(row)
-        mean = _number(row["rank_ic_mean"])
+        mean = value_of(row, "rank_ic_mean")
         hint = f"{plain(mean)} ± {plain(error)}, {row['dates']} dates"
         values.append(Bar(str(row["year"]), mean, error, _sign(mean), hint))
     return columns(title, "± 1 s.e. of dates as if independent", "number", values)
@@ -249,34 +243,34 @@ def _years(rows: pl.DataFrame) -> Markup:
 def decay(source: Source, factor: str) -> Markup:
     """Mean rank IC by horizon, with the standard error that its t gives."""
     title, values = "Decay of rank IC", []
-    for row in sorted(source.part("ic_decay", factor).iter_rows(named=True), key=lambda each: each["horizon"]):
-        mean, t = _number(row["rank_ic_mean"]), _number(row["rank_ic_t"])
+    for row in sorted(source.rows("ic_decay", factor), key=lambda each: each["horizon"]):
+        mean, t = value_of(row, "rank_ic_mean"), value_of(row, "rank_ic_t")
         error = abs(mean / t) if math.isfinite(t) and t else math.nan
         hint = f"horizon {row['horizon']}: {plain(mean)}, t {plain(t, 2)}, {row['dates']} dates"
         values.append(Bar(str(row["horizon"]), mean, error, _sign(mean), hint))
     return columns(title, "mean by horizon in dates, ± 1 s.e. (Newey-West)", "number", values)
 
 
-def _tails(rows: pl.DataFrame) -> Markup:
+def _tails(rows: Sequence[Row]) -> Markup:
     title = "Tails by quantile"
-    ends = [column(rows, name) for name in ("p01", "p05", "p95", "p99")]
-    drawn = np.logical_and.reduce(np.isfinite(np.array(ends)))
+    ends = np.column_stack([numbers(rows, name) for name in ("p01", "p05", "p95", "p99")])
+    drawn = np.isfinite(ends).all(axis=1)
     if not drawn.any():
         return nothing(title)
-    scale = fitted([np.array(ends)[:, drawn]], HEIGHT - BOTTOM - 14, TOP, zero=True)
-    numbers = rows["quantile"].to_list()
-    step = (WIDTH - LEFT - RIGHT) / len(numbers)
+    scale = fitted([ends[drawn]], HEIGHT - BOTTOM - 14, TOP, zero=True)
+    quantiles = [row["quantile"] for row in rows]
+    step = (WIDTH - LEFT - RIGHT) / len(rows)
     half = min(step * 0.25, 18)
     spans, whiskers, names, rates = [], [], [], []
-    for place, (q, crash) in enumerate(zip(numbers, column(rows, "crash_rate"), strict=True)):
+    for place, (row, q) in enumerate(zip(rows, quantiles, strict=True)):
         x = LEFT + step * (place + 0.5)
-        if place % math.ceil(len(numbers) / 8) == 0:
+        if place % math.ceil(len(rows) / 8) == 0:
             names.append((x, f"Q{q}"))
-            rates.append((x, percent(crash, 1)))
+            rates.append((x, percent(value_of(row, "crash_rate"), 1)))
         if drawn[place]:
-            p01, p05, p95, p99 = (float(end[place]) for end in ends)
+            p01, p05, p95, p99 = ends[place].tolist()
             hint = ", ".join(percent(p, 1) for p in (p01, p05, p95, p99))
-            spans.append((x - half, x + half, scale(p95), scale(p05), quantile_kind(q, numbers), hint))
+            spans.append((x - half, x + half, scale(p95), scale(p05), quantile_kind(q, quantiles), hint))
             whiskers.append((x, scale(p01), scale(p99)))
     chart = drawing(
         WIDTH,
@@ -292,12 +286,12 @@ def _tails(rows: pl.DataFrame) -> Markup:
 
 def correlation_map(factors: Sequence[str], rows: pl.DataFrame, field: str, title: str, note: str) -> Markup:
     """A heatmap of factors by factors; numbers stand in the cells of up to 25 factors."""
-    found = {(a, b): _number(value) for a, b, value in rows.select("factor_a", "factor_b", field).iter_rows()}
+    found = {(row["factor_a"], row["factor_b"]): value_of(row, field) for row in rows.iter_rows(named=True)}
     if not any(map(math.isfinite, found.values())):
         return nothing(title)
     size = 30 if len(factors) <= 25 else max(6, 750 // len(factors))
     left, top = 142, 8
-    boxes, numbers = [], []
+    boxes, written = [], []
     for i, a in enumerate(factors):
         for j, b in enumerate(factors[: i + 1]):
             value = found.get((a, b), found.get((b, a), math.nan))
@@ -306,12 +300,12 @@ def correlation_map(factors: Sequence[str], rows: pl.DataFrame, field: str, titl
                 boxes.append((left + j * size, top + i * size, level))
                 text = plain(value, 2).replace("0.", ".", 1).replace("1.00", "1")
                 kind = "o" if abs(level) >= 4 else None
-                numbers.append(label(left + (j + 0.5) * size, top + (i + 0.5) * size + 4, text, kind))
+                written.append(label(left + (j + 0.5) * size, top + (i + 0.5) * size + 4, text, kind))
     middles = [(i + 0.5) * size for i in range(len(factors))]
     names = [(top + m, f"{shortened(a, 16)} {i + 1}") for i, (m, a) in enumerate(zip(middles, factors, strict=True))]
     bottom = top + size * len(factors)
     texts = [
-        tag("g", *numbers, class_="c"),
+        tag("g", *written, class_="c"),
         row_labels(left - 6, names),
         column_labels(bottom + 16, ((left + m, i + 1) for i, m in enumerate(middles))),
     ]
@@ -325,17 +319,9 @@ def correlation_map(factors: Sequence[str], rows: pl.DataFrame, field: str, titl
     return card(title, note, tag("div", chart, class_="scroll", tabindex="0"))
 
 
-def _number(value: float | None) -> float:
-    return float(value) if value is not None and math.isfinite(value) else math.nan
-
-
-def _error(row: dict[str, float | None]) -> float:
-    deviation, dates = _number(row.get("rank_ic_std")), _number(row.get("dates"))
+def _error(row: Row) -> float:
+    deviation, dates = value_of(row, "rank_ic_std"), value_of(row, "dates")
     return deviation / math.sqrt(dates) if dates > 0 else math.nan
-
-
-def _ends(one: float, other: float) -> tuple[float, float]:
-    return min(one, other), max(one, other)
 
 
 def _sign(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,9 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Evaluated", "Source", "column", "trailing_mean", "trailing_std", "value_of"]
+__all__ = ["Array", "Evaluated", "Row", "Source", "column", "numbers", "trailing_mean", "value_of"]
 
 Array = NDArray[np.float64]
+Row = dict[str, Any]
+
+KEYS = ("factor", "horizon", "quantile")
 
 DATED = ("ic", "quantile_returns_by_date", "long_short", "turnover", "autocorrelation", "coverage")
 TABLES = (
@@ -76,59 +80,86 @@ class Source:
         sheets = max(1, len(self.factors) * len(self.horizons))
         self.points = max(64, min(360, 4_200 // sheets))
         self.smooth = self.points * 3 // 4
-        self._cut: dict[tuple[str, ...], dict[tuple[object, ...], pl.DataFrame]] = {}
-        self._rows: dict[tuple[str, ...], dict[tuple[object, ...], NDArray[np.int64]]] = {}
-        self._columns: dict[tuple[str, str], Array] = {}
-        self._trailing: dict[tuple[object, ...], Array] = {}
-        self._quantiles: dict[tuple[str, int], list[int]] = {}
+        self._rows: dict[tuple[str, ...], dict[tuple[object, ...], list[Row]]] = {}
+        self._keys: dict[tuple[str, ...], tuple[dict[tuple[object, ...], int], NDArray[np.int64]]] = {}
+        self._laid: dict[tuple[str, ...], Array] = {}
+        self._trailing: dict[tuple[str, ...], Array] = {}
 
-    def part(self, name: str, *key: object) -> pl.DataFrame:
+    def rows(self, name: str, *key: object) -> list[Row]:
         """The rows of a table for a factor, a horizon and a quantile, or as many of these as are given."""
-        table = self.tables.get(name)
-        if table is None:
-            return pl.DataFrame()
-        by = ("factor", "horizon", "quantile")[: len(key)]
-        if (name, *by) not in self._cut:
-            self._cut[name, *by] = table.partition_by(by, as_dict=True, maintain_order=True)
-        rows = self._cut[name, *by].get(key)
-        return table.clear() if rows is None else rows
+        by = KEYS[: len(key)]
+        if (name, *by) not in self._rows:
+            found = self._rows[name, *by] = {}
+            for row in self.tables[name].iter_rows(named=True) if name in self.tables else ():
+                found.setdefault(tuple(map(row.get, by)), []).append(row)
+        return self._rows[name, *by].get(key, [])
 
     def series(self, name: str, field: str, *key: object) -> Array:
         """A column of such rows along all dates, NaN where there is none."""
-        values = np.full(len(self.dates), np.nan)
-        table = self.tables.get(name)
-        if table is None:
-            return values
-        by = ("factor", "horizon", "quantile")[: len(key)]
-        if (name, *by) not in self._rows:
-            self._rows[name, *by] = _rows_by_key(table, by)
-        rows = self._rows[name, *by].get(key)
-        if rows is not None:
-            values[self._column(name, "place")[rows].astype(np.int64)] = self._column(name, field)[rows]
-        return values
+        return self._along(self._all(name, field, len(key)), name, key)
 
     def trailing(self, name: str, field: str, *key: object) -> Array:
         """The trailing mean of such a column."""
-        if (name, field, *key) not in self._trailing:
-            self._trailing[name, field, *key] = trailing_mean(self.series(name, field, *key), self.window)
-        return self._trailing[name, field, *key]
+        by = (name, field, *KEYS[: len(key)])
+        if by not in self._trailing:
+            self._trailing[by] = trailing_mean(self._all(name, field, len(key)), self.window)
+        return self._along(self._trailing[by], name, key)
 
-    def _column(self, name: str, field: str) -> Array:
-        if (name, field) not in self._columns:
-            self._columns[name, field] = column(self.tables[name], field)
-        return self._columns[name, field]
+    def _along(self, found: Array, name: str, key: tuple[object, ...]) -> Array:
+        number = self._numbers(name, len(key))[0].get(key) if name in self.tables else None
+        return np.full(len(self.dates), np.nan) if number is None else found[number]
+
+    def _all(self, name: str, field: str, depth: int) -> Array:
+        """A column along all dates, a row for each key."""
+        by = (name, field, *KEYS[:depth])
+        if by not in self._laid:
+            if name not in self.tables:
+                return np.empty((0, len(self.dates)))
+            numbers, of_rows = self._numbers(name, depth)
+            values = self._laid[by] = np.full((len(numbers), len(self.dates)), np.nan)
+            values[of_rows, self.tables[name]["place"].to_numpy()] = column(self.tables[name], field)
+        return self._laid[by]
+
+    def _numbers(self, name: str, depth: int) -> tuple[dict[tuple[object, ...], int], NDArray[np.int64]]:
+        """A number for each key of a table, and those of all rows; keys that follow one another are looked at once."""
+        by = KEYS[:depth]
+        if (name, *by) not in self._keys:
+            keys = self.tables[name].select(by)
+            other = pl.any_horizontal(pl.col(by).ne_missing(pl.col(by).shift())) | (pl.int_range(pl.len()) == 0)
+            first = np.flatnonzero(keys.select(other).to_series().to_numpy())
+            numbers: dict[tuple[object, ...], int] = {}
+            found = [numbers.setdefault(key, len(numbers)) for key in keys[first].rows()]
+            lengths = np.diff(first, append=keys.height)
+            self._keys[name, *by] = numbers, np.repeat(np.array(found, np.int64), lengths)
+        return self._keys[name, *by]
 
     def quantiles(self, factor: str, horizon: int) -> list[int]:
-        key = (factor, horizon)
-        if key not in self._quantiles:
-            rows = self.part("quantile_returns", factor, horizon)
-            self._quantiles[key] = sorted(set(rows["quantile"].to_list()) - {None}) if rows.height else []
-        return self._quantiles[key]
+        """The quantiles of a factor, lowest first."""
+        return sorted({row["quantile"] for row in self.rows("quantile_returns", factor, horizon)} - {None})
 
-    def summary_of(self, factor: str, horizon: int) -> dict[str, Any]:
+    @cached_property
+    def spreads(self) -> dict[tuple[str, int], tuple[Array, Array]]:
+        """Trailing mean and standard deviation of the top minus the bottom quantile, by factor and horizon."""
+        ends = {(f, h): found for f in self.factors for h in self.horizons if len(found := self.quantiles(f, h)) > 1}
+        by_date = "quantile_returns_by_date", "mean"
+        spreads = [
+            self.series(*by_date, *key, quantiles[-1]) - self.series(*by_date, *key, quantiles[0])
+            for key, quantiles in ends.items()
+        ]
+        values = np.array(spreads).reshape(-1, len(self.dates))
+        means, deviations = trailing_mean(values, self.window), trailing_std(values, self.window)
+        return {key: (means[place], deviations[place]) for place, key in enumerate(ends)}
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """All groups by name."""
+        rows = self.tables.get("ic_by_group", pl.DataFrame())
+        return sorted(map(str, rows["group"].drop_nulls().unique())) if rows.height else []
+
+    def summary_of(self, factor: str, horizon: int) -> Row:
         """The row of the summary, empty where there is none."""
-        rows = self.part("summary", factor, horizon)
-        return rows.row(0, named=True) if rows.height else {}
+        rows = self.rows("summary", factor, horizon)
+        return rows[0] if rows else {}
 
     @cached_property
     def per_year(self) -> float:
@@ -164,12 +195,9 @@ class Source:
         return f"{self.dates[0]} to {self.dates[-1]}" if len(self.dates) else "no dates"
 
 
-def _rows_by_key(table: pl.DataFrame, by: Sequence[str]) -> dict[tuple[object, ...], NDArray[np.int64]]:
-    """The numbers of the rows of each key."""
-    groups = table.select(by).with_row_index("row").group_by(by, maintain_order=True).agg("row")
-    ends = np.cumsum(groups["row"].list.len().to_numpy())[:-1]
-    rows = groups["row"].explode().to_numpy().astype(np.int64) if groups.height else np.empty(0, np.int64)
-    return dict(zip(groups.select(by).rows(), np.split(rows, ends), strict=True)) if groups.height else {}
+def numbers(rows: Sequence[Row], field: str) -> Array:
+    """A field of rows, NaN for missing and for what is not finite."""
+    return np.array([value_of(row, field) for row in rows], dtype=np.float64)
 
 
 def column(rows: pl.DataFrame, field: str) -> Array:
@@ -183,18 +211,21 @@ def column(rows: pl.DataFrame, field: str) -> Array:
 def value_of(row: Mapping[str, Any], field: str) -> float:
     """A field of a row as a number, NaN for missing."""
     value = row.get(field)
-    return float(value) if isinstance(value, int | float) and np.isfinite(value) else float("nan")
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else math.nan
 
 
 def trailing_mean(values: Array, window: int) -> Array:
-    """The mean of the last `window` values, where half of them are present."""
-    return _series(values).rolling_mean(window, min_samples=max(2, window // 2)).to_numpy()
+    """The mean of the last `window` values of each row, where half of them are present."""
+    return _rolled(values, pl.all().rolling_mean(window, min_samples=max(2, window // 2)))
 
 
 def trailing_std(values: Array, window: int) -> Array:
-    """The standard deviation of the last `window` values, where half of them are present."""
-    return _series(values).rolling_std(window, min_samples=max(2, window // 2)).to_numpy()
+    """The standard deviation of the last `window` values of each row, where half of them are present."""
+    return _rolled(values, pl.all().rolling_std(window, min_samples=max(2, window // 2)))
 
 
-def _series(values: Array) -> pl.Series:
-    return pl.Series(values, dtype=pl.Float64, nan_to_null=True)
+def _rolled(values: Array, rolled: pl.Expr) -> Array:
+    if not values.size:
+        return values
+    rows = [pl.Series(f"{place}", row, dtype=pl.Float64, nan_to_null=True) for place, row in enumerate(values)]
+    return pl.DataFrame(rows).select(rolled).to_numpy().T
