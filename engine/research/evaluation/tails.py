@@ -147,11 +147,11 @@ def fill_tails(buckets: Ints, labels: Array, order: Index, ascending: Array, fou
     squares, cubes, crashes = np.zeros((3, count.size))
     for i in range(np.uint64(labels.size)):
         if labels[i] == labels[i]:
-            q = np.uint64(buckets[i])
-            away = (labels[i] - mean[q]) / scale[q]
-            squares[q] += away * away
-            cubes[q] += away * away * away
-            crashes[q] += labels[i] <= CRASH
+            bucket = np.uint64(buckets[i])
+            away = (labels[i] - mean[bucket]) / scale[bucket]
+            squares[bucket] += away * away
+            cubes[bucket] += away * away * away
+            crashes[bucket] += labels[i] <= CRASH
     for q in range(1, count.size):
         row, n = found[q - 1], count[q]
         row[:] = np.nan

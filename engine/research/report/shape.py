@@ -254,7 +254,7 @@ def decay(source: Source, factor: str) -> Markup:
 def _tails(rows: Sequence[Row]) -> Markup:
     title = "Tails by quantile"
     ends = np.column_stack([numbers(rows, name) for name in ("p01", "p05", "p95", "p99")])
-    drawn = np.isfinite(ends).all(axis=1)
+    drawn = np.logical_and.reduce(np.isfinite(ends), axis=1)
     if not drawn.any():
         return nothing(title)
     scale = fitted([ends[drawn]], HEIGHT - BOTTOM - 14, TOP, zero=True)

@@ -146,7 +146,7 @@ class Source:
             self.series(*by_date, *key, quantiles[-1]) - self.series(*by_date, *key, quantiles[0])
             for key, quantiles in ends.items()
         ]
-        values = np.array(spreads).reshape(-1, len(self.dates))
+        values = np.array(spreads).reshape(len(spreads), len(self.dates))
         means, deviations = trailing_mean(values, self.window), trailing_std(values, self.window)
         return {key: (means[place], deviations[place]) for place, key in enumerate(ends)}
 
