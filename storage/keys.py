@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,38 +20,57 @@ DAY = 86_400_000_000
 
 
 class Keys(NamedTuple):
-    """The sorted keys of a segment: the names of symbols, and for each bar the code of its own, and its date."""
+    """The sorted keys of a segment.
+
+    Attributes
+    ----------
+    names
+        The distinct symbols.
+    ends
+        Where the bars of each symbol end.
+    dates
+        Gives the dates of the bars from one place to another.
+    """
 
     names: pl.Series
-    codes: npt.NDArray[Any]
-    dates: npt.NDArray[Any]
+    ends: npt.NDArray[Any]
+    dates: Callable[[int, int], npt.NDArray[Any]]
+
+    @property
+    def rows(self) -> int:
+        """How many bars there are."""
+        return int(self.ends[-1]) if self.ends.size else 0
+
+    @property
+    def bytes(self) -> int:
+        """What names and ends take."""
+        return int(self.names.estimated_size()) + self.ends.nbytes
 
     def stretch(self, symbol: str) -> tuple[int, int]:
         """Where the bars of a symbol begin and end; of one that is not there, where they would."""
         place = bisect.bisect_left(self.names, symbol)
-        if place == len(self.names):
-            return self.codes.size, self.codes.size
-        code = self.codes.dtype.type(place)  # of another type, all codes would be converted
-        start = int(np.searchsorted(self.codes, code))
-        return start, int(np.searchsorted(self.codes, code, "right")) if self.names[place] == symbol else start
+        start = int(self.ends[place - 1]) if place else 0
+        return start, int(self.ends[place]) if place < len(self.names) and self.names[place] == symbol else start
 
 
 class Stretch:
     """The keys of a segment from one day to another; `rows` is how many bars these are."""
 
     def __init__(self, keys: Keys, segment: BarSegment, first_day: int, last_day: int, day: int) -> None:
-        self._keys, self.rows = keys, keys.dates.size
+        self._keys, self.rows = keys, keys.rows
         self._counts: npt.NDArray[np.bool_] | None = None
         if first_day > segment.first_day or last_day < segment.last_day:
-            self._counts = (keys.dates >= first_day * day) & (keys.dates < (last_day + 1) * day)
+            dates = keys.dates(0, keys.rows)
+            self._counts = (dates >= first_day * day) & (dates < (last_day + 1) * day)
             self.rows = int(np.count_nonzero(self._counts))
 
     def find(self, symbol: str) -> tuple[int, npt.NDArray[Any]]:
         """How many bars come before those of a symbol, and the dates of its own."""
         start, stop = self._keys.stretch(symbol)
         if self._counts is None:
-            return start, self._keys.dates[start:stop]
-        return int(np.count_nonzero(self._counts[:start])), self._keys.dates[start:stop][self._counts[start:stop]]
+            return start, self._keys.dates(start, stop)
+        dates = self._keys.dates(start, stop)
+        return int(np.count_nonzero(self._counts[:start])), dates[self._counts[start:stop]]
 
 
 class Numbered:

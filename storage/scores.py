@@ -19,7 +19,7 @@ from factorloom.storage import catalog
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import ModelVersion, ScoreFile, replace_row
 from factorloom.storage.publish import Draft
-from factorloom.storage.segment import write_bars
+from factorloom.storage.segment import write_rows
 from factorloom.storage.view import View
 
 __all__ = ["write_scores"]
@@ -70,7 +70,7 @@ def _publish(backing: Backing, draft: Draft, model: ScoreModel, row: ScoreFile, 
 
 def _write(backing: Backing, dataset: str, model: ScoreModel, table: pa.Table) -> ScoreFile:
     """A file with some scores, sorted by date."""
-    written = write_bars(backing.folder, backing.folder.new_segment(dataset, "scores"), table)
+    written = write_rows(backing.folder, backing.folder.new_segment(dataset, "scores"), table)
     dates = table["date"]
     return ScoreFile(
         *(written.file, dataset, model.name, pc.max(table["version"]).as_py()),

@@ -10,7 +10,9 @@ What is read for the first time in a process is compared block by block; a small
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import mmap
 import os
 import threading
@@ -23,13 +25,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factorloom.engine.bars.layout import Index
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.folder import Folder
 
-__all__ = ["SUMS", "DamagedError", "Segment", "SegmentFiles", "Written", "write_bars", "write_values"]
+__all__ = [
+    "SUMS",
+    "DamagedError",
+    "Segment",
+    "SegmentFiles",
+    "Written",
+    "names_of",
+    "write_bars",
+    "write_rows",
+    "write_values",
+]
 
 BLOCK = 4096
 WORDS = BLOCK // 8
@@ -42,6 +55,16 @@ WHOLE = 1 << 22
 OPEN = 512
 """So many files are kept open."""
 SUMS = ".sums"
+
+ONE_PAGE: dict[str, Any] = {"data_page_size": 2**31 - 1, "max_rows_per_page": 2**31 - 1}
+"""A column has one page: numbers that are not compressed stand side by side."""
+KINDS = {
+    name: np.dtype(kind)
+    for name, kind in {"DOUBLE": np.float64, "FLOAT": np.float32, "INT32": np.int32, "INT64": np.int64}.items()
+}
+"""What Parquet calls the types of numbers."""
+NAMES, ENDS = b"factorloom.symbols", b"factorloom.ends"
+"""In the footer of a file of bars: its symbols, and where the bars of each end."""
 
 Words = npt.NDArray[np.uint64]
 Values = npt.NDArray[Any]
@@ -62,10 +85,37 @@ class DamagedError(StoreError):
 
 
 def write_bars(folder: Folder, name: str, table: pa.Table) -> Written:
-    """Write bars, or a dated table: compressed, missing as null."""
+    """Write sorted bars: compressed, missing as null.
+
+    Where the bars of each symbol end stands in the footer, and dates are as in memory, so that those of one symbol are
+    found without reading the rest.
+    """
+    keys = [pa.field(each, table.schema.field(each).type, nullable=False) for each in ("symbol", "date")]
+    kinds = pa.schema([*keys, *(field for field in table.schema if field.name not in ("symbol", "date"))])
+    text = [field.name for field in kinds if pa.types.is_large_string(field.type)]
+    packing = {each: "none" if each == "date" else "lz4" for each in kinds.names}
+    notes = _index_of(table["symbol"])
+    return _write(
+        folder, name, table.cast(kinds), settle=True, compression=packing, use_dictionary=text, notes=notes, **ONE_PAGE
+    )
+
+
+def write_rows(folder: Folder, name: str, table: pa.Table) -> Written:
+    """Write a dated table, or scores: compressed, missing as null."""
     text = [field.name for field in table.schema if pa.types.is_large_string(field.type)]
-    rows = max(1, table.num_rows)
-    return _write(folder, name, table, settle=True, compression="lz4", use_dictionary=text, row_group_size=rows)
+    return _write(folder, name, table, settle=True, compression="lz4", use_dictionary=text)
+
+
+def _index_of(symbols: pa.ChunkedArray) -> dict[str, str]:
+    """Notes for the footer: the distinct symbols of sorted bars, and where the bars of each end."""
+    runs = pc.run_end_encode(symbols.combine_chunks(), run_end_type=pa.int32())
+    batch = pa.record_batch([runs.values], names=["symbol"])
+    with io.BytesIO() as stream:
+        with pa.ipc.new_stream(stream, batch.schema) as writer:
+            writer.write_batch(batch)
+        names = base64.b64encode(stream.getvalue())
+    ends = base64.b64encode(runs.run_ends.to_numpy().tobytes())
+    return {NAMES.decode(): names.decode(), ENDS.decode(): ends.decode()}
 
 
 def write_values(folder: Folder, name: str, keys: pa.Table, values: Mapping[str, Values]) -> Written:
@@ -84,16 +134,18 @@ def write_values(folder: Folder, name: str, keys: pa.Table, values: Mapping[str,
         compression="none",
         use_dictionary=["symbol"],
         write_statistics=False,
-        data_page_size=2**31 - 1,
-        row_group_size=max(1, keys.num_rows),
-        max_rows_per_page=2**31 - 1,
+        **ONE_PAGE,
     )
 
 
-def _write(folder: Folder, name: str, table: pa.Table, *, settle: bool, **options: Any) -> Written:
+def _write(
+    folder: Folder, name: str, table: pa.Table, *, settle: bool, notes: Mapping[str, str] | None = None, **options: Any
+) -> Written:
     path = folder.segment(name)
     try:
-        pq.write_table(table, path, **options)
+        with pq.ParquetWriter(path, table.schema, **options) as writer:
+            writer.write_table(table, row_group_size=max(1, table.num_rows))
+            writer.add_key_value_metadata(notes or {})
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
             size = len(memory)
             sums = _sums(memory)
@@ -130,13 +182,33 @@ class Segment:
         self._known: npt.NDArray[np.bool_] | None = None
         self._sums: Words | None = None
         self._offsets: dict[str, tuple[int, np.dtype[Any]]] | None = None
+        self._stretches: dict[str, tuple[int, int]] = {}
+        self._notes: Mapping[bytes, bytes] = {}
         self.rows = 0
 
-    def table(self, columns: Iterable[str] | None = None, *, codes: Sequence[str] = ()) -> pa.Table:
-        """Columns of the file as Arrow, all of it compared; text of the columns `codes` as dictionaries."""
-        self.verify()
+    def table(self, columns: Sequence[str] | None = None, *, codes: Sequence[str] = ()) -> pa.Table:
+        """Columns of the file as Arrow, text of the columns `codes` as dictionaries; what is read is compared."""
+        if columns is None:
+            self.verify()
+        else:
+            self._places()
+            self.verify(*(self._stretches[name] for name in columns))
         file = pq.ParquetFile(pa.py_buffer(self._memory), read_dictionary=list(codes))
-        return file.read(columns=None if columns is None else list(columns))
+        return file.read(columns=columns)
+
+    def index(self) -> tuple[bytes, npt.NDArray[np.int32]] | None:
+        """The symbols of a file of bars, as `names_of` reads them, and where the bars of each end; None where the file
+        does not say."""
+        self._places()
+        if NAMES not in self._notes or "date" not in self._places():
+            return None
+        return self._notes[NAMES], np.frombuffer(base64.b64decode(self._notes[ENDS]), np.int32)
+
+    def numbers(self, column: str, first: int, last: int) -> Values:
+        """The numbers of a column that is not compressed, on some rows, as they are in the file."""
+        start, kind = self._places()[column]
+        self.verify((start + first * kind.itemsize, start + last * kind.itemsize))
+        return np.frombuffer(self._memory, kind, last - first, start + first * kind.itemsize)
 
     def gather(self, columns: Iterable[str], rows: Index | slice) -> list[Values]:
         """The values of these columns on these rows, in Float64; a slice of them is a view on the file."""
@@ -222,14 +294,16 @@ class Segment:
             metadata = pq.read_metadata(pa.BufferReader(pa.py_buffer(self._memory)))
             self.rows = metadata.num_rows
             offsets = {}
-            group = metadata.row_group(0)
             for number in range(metadata.num_columns):
-                column = group.column(number)
-                if column.physical_type in ("DOUBLE", "FLOAT"):
-                    dtype = np.dtype(np.float64 if column.physical_type == "DOUBLE" else np.float32)
-                    end = column.data_page_offset + column.total_compressed_size
+                column = metadata.row_group(0).column(number)
+                first = min(column.dictionary_page_offset or column.data_page_offset, column.data_page_offset)
+                end = first + column.total_compressed_size
+                self._stretches[column.path_in_schema] = first, end
+                if column.compression == "UNCOMPRESSED" and column.physical_type in KINDS:
+                    dtype = KINDS[column.physical_type]
                     offsets[column.path_in_schema] = (end - self.rows * dtype.itemsize, dtype)
-            self._offsets = offsets
+            self._notes = metadata.metadata or {}
+            self._offsets = offsets  # last: other threads look at it
         return self._offsets
 
     def _refuse_other_size(self) -> None:
@@ -266,6 +340,11 @@ class SegmentFiles:
         """Let go of all files; each is closed by its last user."""
         with self._lock:
             self._open.clear()
+
+
+def names_of(symbols: bytes) -> pa.Array:
+    """The symbols that an index holds."""
+    return pa.ipc.open_stream(base64.b64decode(symbols)).read_all()["symbol"].combine_chunks()
 
 
 def _sums(memory: Any) -> Words:

@@ -11,7 +11,7 @@ from factorloom.expressions.errors import BarsError
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import TableFile, replace_row
 from factorloom.storage.publish import Draft
-from factorloom.storage.segment import write_bars
+from factorloom.storage.segment import write_rows
 from factorloom.storage.table import FROM, TO, DatedTable
 from factorloom.storage.upsert import upsert
 
@@ -67,7 +67,7 @@ def write_table(backing: Backing, draft: Draft, dataset: str, table: DatedTable,
     end_table(draft, dataset, table.kind, table.name, version)
     columns = table.columns
     arrow = table.frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    written = write_bars(backing.folder, backing.folder.new_segment(dataset, table.kind), arrow)
+    written = write_rows(backing.folder, backing.folder.new_segment(dataset, table.kind), arrow)
     backing.folder.settle(backing.folder.segment(dataset))
     kinds = ["number" if table.frame.schema[name].is_numeric() else "text" for name in columns]
     entry = TableFile(

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from factorloom.engine.bars.sort import sort_bars
 from factorloom.storage.catalog import BarSegment
 from factorloom.storage.digest import Hashes, days_of, digest_text, row_hashes, sum_by_day, value_hashes
 from factorloom.storage.keys import DAY, Keys, Numbered, Stretch, dates_of, places_of
-from factorloom.storage.segment import SegmentFiles
+from factorloom.storage.segment import Segment, SegmentFiles, names_of
 from factorloom.storage.table import DatedTable
 
 __all__ = ["BAR", "SINCE", "BarReader", "View", "day_of", "digests_of"]
@@ -37,8 +38,8 @@ SEARCHES = 200
 """Up to so many searches, of a symbol in a segment, are faster than numbers for all keys."""
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
-KEPT = 1 << 28
-"""Decoded bars are kept up to so many bytes."""
+KEPT, KEPT_INDEX = 1 << 28, 1 << 26
+"""Decoded bars are kept up to so many bytes, and where the bars of symbols are."""
 
 
 class BarReader:
@@ -47,7 +48,8 @@ class BarReader:
     def __init__(self, files: SegmentFiles) -> None:
         self.files = files
         self._kept: OrderedDict[tuple[str, str], pl.Series] = OrderedDict()
-        self._keys: dict[str, Keys] = {}
+        self._keys: OrderedDict[str, Keys] = OrderedDict()
+        self._names: WeakValueDictionary[bytes, pl.Series] = WeakValueDictionary()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -60,7 +62,7 @@ class BarReader:
                 self._kept.move_to_end((segment.file, name))
         missing = [name for name in wanted if name not in found]
         if missing:
-            table = self.files.open(segment.file, segment.size, segment.check).table(missing, codes=["symbol"])
+            table = self._open(segment).table(missing, codes=["symbol"])
             for name in missing:
                 found[name] = _symbols(table[name]) if name == "symbol" else pl.Series(pl.from_arrow(table[name]))
                 found[name] = found[name].alias(name)
@@ -68,16 +70,30 @@ class BarReader:
         return pl.DataFrame([found[name] for name in wanted])
 
     def keys(self, segment: BarSegment) -> Keys:
-        """The keys of all bars of a segment as numbers."""
-        if (found := self._keys.get(segment.file)) is not None:
-            return found
-        symbols, dates = self.frame(segment)
-        names = symbols.dtype.categories  # type: ignore[attr-defined]
-        keys = Keys(names, symbols.to_physical().to_numpy(), dates.to_physical().to_numpy())
+        """The keys of all bars of a segment: as its footer has them, else from its columns."""
         with self._lock:
-            if all((segment.file, name) in self._kept for name in KEYS):  # what it stands on is counted
-                self._keys[segment.file] = keys  # Polars takes 0.3 ms for the steps above
+            if (found := self._keys.get(segment.file)) is not None:
+                self._keys.move_to_end(segment.file)
+                return found
+        if (index := self._open(segment).index()) is None:
+            symbols, dates = self.frame(segment)
+            codes, moments = symbols.to_physical().to_numpy(), dates.to_physical().to_numpy()
+            names = symbols.dtype.categories  # type: ignore[attr-defined]
+            ends = np.searchsorted(codes, np.arange(names.len(), dtype=codes.dtype), "right")
+            return Keys(names, ends, lambda first, last: moments[first:last])
+        packed, places = index
+        names = self._names.get(packed)
+        names = pl.Series(pl.from_arrow(names_of(packed))) if names is None else names
+        keys = Keys(names, places, lambda first, last: self._open(segment).numbers("date", first, last))
+        with self._lock:
+            self._names[packed] = names
+            self._keys[segment.file] = keys
+            while sum(each.bytes for each in self._keys.values()) > KEPT_INDEX and len(self._keys) > 1:
+                self._keys.popitem(last=False)
         return keys
+
+    def _open(self, segment: BarSegment) -> Segment:
+        return self.files.open(segment.file, segment.size, segment.check)
 
     def _keep(self, file: str, columns: Mapping[str, pl.Series]) -> None:
         with self._lock:
@@ -86,9 +102,8 @@ class BarReader:
                     self._kept[file, name] = column
                     self._bytes += int(column.estimated_size())
             while self._bytes > KEPT and len(self._kept) > 1:
-                (gone, _), column = self._kept.popitem(last=False)
+                _, column = self._kept.popitem(last=False)
                 self._bytes -= int(column.estimated_size())
-                self._keys.pop(gone, None)
 
 
 class View:
