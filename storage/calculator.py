@@ -209,7 +209,7 @@ class Calculator:
         """Keep values in memory, unless they would drive out most of what is there."""
         if sum(array.nbytes for array in values.values()) * SHARE <= self._tiers.hot.limit:
             for digest, array in values.items():
-                self._tiers.put((view.stamp, selection, digest), array)
+                self._tiers.put((view.stamp, selection, digest), array if array.flags.owndata else array.copy())
         return values
 
     def fill(self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor]) -> None:

@@ -17,15 +17,18 @@ from factorloom.engine.runtime.thread import ALONE, for_each, for_each_of
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.digest import days_of
 from factorloom.storage.entry import Days, Entries, Entry
+from factorloom.storage.keys import Picked
 from factorloom.storage.view import View
 
 __all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "wanted_days"]
 
 
 class Rows(NamedTuple):
-    """The selected bars: keys by symbol and date, the number of the day of each, and the keys as they are shown."""
+    """The selected bars: keys by symbol and date, as numbers, the number of the day of each, and the keys as they are
+    shown."""
 
     keys: pl.DataFrame
+    picked: Picked
     days: Index
     shown: pl.DataFrame
 
@@ -55,7 +58,7 @@ def selected(view: View, selection: Selection, wanted: Days) -> Rows:
         keys = view.keys(int(days[0]), int(days[-1]), selection.symbols)
     condition = _condition(view, selection)
     keys = keys if condition is None else keys.filter(condition)
-    return Rows(keys, days_of(keys["date"]), keys.with_columns(text_of(keys["symbol"])))
+    return Rows(keys, Picked.of(keys), days_of(keys["date"]), keys.with_columns(text_of(keys["symbol"])))
 
 
 def selected_bars(view: View, selection: Selection, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -81,10 +84,14 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
         parts = entries.choose(some[0], wanted)
         places = _places(rows.days, parts)
         covered = sum(place.size for place in places) == size
+        block = np.empty((len(some), size)) if len(some) * size <= ALONE and covered else None
         for (entry, *_), place in zip(parts, places, strict=True):
             if not place.size:
                 continue
-            local = _local(view, entry, rows, place)
+            found = entry.gather(some, _local(view, entry, rows, place))
+            if block is not None:
+                block[:, place] = found
+                continue
 
             def put(item: tuple[str, Array], place: Index = place, covered: bool = covered) -> None:
                 digest, values = item
@@ -95,7 +102,9 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
                     whole[digest] = np.empty(size) if covered else np.full(size, np.nan)
                 whole[digest][place] = values
 
-            for_each_of(put, list(zip(some, entry.gather(some, local), strict=True)), place.size)
+            for_each_of(put, list(zip(some, found, strict=True)), place.size)
+        if block is not None:
+            whole.update(zip(some, block, strict=True))
     return {digest: whole[digest] if digest in whole else np.full(size, np.nan) for digest in digests}
 
 
@@ -128,7 +137,8 @@ def _local(view: View, entry: Entry, rows: Rows, place: Index) -> Index | slice:
     """Where the selected bars stand among those of an entry."""
     if place.size == entry.rows:
         return slice(0, entry.rows)
-    found, size = view.rows_of(*entry.days, rows.keys if place.size == rows.keys.height else rows.keys[place])
+    picked = rows.picked if place.size == rows.days.size else rows.picked.at(place)
+    found, size = view.rows_of(*entry.days, picked)
     if size != entry.rows:
         raise StoreError(f"values of {entry.rows} bars do not fit the {size} of {view.dataset!r}")
     return found

@@ -13,7 +13,7 @@ import polars as pl
 from factorloom.engine.bars.layout import Index
 from factorloom.storage.catalog import BarSegment
 
-__all__ = ["DAY", "Keys", "Numbered", "Stretch", "dates_of", "places_of"]
+__all__ = ["DAY", "Keys", "Numbered", "Picked", "Stretch", "dates_of", "places_of"]
 
 DAY = 86_400_000_000
 """A day in microseconds, in which moments are counted."""
@@ -46,11 +46,12 @@ class Keys(NamedTuple):
         """What names and ends take."""
         return int(self.names.estimated_size()) + self.ends.nbytes
 
-    def stretch(self, symbol: str) -> tuple[int, int]:
-        """Where the bars of a symbol begin and end; of one that is not there, where they would."""
+    def find(self, symbol: str) -> tuple[int, int, int]:
+        """The number of a symbol, and where its bars begin and end; of one that is not there, where they would."""
         place = bisect.bisect_left(self.names, symbol)
         start = int(self.ends[place - 1]) if place else 0
-        return start, int(self.ends[place]) if place < len(self.names) and self.names[place] == symbol else start
+        stop = int(self.ends[place]) if place < len(self.names) and self.names[place] == symbol else start
+        return place, start, stop
 
 
 class Stretch:
@@ -58,37 +59,60 @@ class Stretch:
 
     def __init__(self, keys: Keys, segment: BarSegment, first_day: int, last_day: int, day: int) -> None:
         self._keys, self.rows = keys, keys.rows
-        self._counts: npt.NDArray[np.bool_] | None = None
+        self._first, self._end = first_day * day, (last_day + 1) * day
+        self._before: npt.NDArray[np.int32] | None = None
         if first_day > segment.first_day or last_day < segment.last_day:
-            dates = keys.dates(0, keys.rows)
-            self._counts = (dates >= first_day * day) & (dates < (last_day + 1) * day)
-            self.rows = int(np.count_nonzero(self._counts))
+            counts = np.cumsum(self._inside(keys.dates(0, keys.rows)), dtype=np.int32)
+            self._before = np.concatenate([np.zeros(1, np.int32), counts[np.asarray(keys.ends) - 1]])
+            self.rows = int(self._before[-1])
 
     def find(self, symbol: str) -> tuple[int, npt.NDArray[Any]]:
         """How many bars come before those of a symbol, and the dates of its own."""
-        start, stop = self._keys.stretch(symbol)
-        if self._counts is None:
-            return start, self._keys.dates(start, stop)
+        place, start, stop = self._keys.find(symbol)
         dates = self._keys.dates(start, stop)
-        return int(np.count_nonzero(self._counts[:start])), dates[self._counts[start:stop]]
+        if self._before is None:
+            return start, dates
+        return int(self._before[place]), dates[self._inside(dates)]
+
+    def _inside(self, dates: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        found: npt.NDArray[np.bool_] = (dates >= self._first) & (dates < self._end)
+        return found
+
+
+class Picked(NamedTuple):
+    """The keys of some bars as numbers: names, for each bar the code of its own, and its date."""
+
+    names: pl.Series
+    codes: npt.NDArray[Any]
+    dates: Index
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Picked:
+        """The keys that are in a frame, symbols as Enum."""
+        names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
+        return cls(names, frame["symbol"].to_physical().to_numpy(), _moments(frame["date"]))
+
+    def at(self, places: Index) -> Picked:
+        """Those at some places."""
+        return Picked(self.names, self.codes[places], self.dates[places])
 
 
 class Numbered:
     """Sorted bars with each key as one number, in the order of (symbol, date)."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        self._names = frame["symbol"].dtype.categories  # type: ignore[attr-defined]
-        self._moments = np.unique(_moments(frame["date"]))
-        self.numbers: Index = self._numbers(frame["symbol"].to_physical(), frame["date"])
+        keys = Picked.of(frame)
+        self._names = keys.names
+        self._moments = np.unique(keys.dates)
+        self.numbers: Index = self._numbers(keys.codes, keys.dates)
 
-    def places(self, keys: pl.DataFrame) -> Index:
+    def places(self, keys: Picked) -> Index:
         """Where some of the bars stand; all of them must be there."""
-        known = self._names.search_sorted(keys["symbol"].dtype.categories)  # type: ignore[attr-defined]
-        return np.searchsorted(self.numbers, self._numbers(known.gather(keys["symbol"].to_physical()), keys["date"]))
+        known = self._names.search_sorted(keys.names).to_numpy()
+        return np.searchsorted(self.numbers, self._numbers(known[keys.codes], keys.dates))
 
-    def _numbers(self, codes: pl.Series, dates: pl.Series) -> Index:
-        places = np.searchsorted(self._moments, _moments(dates))
-        return codes.cast(pl.Int64).to_numpy() * self._moments.size + places
+    def _numbers(self, codes: npt.NDArray[Any], dates: Index) -> Index:
+        return codes.astype(np.int64) * self._moments.size + np.searchsorted(self._moments, dates)
 
 
 def dates_of(stretches: Sequence[Stretch], symbol: str) -> tuple[int, npt.NDArray[Any]]:
@@ -97,14 +121,13 @@ def dates_of(stretches: Sequence[Stretch], symbol: str) -> tuple[int, npt.NDArra
     return sum(before for before, _ in found), np.sort(np.concatenate([dates for _, dates in found]))
 
 
-def places_of(stretches: Sequence[Stretch], keys: pl.DataFrame, names: pl.Series) -> Index:
+def places_of(stretches: Sequence[Stretch], keys: Picked) -> Index:
     """Where the bars of a few symbols stand among those of all."""
-    codes, wanted = keys["symbol"].to_physical().to_numpy(), _moments(keys["date"])
-    places = np.empty(keys.height, np.int64)
-    for code in np.unique(codes).tolist():
-        before, dates = dates_of(stretches, names[code])
-        chosen = codes == code
-        places[chosen] = before + np.searchsorted(dates, wanted[chosen])
+    places = np.empty(keys.codes.size, np.int64)
+    for code in np.unique(keys.codes).tolist():
+        before, dates = dates_of(stretches, keys.names[code])
+        chosen = keys.codes == code
+        places[chosen] = before + np.searchsorted(dates, keys.dates[chosen])
     return places
 
 

@@ -18,7 +18,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -63,6 +63,8 @@ KINDS = {
     for name, kind in {"DOUBLE": np.float64, "FLOAT": np.float32, "INT32": np.int32, "INT64": np.int64}.items()
 }
 """What Parquet calls the types of numbers."""
+FIRST_VALUE = 2
+"""In a file of values, symbol and date come before."""
 NAMES, ENDS = b"factorloom.symbols", b"factorloom.ends"
 """In the footer of a file of bars: its symbols, and where the bars of each end."""
 
@@ -160,6 +162,61 @@ def _write(
     return Written(name, size, _check(size, sums))
 
 
+class _Layout(NamedTuple):
+    """Where the numbers of a file stand.
+
+    Attributes
+    ----------
+    rows
+    starts, kinds
+        Of each column that is not compressed: where its numbers start, and what they are.
+    stride
+        So many bytes after a column of values the next one starts; None where that is not so.
+    notes
+        In the footer.
+    """
+
+    rows: int
+    starts: dict[str, int]
+    kinds: dict[str, np.dtype[Any]]
+    stride: int | None
+    notes: Mapping[bytes, bytes]
+
+
+def _layout_of(metadata: pq.FileMetaData) -> _Layout:
+    """Columns of values are alike: of many, three are looked at."""
+    rows, names, notes = metadata.num_rows, metadata.schema.names, metadata.metadata or {}
+    group = metadata.row_group(0)
+    last = metadata.num_columns - 1
+    if last >= FIRST_VALUE:
+        (first, kind), (second, _), (end, other) = (
+            _numbers(group.column(place), rows) for place in (FIRST_VALUE, min(FIRST_VALUE + 1, last), last)
+        )
+        if kind is not None and kind == other and end - first == (last - FIRST_VALUE) * (second - first):
+            starts = {name: first + place * (second - first) for place, name in enumerate(names[FIRST_VALUE:])}
+            return _Layout(rows, starts, dict.fromkeys(starts, kind), second - first, notes)
+    found = {name: _numbers(group.column(place), rows) for place, name in enumerate(names)}
+    plain = {name: (start, kind) for name, (start, kind) in found.items() if kind is not None}
+    starts = {name: start for name, (start, _) in plain.items()}
+    return _Layout(rows, starts, {name: kind for name, (_, kind) in plain.items()}, None, notes)
+
+
+def _numbers(column: Any, rows: int) -> tuple[int, np.dtype[Any] | None]:
+    """Where the numbers of a column start, and what they are; None where they are compressed, or there are none.
+
+    A page without options holds nothing behind its numbers.
+    """
+    kind = KINDS.get(column.physical_type) if column.compression == "UNCOMPRESSED" else None
+    first, end = _chunk(column)
+    return (end - rows * kind.itemsize, kind) if kind is not None else (first, None)
+
+
+def _chunk(column: Any) -> tuple[int, int]:
+    """Where a column starts and ends in its file."""
+    first = min(column.dictionary_page_offset or column.data_page_offset, column.data_page_offset)
+    return first, first + column.total_compressed_size
+
+
 class Segment:
     """One file, mapped into memory."""
 
@@ -181,46 +238,51 @@ class Segment:
             raise self._damaged(f"cannot be mapped: {error}") from error
         self._known: npt.NDArray[np.bool_] | None = None
         self._sums: Words | None = None
-        self._offsets: dict[str, tuple[int, np.dtype[Any]]] | None = None
-        self._stretches: dict[str, tuple[int, int]] = {}
-        self._notes: Mapping[bytes, bytes] = {}
-        self.rows = 0
+        self._known_layout: _Layout | None = None
 
     def table(self, columns: Sequence[str] | None = None, *, codes: Sequence[str] = ()) -> pa.Table:
         """Columns of the file as Arrow, text of the columns `codes` as dictionaries; what is read is compared."""
         if columns is None:
             self.verify()
         else:
-            self._places()
-            self.verify(*(self._stretches[name] for name in columns))
+            metadata = self._metadata()
+            places = {name: place for place, name in enumerate(metadata.schema.names)}
+            self.verify(*(_chunk(metadata.row_group(0).column(places[name])) for name in columns))
         file = pq.ParquetFile(pa.py_buffer(self._memory), read_dictionary=list(codes))
         return file.read(columns=columns)
 
     def index(self) -> tuple[bytes, npt.NDArray[np.int32]] | None:
         """The symbols of a file of bars, as `names_of` reads them, and where the bars of each end; None where the file
         does not say."""
-        self._places()
-        if NAMES not in self._notes or "date" not in self._places():
+        notes = self._layout().notes
+        if NAMES not in notes or "date" not in self._layout().starts:
             return None
-        return self._notes[NAMES], np.frombuffer(base64.b64decode(self._notes[ENDS]), np.int32)
+        return notes[NAMES], np.frombuffer(base64.b64decode(notes[ENDS]), np.int32)
 
     def numbers(self, column: str, first: int, last: int) -> Values:
         """The numbers of a column that is not compressed, on some rows, as they are in the file."""
-        start, kind = self._places()[column]
+        start, kind = self._layout().starts[column], self._layout().kinds[column]
         self.verify((start + first * kind.itemsize, start + last * kind.itemsize))
         return np.frombuffer(self._memory, kind, last - first, start + first * kind.itemsize)
 
-    def gather(self, columns: Iterable[str], rows: Index | slice) -> list[Values]:
+    def gather(self, columns: Sequence[str], rows: Index | slice) -> Sequence[Values] | Values:
         """The values of these columns on these rows, in Float64; a slice of them is a view on the file."""
-        offsets = self._places()
-        some = [offsets[name] for name in columns]
+        layout = self._layout()
+        kind = layout.kinds[columns[0]]
+        starts = np.array([layout.starts[name] for name in columns])
         if isinstance(rows, slice):
             first, last = rows.start, rows.stop
         else:
             first, last = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
-        self.verify(*((start + first * kind.itemsize, start + last * kind.itemsize) for start, kind in some))
-        arrays = (np.frombuffer(self._memory, kind, self.rows, start) for start, kind in some)
-        return [array[rows].astype(np.float64, copy=False) for array in arrays]
+        self.verify(*zip(starts + first * kind.itemsize, starts + last * kind.itemsize, strict=True))
+        if isinstance(rows, slice) or layout.stride is None:
+            arrays = (np.frombuffer(self._memory, kind, layout.rows, start) for start in starts.tolist())
+            return [array[rows].astype(np.float64, copy=False) for array in arrays]
+        shape, strides = (len(layout.starts), layout.rows), (layout.stride, kind.itemsize)
+        first = min(layout.starts.values())
+        whole = np.ndarray(shape, kind, self._memory, first, strides)
+        found: Values = whole[((starts - first) // max(layout.stride, 1))[:, None], rows].astype(np.float64, copy=False)
+        return found
 
     def verify(self, *stretches: tuple[int, int]) -> None:
         """Compare the blocks of stretches of bytes, or of all, with their sums: those that were not compared before."""
@@ -228,6 +290,8 @@ class Segment:
         if self._known is None:
             self._prepare(whole=not stretches)
         assert self._known is not None
+        if len(stretches) == 1 and self._known[stretches[0][0] // BLOCK : -(-stretches[0][1] // BLOCK)].all():
+            return
         starts, stops = np.array(stretches or [(0, self._size)], np.int64).T
         firsts, lasts = starts // BLOCK, -(-stops // BLOCK)
         sizes = np.where(starts < stops, lasts - firsts, 0)
@@ -286,25 +350,15 @@ class Segment:
             raise self._damaged("has damaged sums")
         return sums
 
-    def _places(self) -> dict[str, tuple[int, np.dtype[Any]]]:
-        """Where the numbers of each column start. A page without options holds nothing behind its numbers."""
-        if self._offsets is None:
-            tail = int.from_bytes(self._memory[self._size - 8 : self._size - 4], "little")
-            self.verify((max(0, self._size - 8 - tail), self._size))
-            metadata = pq.read_metadata(pa.BufferReader(pa.py_buffer(self._memory)))
-            self.rows = metadata.num_rows
-            offsets = {}
-            for number in range(metadata.num_columns):
-                column = metadata.row_group(0).column(number)
-                first = min(column.dictionary_page_offset or column.data_page_offset, column.data_page_offset)
-                end = first + column.total_compressed_size
-                self._stretches[column.path_in_schema] = first, end
-                if column.compression == "UNCOMPRESSED" and column.physical_type in KINDS:
-                    dtype = KINDS[column.physical_type]
-                    offsets[column.path_in_schema] = (end - self.rows * dtype.itemsize, dtype)
-            self._notes = metadata.metadata or {}
-            self._offsets = offsets  # last: other threads look at it
-        return self._offsets
+    def _layout(self) -> _Layout:
+        if self._known_layout is None:
+            self._known_layout = _layout_of(self._metadata())
+        return self._known_layout
+
+    def _metadata(self) -> pq.FileMetaData:
+        tail = int.from_bytes(self._memory[self._size - 8 : self._size - 4], "little")
+        self.verify((max(0, self._size - 8 - tail), self._size))
+        return pq.read_metadata(pa.BufferReader(pa.py_buffer(self._memory)))
 
     def _refuse_other_size(self) -> None:
         if os.fstat(self._descriptor).st_size != self._size:
@@ -353,9 +407,11 @@ def _sums(memory: Any) -> Words:
     full = size // BLOCK
     sums = np.empty(-(-size // BLOCK), np.uint64)
     words = np.frombuffer(memory, np.uint64, full * WORDS).reshape(full, WORDS)
+    room = np.empty((min(full, CHUNK), WORDS), np.uint64)
     for start in range(0, full, CHUNK):
         some = words[start : start + CHUNK]
-        np.einsum("ij,j->i", _folded(some), WEIGHTS, out=sums[start : start + some.shape[0]])
+        count = some.shape[0]
+        np.einsum("ij,j->i", _folded(some, room[:count]), WEIGHTS, out=sums[start : start + count])
     if size > full * BLOCK:
         rest = np.zeros(BLOCK, np.uint8)
         rest[: size - full * BLOCK] = np.frombuffer(memory, np.uint8, size - full * BLOCK, full * BLOCK)
@@ -378,9 +434,10 @@ def _sums_of(memory: Any, blocks: Index) -> Words:
     return sums
 
 
-def _folded(words: Words) -> Words:
-    """Words whose high bits are in their low ones too, so that two changed signs do not cancel."""
-    return words ^ (words >> np.uint64(29))
+def _folded(words: Words, room: Words | None = None) -> Words:
+    """Words whose high bits are in their low ones too, so that two changed signs do not cancel; in `room` if given."""
+    high = np.right_shift(words, np.uint64(29), out=room)
+    return np.bitwise_xor(words, high, out=high)
 
 
 def _check(size: int, sums: Words) -> str:

@@ -19,7 +19,7 @@ from factorloom.engine.bars.layout import KEYS, Index
 from factorloom.engine.bars.sort import sort_bars
 from factorloom.storage.catalog import BarSegment
 from factorloom.storage.digest import Hashes, days_of, digest_text, row_hashes, sum_by_day, value_hashes
-from factorloom.storage.keys import DAY, Keys, Numbered, Stretch, dates_of, places_of
+from factorloom.storage.keys import DAY, Keys, Numbered, Picked, Stretch, dates_of, places_of
 from factorloom.storage.segment import Segment, SegmentFiles, names_of
 from factorloom.storage.table import DatedTable
 
@@ -28,8 +28,8 @@ __all__ = ["BAR", "SINCE", "BarReader", "View", "day_of", "digests_of"]
 BAR, SINCE = "__bar", "__since"
 """The columns of a file with the number of a bar among those of its symbol, and of the version that brought it."""
 
-KEPT_KEYS = 256
-"""Of so many stretches of days the keys are kept as numbers."""
+KEPT_KEYS, KEPT_NUMBERS = 256, 1 << 24
+"""Of so many stretches of days it is kept where the bars of symbols are; of so many bars the keys as numbers."""
 
 MANY = 50
 """More symbols than these are chosen by one pass over the bars."""
@@ -133,6 +133,7 @@ class View:
         self._reader = reader
         self._lock = threading.Lock()
         self._numbered: OrderedDict[tuple[int, int], Numbered] = OrderedDict()
+        self._kept_stretches: OrderedDict[tuple[int, int], list[Stretch]] = OrderedDict()
 
     @property
     def daily(self) -> bool:
@@ -267,11 +268,19 @@ class View:
 
     def _stretches(self, first_day: int, last_day: int) -> list[Stretch]:
         """The keys from one day to another by segment; none where some bars of a segment belong to later versions."""
-        segments = self._between(first_day, last_day)
-        if any(segment.newest > self.version for segment in segments):
-            return []
-        day = 1 if self.daily else DAY
-        return [Stretch(self._reader.keys(each), each, first_day, last_day, day) for each in segments]
+        with self._lock:
+            found = self._kept_stretches.pop((first_day, last_day), None)
+        if found is None:
+            segments = self._between(first_day, last_day)
+            if any(segment.newest > self.version for segment in segments):
+                return []
+            day = 1 if self.daily else DAY
+            found = [Stretch(self._reader.keys(each), each, first_day, last_day, day) for each in segments]
+        with self._lock:
+            self._kept_stretches[first_day, last_day] = found
+            while len(self._kept_stretches) > KEPT_KEYS:
+                self._kept_stretches.popitem(last=False)
+        return found
 
     def _between(self, first_day: int | None, last_day: int | None) -> list[BarSegment]:
         """The segments that have days from one to another."""
@@ -321,19 +330,18 @@ class View:
         ]
         return frame.select(*KEYS, *shown)
 
-    def rows_of(self, first_day: int, last_day: int, keys: pl.DataFrame) -> tuple[Index, int]:
+    def rows_of(self, first_day: int, last_day: int, keys: Picked) -> tuple[Index, int]:
         """Where some bars stand among all from one day to another, and how many these are; both are sorted."""
-        names = keys["symbol"].dtype.categories  # type: ignore[attr-defined]
         with self._lock:
             found = self._numbered.pop((first_day, last_day), None)
         if found is None:
-            few = names.len() * len(self._between(first_day, last_day)) <= SEARCHES
+            few = keys.names.len() * len(self._between(first_day, last_day)) <= SEARCHES
             if few and (stretches := self._stretches(first_day, last_day)):
-                return places_of(stretches, keys, names), sum(each.rows for each in stretches)
+                return places_of(stretches, keys), sum(each.rows for each in stretches)
             found = Numbered(self.keys(first_day, last_day))
         with self._lock:
             self._numbered[first_day, last_day] = found
-            while len(self._numbered) > KEPT_KEYS:
+            while sum(each.numbers.size for each in self._numbered.values()) > KEPT_NUMBERS and len(self._numbered) > 1:
                 self._numbered.popitem(last=False)
         return found.places(keys), found.numbers.size
 
@@ -377,8 +385,8 @@ def _of_symbols(frame: pl.DataFrame, keys: Keys, symbols: Sequence[str]) -> pl.D
     if len(wanted) > MANY:
         codes = np.flatnonzero(keys.names.is_in(pl.Series(wanted, dtype=pl.String).implode()).to_numpy())
         return frame.filter(frame["symbol"].to_physical().is_in(codes.tolist()))
-    stretches = {symbol: keys.stretch(symbol) for symbol in wanted}
-    parts = {symbol: frame.slice(start, stop - start) for symbol, (start, stop) in stretches.items() if start < stop}
+    stretches = {symbol: keys.find(symbol) for symbol in wanted}
+    parts = {symbol: frame.slice(start, stop - start) for symbol, (_, start, stop) in stretches.items() if start < stop}
     some = pl.concat(parts.values()) if parts else frame.clear()
     return some.with_columns(some["symbol"].cast(pl.String).cast(pl.Enum(list(parts))))
 

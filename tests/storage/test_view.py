@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.parse import parse
+from factorloom.storage.keys import Picked
 from factorloom.storage.store import open_store
 from factorloom.storage.view import EPOCH, View
 
@@ -56,7 +57,7 @@ def test_a_symbol_after_256_others() -> None:
         store.load("bars", bars)
         day, view = FIRST.toordinal() - EPOCH, store._backing.view("bars", None)
         assert view.keys(day, day, ["S255", "T"])["symbol"].to_list() == ["S255"]
-        assert view.rows_of(day, day, view.keys(day, day, ["S255"]))[0].tolist() == [255]
+        assert view.rows_of(day, day, Picked.of(view.keys(day, day, ["S255"])))[0].tolist() == [255]
 
 
 def test_the_hint_of_an_absent_moment_knows_all_days() -> None:
@@ -80,6 +81,6 @@ def compare(view: View, first: int, last: int, data: st.DataObject) -> None:
     assert_frame_equal(some.cast({"symbol": pl.String}), bars.cast({"symbol": pl.String}))
     if keys.height:
         assert keys["symbol"].dtype == pl.Enum(wanted["symbol"].cast(pl.String).unique().sort())
-        places, size = view.rows_of(first, last, keys)
+        places, size = view.rows_of(first, last, Picked.of(keys))
         assert places.tolist() == wanted["row"].to_list()
         assert size == whole.height
