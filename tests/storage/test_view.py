@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.parse import parse
+from factorloom.storage import segment
 from factorloom.storage.keys import Picked
 from factorloom.storage.store import open_store
 from factorloom.storage.view import EPOCH, View
@@ -33,14 +34,20 @@ def ragged(seed: int, *, moments: bool) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("moments", [False, True])
-@settings(max_examples=6)
-@given(data=st.data())
-def test_a_few_symbols_stand_where_all_keys_have_them(moments: bool, data: st.DataObject) -> None:
-    """Over segments of any days, cut anywhere, with symbols that some of them lack."""
+@settings(max_examples=8)
+@given(indexed=st.booleans(), data=st.data())
+def test_a_few_symbols_stand_where_all_keys_have_them(moments: bool, indexed: bool, data: st.DataObject) -> None:
+    """Over segments of any days, cut anywhere, with symbols that some of them lack; also of files without an index."""
     bars = ragged(data.draw(st.integers(0, 99)), moments=moments)
     cuts = sorted(data.draw(st.sets(st.integers(1, 39), max_size=4)))
     day = (pl.col("date").cast(pl.Date) - FIRST).dt.total_days()
-    with tempfile.TemporaryDirectory() as folder, open_store(f"{folder}/store") as store:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory() as folder,
+        open_store(f"{folder}/store") as store,
+    ):
+        if not indexed:
+            patch.setattr(segment, "_index_of", lambda symbols: {})
         for first, last in zip([0, *cuts], [*cuts, 40], strict=True):
             if (some := bars.filter(day.is_between(first, last, closed="left"))).height:
                 store.load("bars", some)
