@@ -84,7 +84,8 @@ def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], 
         parts = entries.choose(some[0], wanted)
         places = _places(rows.days, parts)
         covered = sum(place.size for place in places) == size
-        block = np.empty((len(some), size)) if len(some) * size <= ALONE and covered else None
+        small = covered and len(some) * size <= ALONE
+        block = np.empty((len(some), size)) if small and len(parts) > 1 else None
         for (entry, *_), place in zip(parts, places, strict=True):
             if not place.size:
                 continue

@@ -63,6 +63,8 @@ KINDS = {
     for name, kind in {"DOUBLE": np.float64, "FLOAT": np.float32, "INT32": np.int32, "INT64": np.int64}.items()
 }
 """What Parquet calls the types of numbers."""
+FEW = 200
+"""More numbers of each column are taken one column after the other."""
 FIRST_VALUE = 2
 """In a file of values, symbol and date come before."""
 NAMES, ENDS = b"factorloom.symbols", b"factorloom.ends"
@@ -275,9 +277,16 @@ class Segment:
         else:
             first, last = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
         self.verify(*zip(starts + first * kind.itemsize, starts + last * kind.itemsize, strict=True))
-        if isinstance(rows, slice) or layout.stride is None:
+        if isinstance(rows, slice):
             arrays = (np.frombuffer(self._memory, kind, layout.rows, start) for start in starts.tolist())
             return [array[rows].astype(np.float64, copy=False) for array in arrays]
+        if rows.size > FEW or layout.stride is None:  # as bytes, since numbers in a file need not be aligned
+            taken = np.empty((len(columns), rows.size), kind)
+            out = taken.view(np.uint8).reshape(*taken.shape, kind.itemsize)
+            for place, start in enumerate(starts.tolist()):
+                numbers = np.frombuffer(self._memory, np.uint8, layout.rows * kind.itemsize, start)
+                np.take(numbers.reshape(-1, kind.itemsize), rows, axis=0, out=out[place], mode="clip")
+            return taken.astype(np.float64, copy=False)
         shape, strides = (len(layout.starts), layout.rows), (layout.stride, kind.itemsize)
         first = min(layout.starts.values())
         whole = np.ndarray(shape, kind, self._memory, first, strides)

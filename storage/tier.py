@@ -19,6 +19,8 @@ from factorloom.expressions.errors import ArgumentError, ParameterError
 __all__ = ["CacheLimits", "Tiers"]
 
 CODEC = "lz4"
+SAMPLE, WORTH = 4096, 0.9
+"""So many bytes are compressed first, and the others where these take less than a share of what they took."""
 
 
 class CacheLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,10 +76,27 @@ def _size(name: str, size: object, *, or_none: bool) -> int:
 
 
 class Packed(NamedTuple):
-    """Compressed values."""
+    """Values in fewer bytes, of `size` unpacked; as they are where `codec` is None."""
 
     buffer: pa.Buffer
     size: int
+    codec: str | None
+
+    @classmethod
+    def of(cls, values: Array) -> Packed:
+        """Values compressed, where some of their middle becomes smaller; most factors do not."""
+        whole = pa.py_buffer(np.ascontiguousarray(values))
+        some = whole.slice(max(0, whole.size - SAMPLE) // 2, min(SAMPLE, whole.size))
+        if len(pa.compress(some, codec=CODEC)) > WORTH * some.size:
+            return cls(whole, whole.size, None)
+        return cls(pa.compress(whole, codec=CODEC), whole.size, CODEC)
+
+    def values(self) -> Array:
+        """What was packed."""
+        raw = self.buffer
+        if self.codec is not None:
+            raw = pa.decompress(raw, self.size, codec=self.codec, asbytes=False)
+        return np.frombuffer(raw, np.float64)
 
 
 class Tier:
@@ -137,8 +156,7 @@ class Tiers:
                 self.misses += 1
                 return None
             self.compressed.hits += 1
-        raw = pa.decompress(packed[0].buffer, packed[0].size, codec=CODEC, asbytes=False)
-        values = np.frombuffer(raw, np.float64)
+        values = packed[0].values()
         self._put(key, values, packed[2])
         return values
 
@@ -167,13 +185,13 @@ class Tiers:
             return
         with self._lock:
             gone = self.hot.put(key, values, values.nbytes, made)
-        for old, array, size, since in gone:
+        for old, array, _, since in gone:
             if not self.compressed.limit or self._is_old(since, time.monotonic()):
                 continue
-            buffer = pa.compress(pa.py_buffer(np.ascontiguousarray(array)), codec=CODEC)
-            if len(buffer) <= self.compressed.limit:
+            packed = Packed.of(array)
+            if packed.buffer.size <= self.compressed.limit:
                 with self._lock:
-                    self.compressed.put(old, Packed(buffer, size), len(buffer), since)
+                    self.compressed.put(old, packed, packed.buffer.size, since)
 
     def _is_old(self, made: float, now: float) -> bool:
         return self._seconds is not None and now - made > self._seconds
