@@ -63,7 +63,7 @@ class Entry(Protocol):
     def version(self) -> int:
         """A version of the dataset that they belong to."""
 
-    def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array] | Array:
+    def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array]:
         """The values of these factors on these bars, missing as NaN."""
 
 
@@ -79,7 +79,7 @@ class FileEntry:
         self.version = row.version
         self.basis = Basis(tuple(row.columns), row.reach_first, row.reach_last, row.input)
 
-    def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array] | Array:
+    def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array]:
         """See `Entry`."""
         segment = self._files.open(self.row.file, self.row.size, self.row.check)
         return segment.gather(digests, rows)
@@ -101,7 +101,7 @@ class MemoryEntry:
         """What it takes."""
         return sum(array.nbytes for array in self.values.values())
 
-    def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array] | Array:
+    def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array]:
         """See `Entry`."""
         return [self.values[digest][rows] for digest in digests]
 

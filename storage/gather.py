@@ -24,8 +24,7 @@ __all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "wanted
 
 
 class Rows(NamedTuple):
-    """The selected bars: keys by symbol and date, as numbers, the number of the day of each, and the keys as they are
-    shown."""
+    """The selected bars by symbol and date: keys, these as numbers, the day of each, and the keys as they are shown."""
 
     keys: pl.DataFrame
     picked: Picked
@@ -58,7 +57,9 @@ def selected(view: View, selection: Selection, wanted: Days) -> Rows:
         keys = view.keys(int(days[0]), int(days[-1]), selection.symbols)
     condition = _condition(view, selection)
     keys = keys if condition is None else keys.filter(condition)
-    return Rows(keys, Picked.of(keys), days_of(keys["date"]), keys.with_columns(text_of(keys["symbol"])))
+    picked = Picked.of(keys)
+    days = picked.dates if view.daily else days_of(keys["date"])
+    return Rows(keys, picked, days, keys.with_columns(text_of(keys["symbol"])))
 
 
 def selected_bars(view: View, selection: Selection, columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import polars as pl
 from factorloom.engine.bars.layout import Index
 from factorloom.storage.catalog import BarSegment
 
-__all__ = ["DAY", "Keys", "Numbered", "Picked", "Stretch", "dates_of", "places_of"]
+__all__ = ["DAY", "Keys", "Numbered", "Picked", "Stretch", "found_in", "places_of"]
 
 DAY = 86_400_000_000
 """A day in microseconds, in which moments are counted."""
@@ -40,11 +40,6 @@ class Keys(NamedTuple):
     def rows(self) -> int:
         """How many bars there are."""
         return int(self.ends[-1]) if self.ends.size else 0
-
-    @property
-    def bytes(self) -> int:
-        """What names and ends take."""
-        return int(self.names.estimated_size()) + self.ends.nbytes
 
     def find(self, symbol: str) -> tuple[int, int, int]:
         """The number of a symbol, and where its bars begin and end; of one that is not there, where they would."""
@@ -115,18 +110,24 @@ class Numbered:
         return codes.astype(np.int64) * self._moments.size + np.searchsorted(self._moments, dates)
 
 
-def dates_of(stretches: Sequence[Stretch], symbol: str) -> tuple[int, npt.NDArray[Any]]:
-    """How many bars of some stretches come before those of a symbol, and the dates of its own."""
-    found = [each.find(symbol) for each in stretches]
-    return sum(before for before, _ in found), np.sort(np.concatenate([dates for _, dates in found]))
+def found_in(stretches: Sequence[Stretch], symbols: Iterable[str]) -> dict[str, tuple[int, npt.NDArray[Any]]]:
+    """How many bars of some stretches come before those of each symbol, and the dates of its own."""
+    found: dict[str, list[tuple[int, npt.NDArray[Any]]]] = {symbol: [] for symbol in symbols}
+    for stretch in stretches:  # symbols inside: few files may be open at once
+        for symbol, parts in found.items():
+            parts.append(stretch.find(symbol))
+    return {
+        symbol: (sum(before for before, _ in parts), np.sort(np.concatenate([dates for _, dates in parts])))
+        for symbol, parts in found.items()
+    }
 
 
 def places_of(stretches: Sequence[Stretch], keys: Picked) -> Index:
     """Where the bars of a few symbols stand among those of all."""
     places = np.empty(keys.codes.size, np.int64)
-    for code in np.unique(keys.codes).tolist():
-        before, dates = dates_of(stretches, keys.names[code])
-        chosen = keys.codes == code
+    codes = {keys.names[code]: code for code in np.unique(keys.codes).tolist()}
+    for symbol, (before, dates) in found_in(stretches, codes).items():
+        chosen = keys.codes == codes[symbol]
         places[chosen] = before + np.searchsorted(dates, keys.dates[chosen])
     return places
 

@@ -10,9 +10,7 @@ What is read for the first time in a process is compared block by block; a small
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import mmap
 import os
 import threading
@@ -25,12 +23,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factorloom.engine.bars.layout import Index
 from factorloom.expressions.errors import StoreError
 from factorloom.storage.folder import Folder
+from factorloom.storage.footer import Layout, SymbolIndex, chunk_of, index_of, layout_of, notes_of
 
 __all__ = [
     "SUMS",
@@ -38,7 +36,6 @@ __all__ = [
     "Segment",
     "SegmentFiles",
     "Written",
-    "names_of",
     "write_bars",
     "write_rows",
     "write_values",
@@ -58,17 +55,8 @@ SUMS = ".sums"
 
 ONE_PAGE: dict[str, Any] = {"data_page_size": 2**31 - 1, "max_rows_per_page": 2**31 - 1}
 """A column has one page: numbers that are not compressed stand side by side."""
-KINDS = {
-    name: np.dtype(kind)
-    for name, kind in {"DOUBLE": np.float64, "FLOAT": np.float32, "INT32": np.int32, "INT64": np.int64}.items()
-}
-"""What Parquet calls the types of numbers."""
 FEW = 200
 """More numbers of each column are taken one column after the other."""
-FIRST_VALUE = 2
-"""In a file of values, symbol and date come before."""
-NAMES, ENDS = b"factorloom.symbols", b"factorloom.ends"
-"""In the footer of a file of bars: its symbols, and where the bars of each end."""
 
 Words = npt.NDArray[np.uint64]
 Values = npt.NDArray[Any]
@@ -98,7 +86,7 @@ def write_bars(folder: Folder, name: str, table: pa.Table) -> Written:
     kinds = pa.schema([*keys, *(field for field in table.schema if field.name not in ("symbol", "date"))])
     text = [field.name for field in kinds if pa.types.is_large_string(field.type)]
     packing = {each: "none" if each == "date" else "lz4" for each in kinds.names}
-    notes = _index_of(table["symbol"])
+    notes = notes_of(table["symbol"])
     return _write(
         folder, name, table.cast(kinds), settle=True, compression=packing, use_dictionary=text, notes=notes, **ONE_PAGE
     )
@@ -108,18 +96,6 @@ def write_rows(folder: Folder, name: str, table: pa.Table) -> Written:
     """Write a dated table, or scores: compressed, missing as null."""
     text = [field.name for field in table.schema if pa.types.is_large_string(field.type)]
     return _write(folder, name, table, settle=True, compression="lz4", use_dictionary=text)
-
-
-def _index_of(symbols: pa.ChunkedArray) -> dict[str, str]:
-    """Notes for the footer: the distinct symbols of sorted bars, and where the bars of each end."""
-    runs = pc.run_end_encode(symbols.combine_chunks(), run_end_type=pa.int32())
-    batch = pa.record_batch([runs.values], names=["symbol"])
-    with io.BytesIO() as stream:
-        with pa.ipc.new_stream(stream, batch.schema) as writer:
-            writer.write_batch(batch)
-        names = base64.b64encode(stream.getvalue())
-    ends = base64.b64encode(runs.run_ends.to_numpy().tobytes())
-    return {NAMES.decode(): names.decode(), ENDS.decode(): ends.decode()}
 
 
 def write_values(folder: Folder, name: str, keys: pa.Table, values: Mapping[str, Values]) -> Written:
@@ -164,61 +140,6 @@ def _write(
     return Written(name, size, _check(size, sums))
 
 
-class _Layout(NamedTuple):
-    """Where the numbers of a file stand.
-
-    Attributes
-    ----------
-    rows
-    starts, kinds
-        Of each column that is not compressed: where its numbers start, and what they are.
-    stride
-        So many bytes after a column of values the next one starts; None where that is not so.
-    notes
-        In the footer.
-    """
-
-    rows: int
-    starts: dict[str, int]
-    kinds: dict[str, np.dtype[Any]]
-    stride: int | None
-    notes: Mapping[bytes, bytes]
-
-
-def _layout_of(metadata: pq.FileMetaData) -> _Layout:
-    """Columns of values are alike: of many, three are looked at."""
-    rows, names, notes = metadata.num_rows, metadata.schema.names, metadata.metadata or {}
-    group = metadata.row_group(0)
-    last = metadata.num_columns - 1
-    if last >= FIRST_VALUE:
-        (first, kind), (second, _), (end, other) = (
-            _numbers(group.column(place), rows) for place in (FIRST_VALUE, min(FIRST_VALUE + 1, last), last)
-        )
-        if kind is not None and kind == other and end - first == (last - FIRST_VALUE) * (second - first):
-            starts = {name: first + place * (second - first) for place, name in enumerate(names[FIRST_VALUE:])}
-            return _Layout(rows, starts, dict.fromkeys(starts, kind), second - first, notes)
-    found = {name: _numbers(group.column(place), rows) for place, name in enumerate(names)}
-    plain = {name: (start, kind) for name, (start, kind) in found.items() if kind is not None}
-    starts = {name: start for name, (start, _) in plain.items()}
-    return _Layout(rows, starts, {name: kind for name, (_, kind) in plain.items()}, None, notes)
-
-
-def _numbers(column: Any, rows: int) -> tuple[int, np.dtype[Any] | None]:
-    """Where the numbers of a column start, and what they are; None where they are compressed, or there are none.
-
-    A page without options holds nothing behind its numbers.
-    """
-    kind = KINDS.get(column.physical_type) if column.compression == "UNCOMPRESSED" else None
-    first, end = _chunk(column)
-    return (end - rows * kind.itemsize, kind) if kind is not None else (first, None)
-
-
-def _chunk(column: Any) -> tuple[int, int]:
-    """Where a column starts and ends in its file."""
-    first = min(column.dictionary_page_offset or column.data_page_offset, column.data_page_offset)
-    return first, first + column.total_compressed_size
-
-
 class Segment:
     """One file, mapped into memory."""
 
@@ -240,58 +161,61 @@ class Segment:
             raise self._damaged(f"cannot be mapped: {error}") from error
         self._known: npt.NDArray[np.bool_] | None = None
         self._sums: Words | None = None
-        self._known_layout: _Layout | None = None
+        self._known_layout: Layout | None = None
 
     def table(self, columns: Sequence[str] | None = None, *, codes: Sequence[str] = ()) -> pa.Table:
         """Columns of the file as Arrow, text of the columns `codes` as dictionaries; what is read is compared."""
+        metadata = self._metadata()
         if columns is None:
             self.verify()
         else:
-            metadata = self._metadata()
+            group = metadata.row_group(0)
             places = {name: place for place, name in enumerate(metadata.schema.names)}
-            self.verify(*(_chunk(metadata.row_group(0).column(places[name])) for name in columns))
-        file = pq.ParquetFile(pa.py_buffer(self._memory), read_dictionary=list(codes))
+            self.verify(*(chunk_of(group.column(places[name])) for name in columns))
+        file = pq.ParquetFile(pa.py_buffer(self._memory), metadata=metadata, read_dictionary=list(codes))
         return file.read(columns=columns)
 
-    def index(self) -> tuple[bytes, npt.NDArray[np.int32]] | None:
-        """The symbols of a file of bars, as `names_of` reads them, and where the bars of each end; None where the file
-        does not say."""
-        notes = self._layout().notes
-        if NAMES not in notes or "date" not in self._layout().starts:
-            return None
-        return notes[NAMES], np.frombuffer(base64.b64decode(notes[ENDS]), np.int32)
+    def index(self) -> SymbolIndex | None:
+        """Where the bars of each symbol end; None where the file does not say."""
+        return index_of(self._metadata())
 
     def numbers(self, column: str, first: int, last: int) -> Values:
         """The numbers of a column that is not compressed, on some rows, as they are in the file."""
-        start, kind = self._layout().starts[column], self._layout().kinds[column]
+        layout = self._layout()
+        start, kind = layout.starts[column], layout.kinds[column]
         self.verify((start + first * kind.itemsize, start + last * kind.itemsize))
         return np.frombuffer(self._memory, kind, last - first, start + first * kind.itemsize)
 
-    def gather(self, columns: Sequence[str], rows: Index | slice) -> Sequence[Values] | Values:
-        """The values of these columns on these rows, in Float64; a slice of them is a view on the file."""
+    def gather(self, columns: Sequence[str], rows: Index | slice) -> Sequence[Values]:
+        """The values of these columns on some rows, which ascend, in Float64; of a slice they are views on the file."""
         layout = self._layout()
-        kind = layout.kinds[columns[0]]
-        starts = np.array([layout.starts[name] for name in columns])
         if isinstance(rows, slice):
             first, last = rows.start, rows.stop
         else:
             first, last = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
-        self.verify(*zip(starts + first * kind.itemsize, starts + last * kind.itemsize, strict=True))
+        if last > layout.rows:
+            raise IndexError(f"row {last - 1} of {layout.rows}")
+        kinds, starts = [layout.kinds[name] for name in columns], [layout.starts[name] for name in columns]
+        places = list(zip(starts, kinds, strict=True))
+        self.verify(*((start + first * kind.itemsize, start + last * kind.itemsize) for start, kind in places))
         if isinstance(rows, slice):
-            arrays = (np.frombuffer(self._memory, kind, layout.rows, start) for start in starts.tolist())
+            arrays = (np.frombuffer(self._memory, kind, layout.rows, start) for start, kind in places)
             return [array[rows].astype(np.float64, copy=False) for array in arrays]
-        if rows.size > FEW or layout.stride is None:  # as bytes, since numbers in a file need not be aligned
-            taken = np.empty((len(columns), rows.size), kind)
-            out = taken.view(np.uint8).reshape(*taken.shape, kind.itemsize)
-            for place, start in enumerate(starts.tolist()):
-                numbers = np.frombuffer(self._memory, np.uint8, layout.rows * kind.itemsize, start)
-                np.take(numbers.reshape(-1, kind.itemsize), rows, axis=0, out=out[place], mode="clip")
-            return taken.astype(np.float64, copy=False)
-        shape, strides = (len(layout.starts), layout.rows), (layout.stride, kind.itemsize)
-        first = min(layout.starts.values())
-        whole = np.ndarray(shape, kind, self._memory, first, strides)
-        found: Values = whole[((starts - first) // max(layout.stride, 1))[:, None], rows].astype(np.float64, copy=False)
-        return found
+        if rows.size > FEW or layout.stride is None:
+            return [self._taken(start, kind, rows).astype(np.float64, copy=False) for start, kind in places]
+        shape, strides = (len(layout.starts), layout.rows), (layout.stride, kinds[0].itemsize)
+        start = min(layout.starts.values())
+        whole: Values = np.ndarray(shape, kinds[0], self._memory, start, strides)
+        numbers = (np.array(starts) - start) // max(layout.stride, 1)
+        return list(whole[numbers[:, None], rows].astype(np.float64, copy=False))
+
+    def _taken(self, start: int, kind: np.dtype[Any], rows: Index) -> Values:
+        """Some numbers of a column: as bytes, since in a file they need not be aligned."""
+        layout, size = self._layout(), kind.itemsize
+        taken = np.empty(rows.size, kind)
+        numbers = np.frombuffer(self._memory, np.uint8, layout.rows * size, start).reshape(-1, size)
+        np.take(numbers, rows, axis=0, out=taken.view(np.uint8).reshape(-1, size), mode="clip")
+        return taken
 
     def verify(self, *stretches: tuple[int, int]) -> None:
         """Compare the blocks of stretches of bytes, or of all, with their sums: those that were not compared before."""
@@ -359,9 +283,9 @@ class Segment:
             raise self._damaged("has damaged sums")
         return sums
 
-    def _layout(self) -> _Layout:
+    def _layout(self) -> Layout:
         if self._known_layout is None:
-            self._known_layout = _layout_of(self._metadata())
+            self._known_layout = layout_of(self._metadata())
         return self._known_layout
 
     def _metadata(self) -> pq.FileMetaData:
@@ -403,11 +327,6 @@ class SegmentFiles:
         """Let go of all files; each is closed by its last user."""
         with self._lock:
             self._open.clear()
-
-
-def names_of(symbols: bytes) -> pa.Array:
-    """The symbols that an index holds."""
-    return pa.ipc.open_stream(base64.b64decode(symbols)).read_all()["symbol"].combine_chunks()
 
 
 def _sums(memory: Any) -> Words:

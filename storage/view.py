@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +20,8 @@ from factorloom.engine.bars.layout import KEYS, Index
 from factorloom.engine.bars.sort import sort_bars
 from factorloom.storage.catalog import BarSegment
 from factorloom.storage.digest import Hashes, days_of, digest_text, row_hashes, sum_by_day, value_hashes
-from factorloom.storage.keys import DAY, Keys, Numbered, Picked, Stretch, dates_of, places_of
-from factorloom.storage.segment import Segment, SegmentFiles, names_of
+from factorloom.storage.keys import DAY, Keys, Numbered, Picked, Stretch, found_in, places_of
+from factorloom.storage.segment import Segment, SegmentFiles
 from factorloom.storage.table import DatedTable
 
 __all__ = ["BAR", "SINCE", "BarReader", "View", "day_of", "digests_of"]
@@ -28,8 +29,11 @@ __all__ = ["BAR", "SINCE", "BarReader", "View", "day_of", "digests_of"]
 BAR, SINCE = "__bar", "__since"
 """The columns of a file with the number of a bar among those of its symbol, and of the version that brought it."""
 
-KEPT_KEYS, KEPT_NUMBERS = 256, 1 << 24
-"""Of so many stretches of days it is kept where the bars of symbols are; of so many bars the keys as numbers."""
+KEPT_KEYS = 256
+"""For so many stretches of days it is kept where the bars of symbols are."""
+
+KEPT_NUMBERS = 1 << 24
+"""Of so many bars the keys are kept as numbers."""
 
 MANY = 50
 """More symbols than these are chosen by one pass over the bars."""
@@ -38,8 +42,11 @@ SEARCHES = 200
 """Up to so many searches, of a symbol in a segment, are faster than numbers for all keys."""
 
 EPOCH = dt.date(1970, 1, 1).toordinal()
-KEPT, KEPT_INDEX = 1 << 28, 1 << 26
-"""Decoded bars are kept up to so many bytes, and where the bars of symbols are."""
+KEPT = 1 << 28
+"""Decoded bars are kept up to so many bytes."""
+
+KEPT_INDEX = 1 << 26
+"""Symbols, and where the bars of each end, are kept up to so many bytes."""
 
 
 class BarReader:
@@ -48,7 +55,7 @@ class BarReader:
     def __init__(self, files: SegmentFiles) -> None:
         self.files = files
         self._kept: OrderedDict[tuple[str, str], pl.Series] = OrderedDict()
-        self._keys: OrderedDict[str, Keys] = OrderedDict()
+        self._keys: OrderedDict[str, tuple[Keys, int]] = OrderedDict()
         self._names: WeakValueDictionary[bytes, pl.Series] = WeakValueDictionary()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -72,23 +79,26 @@ class BarReader:
     def keys(self, segment: BarSegment) -> Keys:
         """The keys of all bars of a segment: as its footer has them, else from its columns."""
         with self._lock:
-            if (found := self._keys.get(segment.file)) is not None:
+            if segment.file in self._keys:
                 self._keys.move_to_end(segment.file)
-                return found
-        if (index := self._open(segment).index()) is None:
-            symbols, dates = self.frame(segment)
-            codes, moments = symbols.to_physical().to_numpy(), dates.to_physical().to_numpy()
-            names = symbols.dtype.categories  # type: ignore[attr-defined]
+                return self._keys[segment.file][0]
+        index = self._open(segment).index()
+        if index is None:
+            symbols = self.frame(segment)["symbol"]
+            codes, names = symbols.to_physical().to_numpy(), symbols.dtype.categories  # type: ignore[attr-defined]
             ends = np.searchsorted(codes, np.arange(names.len(), dtype=codes.dtype), "right")
-            return Keys(names, ends, lambda first, last: moments[first:last])
-        packed, places = index
-        names = self._names.get(packed)
-        names = pl.Series(pl.from_arrow(names_of(packed))) if names is None else names
-        keys = Keys(names, places, lambda first, last: self._open(segment).numbers("date", first, last))
+            return Keys(
+                names, ends, lambda first, last: self.frame(segment)["date"][first:last].to_physical().to_numpy()
+            )
+        packed = hashlib.blake2b(index.packed).digest()
+        known = self._names.get(packed)
+        names = index.names() if known is None else known
+        keys = Keys(names, index.ends, lambda first, last: self._open(segment).numbers("date", first, last))
+        size = index.ends.nbytes + (int(names.estimated_size()) if known is None else 0)
         with self._lock:
             self._names[packed] = names
-            self._keys[segment.file] = keys
-            while sum(each.bytes for each in self._keys.values()) > KEPT_INDEX and len(self._keys) > 1:
+            self._keys[segment.file] = keys, size
+            while sum(size for _, size in self._keys.values()) > KEPT_INDEX and len(self._keys) > 1:
                 self._keys.popitem(last=False)
         return keys
 
@@ -195,7 +205,7 @@ class View:
         if segment.newest > self.version:
             frame = self._reader.frame(segment, [SINCE]).filter(pl.col(SINCE) <= self.version)
             return frame["symbol"].unique().cast(pl.String)
-        return self._reader.frame(segment)["symbol"].dtype.categories  # type: ignore[attr-defined,no-any-return]
+        return self._reader.keys(segment).names
 
     def moments(self, days: Iterable[dt.date]) -> pl.Series:
         """The distinct dates of the bars on these days."""
@@ -257,14 +267,13 @@ class View:
         return self._stored(first_day, last_day, [], symbols)
 
     def _keys_of(self, stretches: Sequence[Stretch], symbols: Sequence[str]) -> pl.DataFrame:
-        found = {symbol: dates_of(stretches, symbol)[1] for symbol in symbols}
-        found = {symbol: dates for symbol, dates in found.items() if dates.size}
+        every = found_in(stretches, symbols)
+        found = {symbol: dates for symbol, (_, dates) in every.items() if dates.size}
         dates = pl.Series("date", np.concatenate([*found.values()] or [np.empty(0, np.int64)]))
         names = pl.Series("symbol", list(found), pl.Enum(list(found)))
         sizes = np.array([each.size for each in found.values()], np.int64)
-        kind = self._reader.frame(self.segments[0])["date"].dtype
-        physical = pl.Int32 if kind == pl.Date else pl.Int64
-        return pl.DataFrame([names.gather(np.repeat(np.arange(len(found)), sizes)), dates.cast(physical).cast(kind)])
+        moments = dates.cast(pl.Int32).cast(pl.Date) if self.daily else dates.cast(pl.Int64).cast(pl.Datetime("us"))
+        return pl.DataFrame([names.gather(np.repeat(np.arange(len(found)), sizes)), moments])
 
     def _stretches(self, first_day: int, last_day: int) -> list[Stretch]:
         """The keys from one day to another by segment; none where some bars of a segment belong to later versions."""
@@ -341,8 +350,10 @@ class View:
             found = Numbered(self.keys(first_day, last_day))
         with self._lock:
             self._numbered[first_day, last_day] = found
-            while sum(each.numbers.size for each in self._numbered.values()) > KEPT_NUMBERS and len(self._numbered) > 1:
+            sizes = [each.numbers.size for each in self._numbered.values()]
+            while len(self._numbered) > 1 and (len(self._numbered) > KEPT_KEYS or sum(sizes) > KEPT_NUMBERS):
                 self._numbered.popitem(last=False)
+                del sizes[0]
         return found.places(keys), found.numbers.size
 
     @cached_property

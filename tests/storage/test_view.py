@@ -47,7 +47,7 @@ def test_a_few_symbols_stand_where_all_keys_have_them(moments: bool, indexed: bo
         open_store(f"{folder}/store") as store,
     ):
         if not indexed:
-            patch.setattr(segment, "_index_of", lambda symbols: {})
+            patch.setattr(segment, "notes_of", lambda symbols: {})
         for first, last in zip([0, *cuts], [*cuts, 40], strict=True):
             if (some := bars.filter(day.is_between(first, last, closed="left"))).height:
                 store.load("bars", some)

@@ -96,41 +96,41 @@ class Source:
 
     def series(self, name: str, field: str, *key: object) -> Array:
         """A column of such rows along all dates, NaN where there is none."""
-        return self._along(self._all(name, field, len(key)), name, key)
+        return self._along(self._matrix(name, field, len(key)), name, key)
 
     def trailing(self, name: str, field: str, *key: object) -> Array:
         """The trailing mean of such a column."""
         by = (name, field, *KEYS[: len(key)])
         if by not in self._trailing:
-            self._trailing[by] = trailing_mean(self._all(name, field, len(key)), self.window)
+            self._trailing[by] = trailing_mean(self._matrix(name, field, len(key)), self.window)
         return self._along(self._trailing[by], name, key)
 
     def _along(self, found: Array, name: str, key: tuple[object, ...]) -> Array:
-        number = self._numbers(name, len(key))[0].get(key) if name in self.tables else None
+        number = self._numbered(name, len(key))[0].get(key) if name in self.tables else None
         return np.full(len(self.dates), np.nan) if number is None else found[number]
 
-    def _all(self, name: str, field: str, depth: int) -> Array:
+    def _matrix(self, name: str, field: str, depth: int) -> Array:
         """A column along all dates, a row for each key."""
         by = (name, field, *KEYS[:depth])
         if by not in self._laid:
             if name not in self.tables:
                 return np.empty((0, len(self.dates)))
-            numbers, of_rows = self._numbers(name, depth)
-            values = self._laid[by] = np.full((len(numbers), len(self.dates)), np.nan)
+            known, of_rows = self._numbered(name, depth)
+            values = self._laid[by] = np.full((len(known), len(self.dates)), np.nan)
             values[of_rows, self.tables[name]["place"].to_numpy()] = column(self.tables[name], field)
         return self._laid[by]
 
-    def _numbers(self, name: str, depth: int) -> tuple[dict[tuple[object, ...], int], NDArray[np.int64]]:
-        """A number for each key of a table, and those of all rows; keys that follow one another are looked at once."""
+    def _numbered(self, name: str, depth: int) -> tuple[dict[tuple[object, ...], int], NDArray[np.int64]]:
+        """A number for each key of a table, and those of all rows; a run of equal keys is looked at once."""
         by = KEYS[:depth]
         if (name, *by) not in self._keys:
             keys = self.tables[name].select(by)
             other = pl.any_horizontal(pl.col(by).ne_missing(pl.col(by).shift())) | (pl.int_range(pl.len()) == 0)
             first = np.flatnonzero(keys.select(other).to_series().to_numpy())
-            numbers: dict[tuple[object, ...], int] = {}
-            found = [numbers.setdefault(key, len(numbers)) for key in keys[first].rows()]
+            known: dict[tuple[object, ...], int] = {}
+            found = [known.setdefault(key, len(known)) for key in keys[first].rows()]
             lengths = np.diff(first, append=keys.height)
-            self._keys[name, *by] = numbers, np.repeat(np.array(found, np.int64), lengths)
+            self._keys[name, *by] = known, np.repeat(np.array(found, np.int64), lengths)
         return self._keys[name, *by]
 
     def quantiles(self, factor: str, horizon: int) -> list[int]:
