@@ -8,6 +8,8 @@ from contextlib import suppress
 from factorloom.storage.backing import Backing
 from factorloom.storage.backup import files_of
 from factorloom.storage.catalog import now
+from factorloom.storage.dataset import write_pieces
+from factorloom.storage.pieces import joined_pieces
 from factorloom.storage.write import merge
 
 __all__ = ["compact"]
@@ -21,7 +23,11 @@ def compact(backing: Backing) -> int:
     before = _size(backing)
     with backing.publishing() as draft:
         for name in draft.before.datasets:
-            merge(backing, draft, backing.view(name, None, draft.before), every=True)
+            view = backing.view(name, None, draft.before)
+            pieces = joined_pieces(view)
+            if any(piece.frame is not None for piece in pieces):
+                write_pieces(backing, draft, name, pieces, view.version)
+            merge(backing, draft, view, every=True)
     with backing.publishing() as draft:
         backing.remove_unused(draft.cursor, draft.before, before=now())
         known = set(files_of(backing.folder, draft.before))

@@ -13,14 +13,14 @@ from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import CacheFile
 from factorloom.storage.digest import days_of
 from factorloom.storage.entry import Basis, FileEntry
-from factorloom.storage.pieces import TARGET
+from factorloom.storage.pieces import TARGET, are_enough
 from factorloom.storage.segment import write_values
 from factorloom.storage.view import View
 
 __all__ = ["merges", "write_entry"]
 
-STRETCHES, COLUMNS = 16, 32
-"""So many stretches of about one size, and so many files of the same days, become one."""
+COLUMNS = 32
+"""So many files of the same days become one."""
 
 MOST = 1 << 30
 """No merge makes a file of more bytes."""
@@ -78,9 +78,8 @@ def _run(view: View, rows: Sequence[CacheFile], *, every: bool) -> list[CacheFil
         start -= 1
     for first in range(start, len(rows) - 1):
         some = rows[first:]
-        is_level = len({_level(row) for row in some}) == 1
-        total = sum(row.rows for row in some)
-        if total <= 2 * TARGET and (every or (is_level and (len(some) >= STRETCHES or total >= TARGET))):
+        stretches = [(row.first_day, row.last_day, row.rows) for row in some]
+        if sum(row.rows for row in some) <= 2 * TARGET and (every or are_enough(stretches, TARGET)):
             return list(some)
     return []
 
@@ -89,10 +88,6 @@ def _adjacent(view: View, one: CacheFile, other: CacheFile) -> bool:
     """Whether no bar lies between two stretches, and they do not overlap."""
     first, last = np.searchsorted(view.days, [one.last_day + 1, other.first_day])
     return bool(first == last and one.last_day < other.first_day)
-
-
-def _level(row: CacheFile) -> int:
-    return int(np.log(row.last_day - row.first_day + 1) / np.log(STRETCHES * 7 / 5))
 
 
 def _joined(backing: Backing, view: View, rows: Sequence[CacheFile]) -> CacheFile:

@@ -2,7 +2,7 @@
 
 A segment holds whole days, about `TARGET` bars. A load rewrites the segments in which it changes a bar, and writes new
 ones for days that no segment holds. A day at the end becomes a segment of its own; small ones at the end are merged by
-sixteen.
+sixteen, tiny ones by four.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from factorloom.storage.digest import days_of
 from factorloom.storage.upsert import Upsert, upsert
 from factorloom.storage.view import BAR, SINCE, View, joined
 
-__all__ = ["Piece", "Pieces", "cut_days", "rows_per_segment"]
+__all__ = ["Piece", "Pieces", "are_enough", "cut_days", "joined_pieces", "rows_per_segment"]
 
 TARGET = 1 << 17
 FEWEST_DAYS = 16
 MERGED = 16
 """So many small segments of about one size become one."""
+TINY, FEW = 1 << 14, 4
+"""Of segments with fewer bars it takes only so many: to write them anew costs little."""
 
 
 class Piece(NamedTuple):
@@ -68,7 +70,7 @@ class Pieces:
         self._counts = counts.select("symbol", "bars")
         self._version = version
         segments = [] if view is None else view.segments
-        self._pieces = [Piece(each.first_day, each.last_day, each, None) for each in segments]
+        self._pieces = [_stored(each) for each in segments]
         self._first_new: int | None = None
         self.inserted = self.updated = self.unchanged = self.deleted = 0
         self.changed = False
@@ -221,14 +223,31 @@ class Pieces:
             small -= 1
         for start in range(small, len(pieces) - 1):
             tail = pieces[start:]
-            levels = {_level(piece) for piece in tail}
-            if len(levels) == 1 and (len(tail) >= MERGED or sum(map(_rows, tail)) >= target):
-                merged = joined(_aligned([self._frame(piece) for piece in tail]))
-                pure = all(piece.pure if piece.segment is None else piece.segment.pure for piece in tail)
-                since = min(piece.since if piece.segment is None else piece.segment.from_version for piece in tail)
-                one = _piece(merged, since if pure else self._version, pure=pure)
-                return [*pieces[:start], one]
+            if are_enough([(piece.first_day, piece.last_day, _rows(piece)) for piece in tail], target):
+                return [*pieces[:start], _as_one(tail, [self._frame(piece) for piece in tail], self._version)]
         return pieces
+
+
+def joined_pieces(view: View) -> list[Piece]:
+    """The pieces of a view, small neighbours as one where none of them holds a bar that was different before."""
+    runs: list[list[Piece]] = []
+    target = rows_per_segment([_stored(each) for each in view.segments])
+    for segment in view.segments:
+        fits = segment.pure and segment.rows < target // 2
+        if fits and runs and _is_pure(runs[-1][0]) and sum(map(_rows, runs[-1])) + segment.rows <= target:
+            runs[-1].append(_stored(segment))
+        else:
+            runs.append([_stored(segment)])
+    frames = ([view.stored(piece.first_day, piece.last_day) for piece in run] if len(run) > 1 else [] for run in runs)
+    return [_as_one(run, some, view.version) if some else run[0] for run, some in zip(runs, frames, strict=True)]
+
+
+def are_enough(stretches: Sequence[tuple[int, int, int]], target: int) -> bool:
+    """Whether stretches, each with its first and last day and its rows, are better one: many of about one size, or all
+    that a segment should hold."""
+    levels = {_level(*stretch) for stretch in stretches}
+    most = FEW if levels == {0} else MERGED
+    return len(levels) == 1 and (len(stretches) >= most or sum(rows for *_, rows in stretches) >= target)
 
 
 def rows_per_segment(pieces: Sequence[Piece]) -> int:
@@ -269,9 +288,24 @@ def _rows(piece: Piece) -> int:
     return piece.segment.rows if piece.segment is not None else piece.frame.height if piece.frame is not None else 0
 
 
-def _level(piece: Piece) -> int:
-    """Pieces of one level differ in length by less than sixteen times."""
-    return int(np.log(piece.last_day - piece.first_day + 1) / np.log(MERGED * 7 / 5))
+def _level(first_day: int, last_day: int, rows: int) -> int:
+    """Stretches of one level differ in length by less than sixteen times; 0 where they are tiny."""
+    return 0 if rows < TINY else 1 + int(np.log(last_day - first_day + 1) / np.log(MERGED * 7 / 5))
+
+
+def _stored(segment: BarSegment) -> Piece:
+    return Piece(segment.first_day, segment.last_day, segment, None)
+
+
+def _is_pure(piece: Piece) -> bool:
+    return piece.pure if piece.segment is None else piece.segment.pure
+
+
+def _as_one(pieces: Sequence[Piece], frames: Sequence[pl.DataFrame], version: int) -> Piece:
+    """Pieces that follow one another as one; earlier versions see it too where no bar was different before."""
+    pure = all(map(_is_pure, pieces))
+    since = min(piece.since if piece.segment is None else piece.segment.from_version for piece in pieces)
+    return _piece(joined(_aligned(frames)), since if pure else version, pure=pure)
 
 
 def _added(counts: pl.DataFrame, symbols: pl.DataFrame, sign: int = 1) -> pl.DataFrame:

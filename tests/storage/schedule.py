@@ -22,7 +22,10 @@ START = dt.date(2024, 1, 1)
 FACTORS = {"mean": parse("ts_mean(close, 3)"), "rank": parse("cs_rank(close)"), "twice": parse("close * 2")}
 MODEL = ScoreModel("plain", {"size": ScoreFactor(parse("close * 1"))})
 VERBS = ["load"] * 4 + ["restate"] * 3 + ["compute"] * 3 + ["save", "score", "compact", "prune", "drop cache", "backup"]
-SMALL = {pieces: {"TARGET": 12, "FEWEST_DAYS": 2, "MERGED": 3}, merge: {"TARGET": 12, "STRETCHES": 3, "COLUMNS": 2}}
+SMALL = {
+    pieces: {"TARGET": 12, "FEWEST_DAYS": 2, "MERGED": 3, "TINY": 4, "FEW": 2},
+    merge: {"TARGET": 12, "COLUMNS": 2},
+}
 SMALL |= {calculator: {"BLOCK": 4, "BLOCK_ROWS": 8, "GAP": 2}, segment: {"WHOLE": 2_048}}
 
 

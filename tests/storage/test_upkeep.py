@@ -133,6 +133,31 @@ def test_many_small_files_become_one(loaded: Store) -> None:
     assert again["x5"].equals(loaded.panel("demo")["close"] * 7.0, check_names=False)
 
 
+def test_days_that_were_appended_become_one_file(tmp_path: Path, bars: pl.DataFrame) -> None:
+    days = sorted(bars.partition_by("date"), key=lambda day: day["date"][0])
+    with open_store(tmp_path / "store") as store:
+        for day in days[:19]:
+            store.load("demo", day)
+            store.compute("demo", FACTORS, dates=day["date"][0])
+        whole = pl.concat(days[:19])
+        files = "SELECT (SELECT count(*) FROM catalog.segments), (SELECT count(*) FROM catalog.cache)"
+        assert max(store.sql(files).row(0)) <= 4
+        store.compact()
+        assert store.sql(files).row(0) == (1, 1)
+        assert store.version("demo") == 19
+        misses = store.counters.misses
+        assert store.compute("demo", FACTORS).equals(fl.Panel.from_frame(whole).compute(FACTORS))
+        assert store.counters.misses == misses
+        early = store.panel("demo", as_of=7).frame
+        assert early.equals(fl.Panel.from_frame(pl.concat(days[:7])).frame.select(early.columns))
+        store.load("demo", days[2].with_columns(pl.col("close") * 2))
+        store.load("demo", days[19])
+        store.compact()
+        assert store.panel("demo", as_of=19).frame.equals(fl.Panel.from_frame(whole).frame.select(early.columns))
+        assert store.compute("demo", FACTORS).equals(store.panel("demo").compute(FACTORS))
+    assert check_store(tmp_path / "store").is_empty()
+
+
 def test_a_backup_opens_and_is_made_again_quickly(full: Store, path: Path, tmp_path: Path, bars: pl.DataFrame) -> None:
     backup = tmp_path / "backup"
     assert full.backup(backup) > 0
