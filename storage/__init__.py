@@ -5,8 +5,8 @@
         |
         +- folder, lock         files that are written whole; the lock of whoever publishes
         +- catalog, publish     tables of the catalogue; the next catalogue is a changed copy of the newest
-        +- segment              immutable Parquet files, compared with their digests
-        +- view, digest         a dataset in one version; what its days hold, as digests
+        +- segment, footer      immutable Parquet files, compared with their digests
+        +- view, keys, digest   a dataset in one version; what its days hold, as digests
         |
         +- load                 dataset       checks and merges bars, makes a version
         |                       pieces        cuts bars into segments of whole days
