@@ -6,7 +6,8 @@
         +- folder, lock         files that are written whole; the lock of whoever publishes
         +- catalog, publish     tables of the catalogue; the next catalogue is a changed copy of the newest
         +- segment, footer      immutable Parquet files, compared with their digests
-        +- view, keys, digest   a dataset in one version; what its days hold, as digests
+        +- view, digest         a dataset in one version; what its days hold, as digests
+        +- reader, keys         its bars, and where those of a symbol are
         |
         +- load                 dataset       checks and merges bars, makes a version
         |                       pieces        cuts bars into segments of whole days

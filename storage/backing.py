@@ -19,11 +19,12 @@ from factorloom.storage.entry import Entries, FileEntry
 from factorloom.storage.folder import Folder
 from factorloom.storage.publish import Catalogs, Draft
 from factorloom.storage.published import datasets_changed, drop_views, write_views
+from factorloom.storage.reader import BarReader
 from factorloom.storage.relation import relations
 from factorloom.storage.segment import SUMS, DamagedError, SegmentFiles
 from factorloom.storage.sql import Cursor
 from factorloom.storage.table import DatedTable, read_table_file
-from factorloom.storage.view import BarReader, View
+from factorloom.storage.view import View
 
 __all__ = ["AsOf", "Backing", "refuse_unknown"]
 
