@@ -15,6 +15,7 @@ from factorloom.bench.store.as_of import as_of
 from factorloom.bench.store.daily import daily
 from factorloom.bench.store.day import day
 from factorloom.bench.store.figure import Figure
+from factorloom.bench.store.large import large
 from factorloom.bench.store.market import Market
 from factorloom.bench.store.options import Options
 from factorloom.bench.store.readers import readers
@@ -32,6 +33,7 @@ PARTS: Mapping[str, Callable[[Market], Iterator[Figure]]] = {
     "as-of": as_of,
     "day": day,
     "readers": readers,
+    "large": large,
 }
 
 

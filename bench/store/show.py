@@ -22,6 +22,7 @@ NAMES = {
     "as-of": "reads as of an earlier version",
     "day": "a research day, replayed",
     "readers": "four readers beside a writer",
+    "large": "a large market, year by year",
 }
 
 
