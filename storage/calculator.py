@@ -19,9 +19,9 @@ from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.plan.reach import needed_rows
 from factorloom.engine.plan.request import make_request
 from factorloom.engine.result import value_blocks
-from factorloom.engine.runtime.limit import room
+from factorloom.engine.runtime.limit import limit, room
 from factorloom.engine.runtime.progress import default_observer
-from factorloom.expressions.errors import StoreError
+from factorloom.expressions.errors import MemoryLimitError, StoreError, plural
 from factorloom.expressions.factor import Factor
 from factorloom.storage.backing import Backing
 from factorloom.storage.catalog import CacheFile, Catalog
@@ -157,14 +157,14 @@ class Calculator:
         wanted = wanted_days(view, selection)
         by_digest = {factor.digest: factor for factor in factors.values()}
         self._check(view, factors)
+        rows = self._selected(view, selection, wanted)
+        _refuse_too_large(rows.days.size, len(by_digest))
         if engine != KEPT:
             entries = Entries(view, ())
             for made in self._made(run, view, by_digest, wanted, engine):
                 entries.add(made.entry(view))
-            rows = selected(view, selection, wanted)
             values = assembled(view, rows, entries, list(by_digest), wanted)
         else:
-            rows = self._selected(view, selection, wanted)
             values = self._hot(view, selection, by_digest)
             run.hits += len(values)
             if cold := {digest: factor for digest, factor in by_digest.items() if digest not in values}:
@@ -397,6 +397,17 @@ class Calculator:
 def _missing(entries: Entries, factors: Mapping[str, Factor], wanted: Days) -> list[str]:
     """The factors whose values are not all at hand."""
     return [digest for digest in factors if (wanted & ~entries.covered(digest)).any()]
+
+
+def _refuse_too_large(rows: int, factors: int) -> None:
+    """Refuse a result that the process can never hold."""
+    need, most = rows * factors * 8, limit()
+    if need > most:
+        raise MemoryLimitError(
+            f"{plural(factors, 'factor')} on {rows:,} bars are {need / 2**20:,.0f} MiB; "
+            f"the process may use {most / 2**20:,.0f} MiB in all",
+            hint="ask for fewer factors or dates, or write them block by block: store.scan(...).sink_parquet(path)",
+        )
 
 
 def check(view: View, factors: Mapping[str, Factor]) -> None:

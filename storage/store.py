@@ -182,6 +182,11 @@ class Store(Dated, Saving, Scoring, Insight, Evaluating, Upkeep):
         -------
         polars.DataFrame
             `symbol`, `date` and one Float64 column per factor, by symbol and date; missing is null.
+
+        Raises
+        ------
+        MemoryLimitError
+            The result is larger than what the process may use; nothing is computed then. `scan` gives it in parts.
         """
         run = Run("compute", dataset)
         selection = select(start, end, symbols, dates)

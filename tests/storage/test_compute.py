@@ -17,12 +17,14 @@ from factorloom.engine.panel import Panel
 from factorloom.expressions.errors import (
     ArgumentError,
     FactorloomError,
+    MemoryLimitError,
     ParameterError,
     ParseError,
     UnknownColumnError,
 )
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.parse import parse
+from factorloom.storage import calculator
 from factorloom.storage.runs import Counters
 from factorloom.storage.store import Store, open_store
 
@@ -50,6 +52,17 @@ def test_values_equal_those_of_the_panel_and_are_cached(loaded: Store) -> None:
     second = loaded.compute("demo", FACTORS)
     assert second.equals(expected)
     assert loaded.counters == Counters(4, 4, counters.kernel_runs, counters.cells)
+
+
+def test_a_result_beyond_the_memory_of_the_process_is_refused(
+    loaded: Store, bars: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calculator, "limit", lambda: bars.height * 8 * 4 - 1)
+    with pytest.raises(MemoryLimitError, match=r"4 factors on .* bars are .* MiB; the process may use"):
+        loaded.compute("demo", FACTORS)
+    assert loaded.counters.misses == 0
+    some = {name: FACTORS[name] for name in ("gap", "mean", "rank")}
+    assert loaded.compute("demo", some).equals(plain(loaded, some))
 
 
 def test_the_cache_outlives_the_store_object(path: Path, bars: pl.DataFrame) -> None:
