@@ -9,9 +9,9 @@ import polars as pl
 
 from factorloom.bench.job import memory, reset_peak
 from factorloom.bench.store.figure import Figure, Seconds, figure, timed
-from factorloom.bench.store.market import BARS, LATER, Market, alpha158
+from factorloom.bench.store.market import BARS, LATER, Market, alpha158, load_days
 from factorloom.bench.workload import Workload, make_bars
-from factorloom.storage.store import Store, open_store
+from factorloom.storage.store import open_store
 
 __all__ = ["large"]
 
@@ -32,10 +32,6 @@ def large(market: Market) -> Iterator[Figure]:
         part = make_bars(Workload(size.symbols, stop - start, size.ragged), seed=start)
         dates = calendar[start:stop].gather(calendar.search_sorted(part["date"]))
         return part.select("symbol", dates.alias("date"), *columns)
-
-    def append(store: Store, day: pl.DataFrame) -> pl.DataFrame:
-        store.load(BARS, day)
-        return store.compute(BARS, factors, dates=day["date"][0])
 
     peaks: list[int] = []
 
@@ -58,8 +54,8 @@ def large(market: Market) -> Iterator[Figure]:
         for start in range(0, size.bars, QUARTER):
             ends = {"start": calendar[start], "end": calendar[min(start + QUARTER, size.bars) - 1]}
             total += measured(lambda ends=ends: store.compute(BARS, factors, **ends))  # type: ignore[misc]
-        days = (bars(place, place + 1) for place in range(size.bars, size.bars + LATER))
-        appends = [measured(lambda day=day: append(store, day)) for day in days]  # type: ignore[misc]
+        days = [bars(place, place + 1) for place in range(size.bars, size.bars + LATER)]
+        appends = [measured(run) for run in load_days(store, days, factors)]
     note = f"{size}, {len(factors)} factors"
     yield figure("load a year", loads, note=note)
     yield figure("compute all, a quarter at a time", [total], note=note)
