@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
 import numpy as np
 import polars as pl
 
-from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.bars.layout import Index
 from factorloom.engine.bars.selection import Selection
 from factorloom.engine.panel import Engine, Panel
 from factorloom.engine.plan.reach import needed_rows
@@ -28,7 +28,8 @@ from factorloom.storage.catalog import CacheFile, Catalog
 from factorloom.storage.digest import days_of
 from factorloom.storage.drop import drop_files
 from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry
-from factorloom.storage.gather import Rows, assembled, frame_of, selected, wanted_days
+from factorloom.storage.gather import assembled, wanted_days
+from factorloom.storage.hot import Hot
 from factorloom.storage.keeper import keeper_of
 from factorloom.storage.panel import between, empty_panel, needed_bars, panel_of
 from factorloom.storage.refresh import refresh
@@ -58,9 +59,6 @@ DONE = threading.Condition()
 """The factors that threads of this process are computing, by store and dataset."""
 
 MAX_CHECKED = 100_000
-MAX_ROWS, KEPT_ROWS = 1 << 18, 32
-"""The keys of selections of at most so many bars are kept, the last ones."""
-
 MAX_PANELS = 2
 
 
@@ -72,8 +70,8 @@ class Calculator:
         self._tiers = tiers
         self.keeper = keeper_of(backing, tiers)
         self._panels: OrderedDict[int, Panel] = OrderedDict()
-        self._rows: OrderedDict[tuple[int, Selection], Rows] = OrderedDict()
-        self._checked: set[tuple[int, str]] = set()
+        self.hot = Hot(tiers)
+        self._checked: set[tuple[Hashable, str]] = set()
         self._damaged: set[str] = set()
         self._entries: OrderedDict[tuple[int, str, int, int], Entries] = OrderedDict()
         self._lock = threading.Lock()
@@ -157,7 +155,7 @@ class Calculator:
         wanted = wanted_days(view, selection)
         by_digest = {factor.digest: factor for factor in factors.values()}
         self._check(view, factors)
-        rows = self._selected(view, selection, wanted)
+        rows = self.hot.rows(view, selection, wanted)
         _refuse_too_large(rows.days.size, len(by_digest))
         if engine != KEPT:
             entries = Entries(view, ())
@@ -165,52 +163,23 @@ class Calculator:
                 entries.add(made.entry(view))
             values = assembled(view, rows, entries, list(by_digest), wanted)
         else:
-            values = self._hot(view, selection, by_digest)
+            values = self.hot.get(view, selection, wanted, self.entries(catalog, view), list(by_digest))
             run.hits += len(values)
             if cold := {digest: factor for digest, factor in by_digest.items() if digest not in values}:
                 found = self._filled(run, catalog, view, cold, wanted)
-                values |= self._kept_hot(view, selection, assembled(view, rows, found, list(cold), wanted))
-        return frame_of(rows.shown, {name: values[factor.digest] for name, factor in factors.items()})
+                read = assembled(view, rows, found, list(cold), wanted)
+                self.hot.put(view, selection, wanted, found, read)
+                values |= read
+        return rows.shown.hstack([values[factor.digest].alias(name) for name, factor in factors.items()])
 
     def _check(self, view: View, factors: Mapping[str, Factor]) -> None:
         """Refuse factors that the columns of a view cannot give; what was once right is not checked again."""
-        keys = {(view.stamp, factor.digest) for factor in factors.values()}
+        keys = {(view.kinds, factor.digest) for factor in factors.values()}
         if factors and not keys <= self._checked:
             check(view, factors)
             if len(self._checked) > MAX_CHECKED:
                 self._checked.clear()
             self._checked |= keys
-
-    def _selected(self, view: View, selection: Selection, wanted: Days) -> Rows:
-        key = view.stamp, selection
-        with self._lock:
-            if key in self._rows:
-                self._rows.move_to_end(key)
-                return self._rows[key]
-        rows = selected(view, selection, wanted)
-        if rows.days.size <= MAX_ROWS:
-            with self._lock:
-                self._rows[key] = rows
-                while len(self._rows) > KEPT_ROWS:
-                    self._rows.popitem(last=False)
-        return rows
-
-    def _hot(self, view: View, selection: Selection, factors: Mapping[str, Factor]) -> dict[str, Array]:
-        """The values that are in memory."""
-        found = {}
-        for digest in factors:
-            values = self._tiers.get((view.stamp, selection, digest))
-            if values is not None:
-                found[digest] = values
-                self._tiers.save(digest, values.size)
-        return found
-
-    def _kept_hot(self, view: View, selection: Selection, values: dict[str, Array]) -> dict[str, Array]:
-        """Keep values in memory, unless they would drive out most of what is there."""
-        if sum(array.nbytes for array in values.values()) * SHARE <= self._tiers.hot.limit:
-            for digest, array in values.items():
-                self._tiers.put((view.stamp, selection, digest), array if array.flags.owndata else array.copy())
-        return values
 
     def fill(self, run: Run, catalog: Catalog, view: View, factors: Mapping[str, Factor]) -> None:
         """Compute what is missing on all days, and keep it, in stretches of days that fit into memory."""
@@ -230,11 +199,11 @@ class Calculator:
 
     def forget(self) -> None:
         """Let go of everything in memory."""
-        self._tiers.clear()
+        self.hot.forget()
         self.keeper.forget()
         with self._lock:
-            for kept in (self._panels, self._rows, self._entries):
-                kept.clear()
+            self._panels.clear()
+            self._entries.clear()
 
     def entries(self, catalog: Catalog, view: View) -> Entries:
         """What is at hand for a view."""

@@ -20,16 +20,31 @@ from factorloom.storage.entry import Days, Entries, Entry
 from factorloom.storage.keys import Picked
 from factorloom.storage.view import View
 
-__all__ = ["Rows", "assembled", "frame_of", "selected", "selected_bars", "wanted_days"]
+TOGETHER = 8
+"""So many columns are one piece of work for a thread."""
+
+__all__ = ["Rows", "assembled", "selected", "selected_bars", "wanted_days"]
 
 
 class Rows(NamedTuple):
-    """The selected bars by symbol and date: keys, these as numbers, the day of each, and the keys as they are shown."""
+    """The selected bars by symbol and date.
 
-    keys: pl.DataFrame
+    Attributes
+    ----------
+    picked
+        The keys as numbers.
+    days
+        The day of each.
+    shown
+        The keys as a caller sees them.
+    whole
+        The days that are selected, where these are the bars of all symbols on them.
+    """
+
     picked: Picked
     days: Index
     shown: pl.DataFrame
+    whole: Index | None
 
 
 def wanted_days(view: View, selection: Selection) -> Days:
@@ -59,7 +74,8 @@ def selected(view: View, selection: Selection, wanted: Days) -> Rows:
     keys = keys if condition is None else keys.filter(condition)
     picked = Picked.of(keys)
     days = picked.dates if view.daily else days_of(keys["date"])
-    return Rows(keys, picked, days, keys.with_columns(text_of(keys["symbol"])))
+    whole = view.days[wanted] if view.daily and selection.symbols is None else None
+    return Rows(picked, days, keys.with_columns(text_of(keys["symbol"])), whole)
 
 
 def selected_bars(view: View, selection: Selection, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -77,50 +93,51 @@ def selected_bars(view: View, selection: Selection, columns: Sequence[str] | Non
     return frame
 
 
-def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], wanted: Days) -> dict[str, Array]:
-    """The values of the selected bars, by digest of factor, missing as NaN."""
-    size = rows.keys.height
-    whole: dict[str, Array] = {}
+def assembled(view: View, rows: Rows, entries: Entries, digests: Sequence[str], wanted: Days) -> dict[str, pl.Series]:
+    """The values of the selected bars, by digest of factor."""
+    values: dict[str, Array] = {}
     for some in entries.alike(digests):
-        parts = entries.choose(some[0], wanted)
-        places = _places(rows.days, parts)
-        covered = sum(place.size for place in places) == size
-        small = covered and len(some) * size <= ALONE
-        block = np.empty((len(some), size)) if small and len(parts) > 1 else None
-        for (entry, *_), place in zip(parts, places, strict=True):
-            if not place.size:
-                continue
-            found = entry.gather(some, _local(view, entry, rows, place))
-            if block is not None:
-                block[:, place] = found
-                continue
-
-            def put(item: tuple[str, Array], place: Index = place, covered: bool = covered) -> None:
-                digest, values = item
-                if place.size == size:
-                    whole[digest] = values if values.flags.owndata else values.copy()
-                    return
-                if digest not in whole:
-                    whole[digest] = np.empty(size) if covered else np.full(size, np.nan)
-                whole[digest][place] = values
-
-            for_each_of(put, list(zip(some, found, strict=True)), place.size)
-        if block is not None:
-            whole.update(zip(some, block, strict=True))
-    return {digest: whole[digest] if digest in whole else np.full(size, np.nan) for digest in digests}
+        values |= zip(some, _gathered(view, rows, some, entries.choose(some[0], wanted)), strict=True)
+    return _as_series({digest: values[digest] for digest in digests}, rows.days.size)
 
 
-def frame_of(keys: pl.DataFrame, values: Mapping[str, Array]) -> pl.DataFrame:
-    """Keys with a column for each name, missing as null."""
-    if keys.height * len(values) <= ALONE:
-        return keys.hstack(as_frame(values)) if values else keys
+def _gathered(view: View, rows: Rows, digests: Sequence[str], parts: Sequence[tuple[Entry, int, int]]) -> list[Array]:
+    """The values of factors that are in the same entries, missing as NaN."""
+    size = rows.days.size
+    places = _places(rows.days, parts)
+    covered = sum(place.size for place in places) == size
+    whole = [np.empty(size) if covered else np.full(size, np.nan) for _ in digests]
+    for part, place in zip(parts, places, strict=True):
+        if not place.size:
+            continue
+        found = part[0].gather(digests, _local(view, part, rows, place))
+        first, stop = int(place[0]), int(place[-1]) + 1
+        where = slice(first, stop) if stop - first == place.size else place
+
+        def put(columns: range, found: Sequence[Array] = found, where: Index | slice = where) -> None:
+            for column in columns:
+                values = found[column]
+                if values.size == size and values.flags.owndata:
+                    whole[column] = values
+                else:  # what is not aligned takes three times as long
+                    whole[column][where] = values if values.flags.aligned else values.copy()
+
+        groups = [range(start, min(start + TOGETHER, len(digests))) for start in range(0, len(digests), TOGETHER)]
+        for_each_of(put, groups, TOGETHER * place.size)
+    return whole
+
+
+def _as_series(values: Mapping[str, Array], size: int) -> dict[str, pl.Series]:
+    """Columns of so many values each, missing as null."""
+    if not values or size * len(values) <= ALONE:
+        return as_frame(values).to_dict() if values else {}
     made: dict[str, pl.Series] = {}
 
-    def work(name: str) -> None:
-        made[name] = as_series(name, values[name])
+    def work(digest: str) -> None:
+        made[digest] = as_series(digest, values[digest])
 
     for_each(work, values, Observer())
-    return keys.hstack([made[name] for name in values])
+    return made
 
 
 def _places(days: Index, parts: Sequence[tuple[Entry, int, int]]) -> list[Index]:
@@ -135,12 +152,16 @@ def _places(days: Index, parts: Sequence[tuple[Entry, int, int]]) -> list[Index]
     return np.split(order, np.cumsum(np.bincount(numbers, minlength=len(parts)))[:-1])
 
 
-def _local(view: View, entry: Entry, rows: Rows, place: Index) -> Index | slice:
-    """Where the selected bars stand among those of an entry."""
+def _local(view: View, part: tuple[Entry, int, int], rows: Rows, place: Index) -> Index | slice:
+    """Where the selected bars that are read from an entry stand among its bars."""
+    entry, first, last = part
     if place.size == entry.rows:
         return slice(0, entry.rows)
-    picked = rows.picked if place.size == rows.days.size else rows.picked.at(place)
-    found, size = view.rows_of(*entry.days, picked)
+    if rows.whole is not None:
+        found, size = view.rows_on(*entry.days, rows.whole[(rows.whole >= first) & (rows.whole <= last)])
+    else:
+        picked = rows.picked if place.size == rows.days.size else rows.picked.at(place)
+        found, size = view.rows_of(*entry.days, picked)
     if size != entry.rows:
         raise StoreError(f"values of {entry.rows} bars do not fit the {size} of {view.dataset!r}")
     return found

@@ -99,15 +99,18 @@ class Numbered:
         keys = Picked.of(frame)
         self._names = keys.names
         self._moments = np.unique(keys.dates)
-        self.numbers: Index = self._numbers(keys.codes, keys.dates)
+        self._at = np.searchsorted(self._moments, keys.dates).astype(np.int32)
+        self.numbers: Index = keys.codes.astype(np.int64) * self._moments.size + self._at
 
     def places(self, keys: Picked) -> Index:
         """Where some of the bars stand; all of them must be there."""
-        known = self._names.search_sorted(keys.names).to_numpy()
-        return np.searchsorted(self.numbers, self._numbers(known[keys.codes], keys.dates))
+        known: Index = self._names.search_sorted(keys.names).to_numpy()[keys.codes].astype(np.int64)
+        return np.searchsorted(self.numbers, known * self._moments.size + np.searchsorted(self._moments, keys.dates))
 
-    def _numbers(self, codes: npt.NDArray[Any], dates: Index) -> Index:
-        return codes.astype(np.int64) * self._moments.size + np.searchsorted(self._moments, dates)
+    def places_on(self, moments: Index) -> Index:
+        """Where all bars at some moments stand."""
+        chosen: npt.NDArray[np.bool_] = np.isin(self._moments, moments)
+        return np.flatnonzero(chosen[self._at])
 
 
 def found_in(stretches: Sequence[Stretch], symbols: Iterable[str]) -> dict[str, tuple[int, npt.NDArray[Any]]]:

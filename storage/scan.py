@@ -85,7 +85,7 @@ def narrowed(view: View, selection: Selection, query: Query) -> Selection:
     """The selection without the dates and symbols that fail the conditions of a query."""
     if query.on_date:
         chosen = selected(view, selection._replace(symbols=None), wanted_days(view, selection))
-        dates = chosen.keys["date"].unique().sort()
+        dates = chosen.shown["date"].unique().sort()
         passed = np.flatnonzero(passing(dates, query.on_date)).tolist()
         kept = dates.gather(passed).to_list()
         if kept and len(kept) == passed[-1] - passed[0] + 1:  # a range is faster than a list

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
-from factorloom.engine.bars.layout import Array
+from factorloom.engine.bars.layout import as_array, as_series
 from factorloom.engine.executor.fit import Size, bytes_of
 from factorloom.expressions.errors import ArgumentError, ParameterError
 
@@ -83,20 +84,20 @@ class Packed(NamedTuple):
     codec: str | None
 
     @classmethod
-    def of(cls, values: Array) -> Packed:
+    def of(cls, values: pl.Series) -> Packed:
         """Values compressed, where some of their middle becomes smaller; most factors do not."""
-        whole = pa.py_buffer(np.ascontiguousarray(values))
+        whole = pa.py_buffer(np.ascontiguousarray(as_array(values)))
         some = whole.slice(max(0, whole.size - SAMPLE) // 2, min(SAMPLE, whole.size))
         if len(pa.compress(some, codec=CODEC)) > WORTH * some.size:
             return cls(whole, whole.size, None)
         return cls(pa.compress(whole, codec=CODEC), whole.size, CODEC)
 
-    def values(self) -> Array:
+    def values(self) -> pl.Series:
         """What was packed."""
         raw = self.buffer
         if self.codec is not None:
             raw = pa.decompress(raw, self.size, codec=self.codec, asbytes=False)
-        return np.frombuffer(raw, np.float64)
+        return as_series("", np.frombuffer(raw, np.float64))
 
 
 class Tier:
@@ -140,28 +141,38 @@ class Tiers:
         self.cost: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> Array | None:
-        """The values of a key; a compressed one becomes hot again."""
-        now = time.monotonic()
-        with self._lock:
-            found = self.hot.take(key)
-            if found is not None and not self._is_old(found[2], now):
-                self.hot.items[key] = found
-                self.hot.bytes += found[1]
-                self.hot.hits += 1
-                values: Array = found[0]
-                return values
-            packed = self.compressed.take(key)
-            if packed is None or self._is_old(packed[2], now):
-                self.misses += 1
-                return None
-            self.compressed.hits += 1
-        values = packed[0].values()
-        self._put(key, values, packed[2])
-        return values
+    def get(self, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], pl.Series]:
+        """The values of those keys, a number and the digest of a factor, that are in memory.
 
-    def put(self, key: Hashable, values: Array) -> None:
-        """Keep values; a caller must not change them any more."""
+        A compressed one becomes hot again. The time that computing them would have taken is counted.
+        """
+        now = time.monotonic()
+        found: dict[tuple[int, str], pl.Series] = {}
+        unpacked: list[tuple[tuple[int, str], Packed, float]] = []
+        with self._lock:
+            for key in keys:
+                hot = self.hot.take(key)
+                if hot is not None and not self._is_old(hot[2], now):
+                    self.hot.items[key] = hot
+                    self.hot.bytes += hot[1]
+                    self.hot.hits += 1
+                    found[key] = hot[0]
+                    continue
+                packed = self.compressed.take(key)
+                if packed is None or self._is_old(packed[2], now):
+                    self.misses += 1
+                    continue
+                self.compressed.hits += 1
+                unpacked.append((key, packed[0], packed[2]))
+        for key, item, made in unpacked:
+            found[key] = item.values()
+            self._put(key, found[key], made)
+        with self._lock:
+            self.seconds_saved += sum(self.cost.get(digest, 0.0) * each.len() for (_, digest), each in found.items())
+        return found
+
+    def put(self, key: tuple[int, str], values: pl.Series) -> None:
+        """Keep values."""
         self._put(key, values, time.monotonic())
 
     def where(self, key: Hashable) -> str | None:
@@ -175,20 +186,18 @@ class Tiers:
                 tier.items.clear()
                 tier.bytes = 0
 
-    def save(self, digest: str, cells: int) -> None:
-        """Count the time that computing some cells of a factor would have taken."""
+    def _put(self, key: Hashable, values: pl.Series, made: float) -> None:
+        size = int(values.estimated_size())
         with self._lock:
-            self.seconds_saved += self.cost.get(digest, 0.0) * cells
-
-    def _put(self, key: Hashable, values: Array, made: float) -> None:
-        if values.nbytes > self.hot.limit:
-            return
-        with self._lock:
-            gone = self.hot.put(key, values, values.nbytes, made)
-        for old, array, _, since in gone:
+            self.compressed.take(key)
+            if size > self.hot.limit:
+                self.hot.take(key)
+                return
+            gone = self.hot.put(key, values, size, made)
+        for old, item, _, since in gone:
             if not self.compressed.limit or self._is_old(since, time.monotonic()):
                 continue
-            packed = Packed.of(array)
+            packed = Packed.of(item)
             if packed.buffer.size <= self.compressed.limit:
                 with self._lock:
                     self.compressed.put(old, packed, packed.buffer.size, since)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 import threading
 from collections import OrderedDict
@@ -83,6 +84,12 @@ class View:
                 found[name] = found.get(name) or kind
         return found
 
+    @cached_property
+    def kinds(self) -> tuple[tuple[str, str], ...]:
+        """The columns of a panel and what they hold."""
+        added = ((name, f"{table.kind} {table.frame.schema[name]}") for table in self.tables for name in table.columns)
+        return (("", str(self.daily)), *self.types.items(), *added)
+
     @property
     def columns(self) -> list[str]:
         """The columns of a panel, without keys."""
@@ -119,16 +126,17 @@ class View:
         """Whether all of these have bars; the last segments are read first, and often no others."""
         missing = set(symbols)
         for segment in reversed(self.segments):
-            missing -= set(self._names(segment).to_list())
+            names = self._names(segment)
+            missing -= set(names.to_list()) if len(missing) > MANY else {each for each in missing if _has(names, each)}
             if not missing:
                 return True
         return False
 
     def _names(self, segment: BarSegment) -> pl.Series:
-        """The symbols of a segment in this version."""
+        """The symbols of a segment in this version, sorted."""
         if segment.newest > self.version:
             frame = self._reader.frame(segment, [SINCE]).filter(pl.col(SINCE) <= self.version)
-            return frame["symbol"].unique().cast(pl.String)
+            return frame["symbol"].unique().cast(pl.String).sort()
         return self._reader.keys(segment).names
 
     def moments(self, days: Iterable[dt.date]) -> pl.Series:
@@ -265,12 +273,23 @@ class View:
 
     def rows_of(self, first_day: int, last_day: int, keys: Picked) -> tuple[Index, int]:
         """Where some bars stand among all from one day to another, and how many these are; both are sorted."""
+        few = keys.names.len() * len(self._between(first_day, last_day)) <= SEARCHES
+        known = (first_day, last_day) in self._numbered
+        if few and not known and (stretches := self._stretches(first_day, last_day)):
+            return places_of(stretches, keys), sum(each.rows for each in stretches)
+        found = self._numbers(first_day, last_day)
+        return found.places(keys), found.numbers.size
+
+    def rows_on(self, first_day: int, last_day: int, days: Index) -> tuple[Index, int]:
+        """The same for all bars on some days, where bars have no time of day."""
+        found = self._numbers(first_day, last_day)
+        return found.places_on(days), found.numbers.size
+
+    def _numbers(self, first_day: int, last_day: int) -> Numbered:
+        """The keys from one day to another as numbers; the last ones are kept."""
         with self._lock:
             found = self._numbered.pop((first_day, last_day), None)
         if found is None:
-            few = keys.names.len() * len(self._between(first_day, last_day)) <= SEARCHES
-            if few and (stretches := self._stretches(first_day, last_day)):
-                return places_of(stretches, keys), sum(each.rows for each in stretches)
             found = Numbered(self.keys(first_day, last_day))
         with self._lock:
             self._numbered[first_day, last_day] = found
@@ -278,7 +297,7 @@ class View:
             while len(self._numbered) > 1 and (len(self._numbered) > KEPT_KEYS or sum(sizes) > KEPT_NUMBERS):
                 self._numbered.popitem(last=False)
                 del sizes[0]
-        return found.places(keys), found.numbers.size
+        return found
 
     @cached_property
     def _contents(self) -> list[tuple[npt.NDArray[np.int32], dict[str, Hashes]]]:
@@ -303,6 +322,12 @@ class View:
     @cached_property
     def _kept_sums(self) -> dict[str, Hashes]:
         return {}
+
+
+def _has(names: pl.Series, symbol: str) -> bool:
+    """Whether a symbol is among sorted names: some of them are looked at."""
+    place = bisect.bisect_left(names, symbol)
+    return place < len(names) and bool(names[place] == symbol)
 
 
 def _of_symbols(frame: pl.DataFrame, keys: Keys, symbols: Sequence[str]) -> pl.DataFrame:

@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Any
 
 import msgspec
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_series_equal
 
 import factorloom as fl
 from factorloom.engine.research.model import ScoreModel
@@ -113,6 +113,23 @@ def test_limits_that_are_none(limits: dict[str, Any]) -> None:
         open_store(":memory:", cache=limits)  # type: ignore[arg-type]
 
 
+def test_a_later_version_finds_what_is_in_memory(loaded: Store, bars: pl.DataFrame) -> None:
+    dates = bars["date"].unique().sort().to_list()
+    early, late = {"end": dates[5]}, {"start": dates[-5]}
+    before = [loaded.compute("demo", FACTORS, **span) for span in (early, late)]
+    more = bars.filter(pl.col("date") == dates[-1]).with_columns(pl.col("date").dt.offset_by("1d"))
+    loaded.load("demo", more)
+    assert states(loaded, **early) == ["hot", "hot"]
+    assert loaded.compute("demo", FACTORS, **early).equals(before[0])
+    loaded.load("demo", bars.filter(pl.col("date") == dates[0]).with_columns(pl.col("close") + 1, pl.col("volume") + 1))
+    assert states(loaded, **early) != ["hot", "hot"]
+    assert states(loaded, **late) != ["hot", "hot"]  # there is a bar more
+    with open_store(":memory:") as fresh:
+        fresh.load("demo", loaded.panel("demo"))
+        for span in (early, late):
+            assert loaded.compute("demo", FACTORS, **span).equals(fresh.compute("demo", FACTORS, **span))
+
+
 def test_only_these_tiers_can_be_cleared(loaded: Store) -> None:
     with pytest.raises(ParameterError, match="tier must be"):
         loaded.clear("hot")  # type: ignore[arg-type]
@@ -125,12 +142,12 @@ def test_tiers_never_hold_more_and_never_forget_what_they_hold(
     steps: list[tuple[int, int]], hot: int, compressed: int
 ) -> None:
     tiers = Tiers(CacheLimits(hot=hot, compressed=compressed))
-    known: dict[int, np.ndarray[Any, Any]] = {}
-    for key, size in steps:
-        found = tiers.get(key)
-        if found is not None:
-            np.testing.assert_array_equal(found, known[key])
-        known[key] = np.full(size, float(size))
+    known: dict[tuple[int, str], pl.Series] = {}
+    for number, size in steps:
+        key = number, "factor"
+        for found in tiers.get([key]).values():
+            assert_series_equal(found, known[key], check_names=False)
+        known[key] = pl.Series([None, *[float(size)] * (size - 1)], dtype=pl.Float64)
         tiers.put(key, known[key])
         for tier in (tiers.hot, tiers.compressed):
             assert tier.bytes == sum(item[1] for item in tier.items.values()) <= tier.limit
@@ -139,8 +156,8 @@ def test_tiers_never_hold_more_and_never_forget_what_they_hold(
 
 def test_values_grow_old() -> None:
     tiers = Tiers(CacheLimits(seconds=1e-9))
-    tiers.put("x", np.ones(3))
-    assert tiers.get("x") is None
+    tiers.put((1, "x"), pl.Series([1.0, 2.0]))
+    assert not tiers.get([(1, "x")])
 
 
 # --- explained scores ---------------------------------------------------------------------------------------
