@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from factorloom.engine.bars.layout import Array, Index
+from factorloom.engine.runtime.thread import for_each_of
 from factorloom.storage.catalog import CacheFile
 from factorloom.storage.segment import SegmentFiles
 from factorloom.storage.view import View
@@ -103,7 +104,15 @@ class MemoryEntry:
 
     def gather(self, digests: Sequence[str], rows: Index | slice) -> Sequence[Array]:
         """See `Entry`."""
-        return [self.values[digest][rows] for digest in digests]
+        if isinstance(rows, slice):
+            return [self.values[digest][rows] for digest in digests]
+        found = [np.empty(rows.size) for _ in digests]
+
+        def take(column: int) -> None:
+            np.take(self.values[digests[column]], rows, out=found[column], mode="clip")
+
+        for_each_of(take, range(len(digests)), rows.size)
+        return found
 
 
 class Entries:
