@@ -78,8 +78,8 @@ def _run(view: View, rows: Sequence[CacheFile], *, every: bool) -> list[CacheFil
         start -= 1
     for first in range(start, len(rows) - 1):
         some = rows[first:]
-        stretches = [(row.first_day, row.last_day, row.rows) for row in some]
-        if sum(row.rows for row in some) <= 2 * TARGET and (every or are_enough(stretches, TARGET)):
+        sizes = [row.rows for row in some]
+        if sum(sizes) <= 2 * TARGET and (every or are_enough(sizes, TARGET)):
             return list(some)
     return []
 

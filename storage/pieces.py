@@ -1,8 +1,7 @@
 """Bars cut into segments: where new bars go, which segments change, and when small ones are merged.
 
 A segment holds whole days, about `TARGET` bars. A load rewrites the segments in which it changes a bar, and writes new
-ones for days that no segment holds. A day at the end becomes a segment of its own; small ones at the end are merged by
-sixteen, tiny ones by four.
+ones for days that no segment holds. A day at the end becomes a segment of its own; small ones at the end are merged.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ __all__ = ["Piece", "Pieces", "are_enough", "cut_days", "joined_pieces", "rows_p
 
 TARGET = 1 << 17
 FEWEST_DAYS = 16
-MERGED = 16
-"""So many small segments of about one size become one."""
-TINY, FEW = 1 << 14, 4
-"""Of segments with fewer bars it takes only so many: to write them anew costs little."""
+MERGED = 4
+"""So many segments of one size become one; sizes differ by as many times."""
+TINY = 1 << 14
+"""All segments with fewer bars are of one size: to write them anew costs little."""
 
 
 class Piece(NamedTuple):
@@ -223,7 +222,7 @@ class Pieces:
             small -= 1
         for start in range(small, len(pieces) - 1):
             tail = pieces[start:]
-            if are_enough([(piece.first_day, piece.last_day, _rows(piece)) for piece in tail], target):
+            if are_enough(list(map(_rows, tail)), target):
                 return [*pieces[:start], _as_one(tail, [self._frame(piece) for piece in tail], self._version)]
         return pieces
 
@@ -242,12 +241,10 @@ def joined_pieces(view: View) -> list[Piece]:
     return [_as_one(run, some, view.version) if some else run[0] for run, some in zip(runs, frames, strict=True)]
 
 
-def are_enough(stretches: Sequence[tuple[int, int, int]], target: int) -> bool:
-    """Whether stretches, each with its first and last day and its rows, are better one: many of about one size, or all
-    that a segment should hold."""
-    levels = {_level(*stretch) for stretch in stretches}
-    most = FEW if levels == {0} else MERGED
-    return len(levels) == 1 and (len(stretches) >= most or sum(rows for *_, rows in stretches) >= target)
+def are_enough(rows: Sequence[int], target: int) -> bool:
+    """Whether segments of so many bars each are better one: several of one size, or all that a segment should hold."""
+    alike = len(set(map(_level, rows))) == 1
+    return alike and (len(rows) >= MERGED or sum(rows) >= target)
 
 
 def rows_per_segment(pieces: Sequence[Piece]) -> int:
@@ -288,9 +285,9 @@ def _rows(piece: Piece) -> int:
     return piece.segment.rows if piece.segment is not None else piece.frame.height if piece.frame is not None else 0
 
 
-def _level(first_day: int, last_day: int, rows: int) -> int:
-    """Stretches of one level differ in length by less than sixteen times; 0 where they are tiny."""
-    return 0 if rows < TINY else 1 + int(np.log(last_day - first_day + 1) / np.log(MERGED * 7 / 5))
+def _level(rows: int) -> int:
+    """The size of a segment: 0 where it is tiny, and one more for each `MERGED` times as many bars."""
+    return 0 if rows < TINY else 1 + int(np.log(rows / TINY) / np.log(MERGED))
 
 
 def _stored(segment: BarSegment) -> Piece:

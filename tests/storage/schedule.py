@@ -23,7 +23,7 @@ FACTORS = {"mean": parse("ts_mean(close, 3)"), "rank": parse("cs_rank(close)"), 
 MODEL = ScoreModel("plain", {"size": ScoreFactor(parse("close * 1"))})
 VERBS = ["load"] * 4 + ["restate"] * 3 + ["compute"] * 3 + ["save", "score", "compact", "prune", "drop cache", "backup"]
 SMALL = {
-    pieces: {"TARGET": 12, "FEWEST_DAYS": 2, "MERGED": 3, "TINY": 4, "FEW": 2},
+    pieces: {"TARGET": 12, "FEWEST_DAYS": 2, "MERGED": 2, "TINY": 4},
     merge: {"TARGET": 12, "COLUMNS": 2},
 }
 SMALL |= {calculator: {"BLOCK": 4, "BLOCK_ROWS": 8, "GAP": 2}, segment: {"WHOLE": 2_048}}

@@ -47,9 +47,8 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 def set_small(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(pieces, "TARGET", 60)
     patch.setattr(pieces, "FEWEST_DAYS", 3)
-    patch.setattr(pieces, "MERGED", 4)
+    patch.setattr(pieces, "MERGED", 3)
     patch.setattr(pieces, "TINY", 12)
-    patch.setattr(pieces, "FEW", 3)
     patch.setattr(merge, "TARGET", 60)
     patch.setattr(merge, "COLUMNS", 3)
     patch.setattr(calculator, "BLOCK", 8)
