@@ -145,9 +145,11 @@ class Backing:
                 self._tables.popitem(last=False)
         return table
 
-    def entries(self, catalog: Catalog, view: View) -> Entries:
-        """The files of values that hold for a view, damaged ones too."""
-        return Entries(view, [FileEntry(self.files, row) for row in catalog.cache if row.dataset == view.dataset])
+    def saved_entries(self, catalog: Catalog, view: View) -> Entries:
+        """The files with values of saved factors that hold for a view, damaged ones too."""
+        saved = {each.digest for each in catalog.factors if each.dataset == view.dataset}
+        rows = [row for row in catalog.cache if row.dataset == view.dataset and not saved.isdisjoint(row.factors)]
+        return Entries(view, [FileEntry(self.files, row) for row in rows])
 
     def _view(self, name: str, version: int, catalog: Catalog) -> View:
         segments = [each for each in catalog.segments if each.dataset == name]
@@ -177,7 +179,7 @@ class Backing:
             except StoreError:  # a dated table is damaged
                 drop_views(cursor, name)
                 continue
-            write_views(cursor, self.folder, name, relations(after, view, self.entries(after, view)))
+            write_views(cursor, self.folder, name, relations(after, view, self.saved_entries(after, view)))
 
     def remove_unused(self, cursor: Cursor, catalog: Catalog, *, before: dt.datetime) -> int:
         """Delete the files that nothing has needed since some time; returns their bytes."""

@@ -96,7 +96,7 @@ def export(backing: Backing, target: str | os.PathLike[str]) -> None:
                 cursor.execute(f"CREATE TABLE catalog.{name} AS SELECT {columns} FROM stored.catalog.{name}")
             for name in catalog.datasets:
                 view = backing.view(name, None, catalog)
-                for relation in relations(catalog, view, backing.entries(catalog, view)):
+                for relation in relations(catalog, view, backing.saved_entries(catalog, view)):
                     text = relation.text(lambda files: source_of(backing.folder, files))
                     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {relation.schema}")
                     cursor.execute(f"CREATE TABLE {table(relation.schema, relation.name)} AS {text}")

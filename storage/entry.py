@@ -121,17 +121,22 @@ class Entries:
     def __init__(self, view: View, entries: Iterable[Entry]) -> None:
         self._view = view
         self._by_factor: dict[str, list[Entry]] = {}
+        self._keys: dict[str, tuple[int, ...]] = {}
         self._covered: dict[tuple[int, ...], Days] = {}
         self.stale: dict[str, list[Entry]] = {}
+        groups: dict[tuple[bool, tuple[str, ...]], list[Entry]] = {}
         for entry in entries:
-            target = self._by_factor if entry.basis.fits(view) else self.stale
-            for digest in entry.factors:
-                target.setdefault(digest, []).append(entry)
+            groups.setdefault((entry.basis.fits(view), tuple(entry.factors)), []).append(entry)
+        for (fits, factors), some in groups.items():
+            target = self._by_factor if fits else self.stale
+            for digest in factors:
+                target.setdefault(digest, []).extend(some)
 
     def add(self, entry: Entry) -> None:
         """Add an entry that was just made."""
         for digest in entry.factors:
             self._by_factor.setdefault(digest, []).append(entry)
+            self._keys.pop(digest, None)
 
     def alike(self, digests: Iterable[str]) -> list[list[str]]:
         """Factors in groups whose values are in the same entries."""
@@ -141,7 +146,9 @@ class Entries:
         return list(groups.values())
 
     def _key(self, digest: str) -> tuple[int, ...]:
-        return tuple(map(id, self._by_factor.get(digest, ())))
+        if digest not in self._keys:
+            self._keys[digest] = tuple(map(id, self._by_factor.get(digest, ())))
+        return self._keys[digest]
 
     def covered(self, digest: str) -> Days:
         """For each day of the view, whether the values of a factor are at hand."""

@@ -200,7 +200,7 @@ class Queries:
         for name in catalog.datasets:
             with suppress(ParameterError):  # a dataset of which nothing was known then
                 view = self._backing.view(name, as_of, catalog)
-                yield view, self._backing.entries(catalog, view)
+                yield view, self._backing.saved_entries(catalog, view)
 
 
 def _limited(relation: Any, max_rows: int | None) -> pl.DataFrame:
