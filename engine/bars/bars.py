@@ -27,6 +27,9 @@ from factorloom.expressions.factor import DATES_LEFT
 
 __all__ = ["Bars"]
 
+FEW = 1 << 16
+"""So many rows are brought into date-major order without compiled code."""
+
 
 class Bars:
     """Bars sorted by (symbol, date), one row per key, as table and as arrays; text is Enum in the table."""
@@ -105,9 +108,12 @@ class Bars:
     @cached_property
     def places(self) -> Rows:
         """The position of each row of the panel in date-major order: by date, then by symbol."""
+        places = np.empty(self.rows, np.uint32)
+        if self.rows <= FEW:
+            places[np.argsort(self.date_codes, kind="stable")] = np.arange(self.rows, dtype=np.uint32)
+            return places
         from factorloom.engine.bars.order import places_of
 
-        places = np.empty(self.rows, np.uint32)
         places_of(self.date_codes, self.by_date, places)
         return places
 

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from factorloom.engine.bars.bars import Bars
+from factorloom.engine.executor.native import interpreter
 from factorloom.engine.executor.native.crew import Crew
 from factorloom.engine.executor.native.parts import parts_of
 from factorloom.engine.executor.native.shape import missing_in
@@ -59,6 +60,11 @@ class NativeExecutor:
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
+        if interpreter.BUDGET.takes(plan, bars.rows, missing_in([plan])):
+            block = interpreter.interpret(plan, bars, observer)
+            if block is not None:
+                yield block
+                return
         prepare([plan], observer)
         from factorloom.engine.executor.native.result import Values
         from factorloom.engine.executor.native.stage import run_stage

@@ -14,12 +14,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, Driver, call_all
+from factorloom.engine.executor.native.formula import FLOAT32_LIMIT, compute
 from factorloom.engine.executor.native.kernel import launch
 from factorloom.engine.executor.native.rank import load_ranks, load_ranks_by_date, pack_ranks
 from factorloom.engine.executor.native.result import Column, Kept, Values
@@ -76,10 +76,6 @@ class Scratch:
 
 Value: TypeAlias = Read | tuple[Factor, Factor] | str
 """What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
-
-
-FLOAT32_LIMIT = float(np.finfo(np.float32).max) + 2.0**103
-"""From here on a Float64 becomes infinite in Float32."""
 
 
 class Program:
@@ -225,13 +221,10 @@ class Program:
                 observer.check()
                 if isinstance(part, _Formula):
                     rows = slice(int(self._tiles.bounds[tile]), int(self._tiles.bounds[tile + 1]))
-                    *takes, gives = (self._array(slot, rows, scratch) for slot in part.slots)
-                    if "meaning" in part.node.operator.forms:
-                        _compute(part.node, takes, gives)
-                    else:
-                        offsets, cuts = self._tiles.runs(part.key)
-                        runs = offsets[cuts[tile] : cuts[tile + 1] + 1]
-                        _compute_by_polars(part.node, runs - runs[0], takes, gives)
+                    offsets, cuts = self._tiles.runs(part.key)
+                    runs = offsets[cuts[tile] : cuts[tile + 1] + 1] - offsets[cuts[tile]]
+                    *takes, gives = (self._array(slot, rows, scratch)[: runs[-1]] for slot in part.slots)
+                    compute(part.node, runs, takes, gives)
                 else:
                     where = (scratch.addresses, self._steps, self._tiles.bounds, *self._tiles.runs(part.column))
                     call_all(*part.calls, *where, tile, tile + step, observer.stop)
@@ -314,30 +307,6 @@ def _joined(calls: Sequence[_Call]) -> _Calls:
     numbers = np.array([number for call in calls for number in call.numbers], np.float64)
     number_ends = np.cumsum([len(call.numbers) for call in calls], dtype=np.int64)
     return _Calls((codes, slots, slot_ends, numbers, number_ends), calls[0].column)
-
-
-def _compute(node: Factor, takes: Sequence[Array], gives: Array) -> None:
-    """The meaning of a cell-wise operator, in place where it is a ufunc."""
-    function = node.operator.forms["meaning"].function
-    if isinstance(function, np.ufunc):
-        function(*takes, out=gives)
-    else:
-        gives[:] = node.operator.call("meaning", takes, node.parameters)
-    transfer.clean(gives)
-
-
-def _compute_by_polars(node: Factor, runs: Index, takes: Sequence[Array], gives: Array) -> None:
-    """The Polars form of an operator within each of the runs that start at these rows."""
-    rows = int(runs[-1])
-    inputs = {str(place): array[:rows] for place, array in enumerate(takes)}
-    frame = pl.DataFrame(inputs, nan_to_null=True)
-    expression = node.operator.call("polars", list(map(pl.col, inputs)), node.parameters)
-    if node.operator.axis is not Axis.CELL:
-        frame = frame.with_columns(run=np.repeat(np.arange(runs.size - 1), np.diff(runs)))
-        expression = expression.over("run")
-    value = frame.with_columns(value=expression.cast(pl.Float64))["value"]
-    gives[:rows] = value.fill_null(np.nan).to_numpy()
-    transfer.clean(gives[:rows])
 
 
 def _key(node: Factor) -> Factor | None:

@@ -24,7 +24,6 @@ __all__ = [
     "STRETCH",
     "Bits",
     "bound",
-    "clean",
     "collect",
     "load_by_date",
     "longest_run",
@@ -191,13 +190,6 @@ def seal(env: Index, slots: Index, numbers: Array, offsets: Index, first: int, l
 
 
 # --- functions ---------------------------------------------------------------------------------------------------
-
-
-@loop(types.void(VALUES))
-def clean(x: Array) -> None:
-    """Make what is not finite missing."""
-    for i in range(x.size):
-        x[i] = x[i] if np.isfinite(x[i]) else np.nan
 
 
 def seal_edges(values: npt.NDArray[Any], starts: Index, bits: Bits) -> None:

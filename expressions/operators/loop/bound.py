@@ -42,7 +42,8 @@ def counts(x: Array, window: int, count: Array) -> None:
         counted[i] = n
     old, new, later = values[: values.size - first], values[first:], counted[first:]
     for i in range(new.size):
-        n += (new[i] == new[i]) - (old[i] == old[i])
+        n += new[i] == new[i]
+        n -= old[i] == old[i]
         later[i] = n
 
 

@@ -1,0 +1,212 @@
+"""Kernels as they are written, in plain Python: first results on small panels, before anything is compiled.
+
+A kernel is a plain loop. Run step by step it gives the same values, to the last bit, about a thousand times slower;
+to compile it takes a second, and to load it from disk a tenth. So each process has a budget of cells that it may
+interpret, and compiles from then on. Indicators of the caller's are always compiled: they may call what NumPy and Numba
+do in different orders.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Iterable
+from types import FunctionType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from factorloom.engine.bars.bars import Bars
+from factorloom.engine.bars.layout import Array, Index, as_series
+from factorloom.engine.executor.native.formula import FLOAT32_LIMIT, clean, compute
+from factorloom.engine.executor.native.shape import Shape, arguments_of, has_kernel, shape_of
+from factorloom.engine.executor.protocol import Block
+from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Plan, Run, SharedStatistic, Stage, Write
+from factorloom.engine.runtime.observer import Observer
+from factorloom.expressions.axis import Axis
+from factorloom.expressions.factor import Factor
+from factorloom.expressions.operator import COL, LIT
+
+__all__ = ["Budget", "interpret"]
+
+log = logging.getLogger(__name__)
+
+CELLS = 1 << 19
+"""A process interprets so many cells, rows times steps, in all: one or two seconds."""
+
+Value: TypeAlias = Factor | tuple[SharedStatistic, str]
+"""A node, or one output of a statistic."""
+
+
+class Budget:
+    """The cells that a process may still interpret."""
+
+    def __init__(self, cells: int) -> None:
+        self.left = cells
+        self._lock = threading.Lock()
+
+    def takes(self, plan: Plan, rows: int, missing: Collection[Shape]) -> bool:
+        """Whether a plan that lacks these kernels is to be interpreted; it is then paid for."""
+        cost = rows * sum(len(stage.steps) for stage in plan.stages)
+        with self._lock:
+            if not missing or cost > self.left or not all(map(_is_ours, missing)):
+                return False
+            self.left -= cost
+            return True
+
+
+def interpret(plan: Plan, bars: Bars, observer: Observer) -> Block | None:
+    """The outputs of a plan on all rows; None where plain Python refuses what compiled code does."""
+    kept: dict[Factor, Array] = {}
+    outputs: dict[Factor, Array] = {}
+    try:
+        with np.errstate(all="ignore"):
+            for stage in plan.stages:
+                _Stage(stage, bars, kept, outputs).run(observer)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        log.warning("kernels are compiled, since plain Python cannot run them: %r", error)
+        return None
+    values = [_output(outputs[node], plan.dtype).alias(name) for name, node in plan.outputs.items()]
+    return Block(slice(0, bars.rows), values)
+
+
+class _Runs(NamedTuple):
+    """The runs that a step goes through: where they start, and for groups the rows of the stage that are in them."""
+
+    offsets: Index
+    places: Index | None
+
+
+class _Stage:
+    """One stage on all rows; values are in its order.
+
+    Parameters
+    ----------
+    kept, outputs
+        What stages leave for later ones, each in its layout, and the outputs in the order of the panel.
+    """
+
+    def __init__(self, stage: Stage, bars: Bars, kept: dict[Factor, Array], outputs: dict[Factor, Array]) -> None:
+        self._stage, self._bars, self._kept, self._outputs = stage, bars, kept, outputs
+        self._values: dict[Value, Array] = {}
+
+    def run(self, observer: Observer) -> None:
+        """Run all instructions."""
+        for item in self._stage.instructions:
+            observer.check()
+            match item:
+                case Load(node, layout):
+                    is_panel = node.operator is COL and layout is Orientation.SYMBOL
+                    source = self._bars.array(str(node.parameters[0])) if is_panel else self._kept[node]
+                    self._values[node] = np.asarray(self._turned(source, layout, self._stage.orientation), np.float64)
+                case Run(step):
+                    self._run(item, step)
+                    observer.ran(1)
+                case Keep(node, layout):
+                    self._kept[node] = self._turned(self._read(node), self._stage.orientation, layout)
+                case Write(node) | Emit(node):
+                    self._outputs[node] = self._turned(self._read(node), self._stage.orientation, Orientation.SYMBOL)
+                case Fetch(node):
+                    self._values[node] = self._outputs[node]
+
+    def _turned(self, values: Any, layout: Orientation, wanted: Orientation) -> Any:
+        """Values of all rows in another order."""
+        if layout is wanted:
+            return values
+        if wanted is Orientation.SYMBOL:
+            return values[self._bars.places]
+        by_date = np.empty_like(values)
+        by_date[self._bars.places] = values
+        return by_date
+
+    def _run(self, run: Run, step: Factor | SharedStatistic) -> None:
+        """Run an operator or a statistic on each of its runs."""
+        runs = self._runs(step)
+        if isinstance(step, SharedStatistic):
+            outputs = _called(run, self._given(run, runs), runs, self._rows(runs))
+            self._values |= {(step, name): values for name, values in zip(step.outputs, outputs, strict=True)}
+            return
+        if has_kernel(step):
+            (values,) = _called(run, self._given(run, runs), runs, self._rows(runs))
+            clean(values)
+        else:
+            values = np.empty(self._rows(runs))
+            compute(step, runs.offsets, [self._read(each, runs) for each in step.operands], values)
+        if runs.places is not None:
+            grouped, values = values, np.full(self._bars.rows, np.nan)
+            values[runs.places] = grouped
+        self._values[step] = values
+
+    def _runs(self, step: Factor | SharedStatistic) -> _Runs:
+        """Symbols, dates, or the groups of a category on each date."""
+        key = step.inputs[-1] if isinstance(step, Factor) and step.operator.axis is Axis.GROUP else None
+        key = step.key if isinstance(step, SharedStatistic) else key
+        if key is not None:
+            groups = self._bars.by_group(str(key.parameters[0]))
+            return _Runs(groups.offsets, groups.places)
+        is_date = self._stage.orientation is Orientation.DATE
+        return _Runs(self._bars.by_date if is_date else self._bars.by_symbol, None)
+
+    def _rows(self, runs: _Runs) -> int:
+        return self._bars.rows if runs.places is None else runs.places.size
+
+    def _given(self, run: Run, runs: _Runs) -> list[tuple[str, list[Any]]]:
+        """The arguments of a loop by name: numbers, arrays of all rows, or one number for each run."""
+        return [
+            (name, [each if isinstance(each, float | int) else self._read(each, runs) for each in given])
+            for name, given in arguments_of(run)
+        ]
+
+    def _read(self, value: Any, runs: _Runs | None = None) -> Any:
+        if isinstance(value, str):  # BAR
+            return self._bars.first_bars.tolist()
+        if isinstance(value, Factor) and value.operator is LIT:
+            values = np.full(self._bars.rows, float(value.parameters[0]))
+        else:
+            values = self._values[value]
+        is_grouped = runs is not None and runs.places is not None and isinstance(value, Factor)
+        return values[runs.places] if is_grouped else values  # type: ignore[union-attr]
+
+
+def _called(run: Run, given: Iterable[tuple[str, list[Any]]], runs: _Runs, rows: int) -> list[Array]:
+    """What the loop of a step writes: as a compiled driver calls it (see `shape.py`), run after run."""
+    shape = shape_of(run)
+    outputs = [np.empty(rows) for _ in shape.outputs]
+    if isinstance(shape.function, np.ufunc):
+        shape.function(*(values[0] for _, values in given), out=outputs[0])
+        return outputs
+    offsets = runs.offsets.tolist()
+    named = list(given)
+    for number in range(len(offsets) - 1):
+        rows_of_run = slice(offsets[number], offsets[number + 1])
+        pieces: list[Any] = []
+        for name, values in named:
+            parts = [_part(each, number, rows_of_run) for each in values]
+            pieces += [tuple(parts)] if name == shape.variadic else parts[:1]
+        written = [each[rows_of_run] for each in outputs]
+        pieces += [tuple(written)] if shape.is_statistic and shape.variadic else written
+        shape.function(*pieces)
+    return outputs
+
+
+def _part(value: Any, number: int, rows: slice) -> Any:
+    """What of an argument belongs to a run."""
+    return value[rows] if isinstance(value, np.ndarray) else value[number] if isinstance(value, list) else value
+
+
+def _output(values: Array, dtype: str) -> pl.Series:
+    """An output as it leaves the plan, missing as null."""
+    if dtype == "float32":
+        values = np.where(np.abs(values) < FLOAT32_LIMIT, values, np.nan).astype(np.float32)
+    return as_series("", values)
+
+
+def _is_ours(shape: Shape) -> bool:
+    """Whether the loop is one of the operators that come with Factorloom."""
+    function = shape.function
+    return not isinstance(function, FunctionType) or function.__module__.startswith("factorloom.")
+
+
+BUDGET = Budget(CELLS)
+"""The budget of this process."""
