@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from factorloom.engine.executor.native import interpreter
 from factorloom.expressions.registry import OPERATORS
+
+interpreter.BUDGET.left = 0  # kernels are what is tested, but for `test_interpreter.py`
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

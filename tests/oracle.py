@@ -106,3 +106,14 @@ def assert_same(left: Array, right: Array, note: str = "", scale: float = 0.0) -
     with np.errstate(over="ignore"):
         worst = np.abs(left[there] - right[there]).max()
     assert worst <= 1e-9 * scale, f"{note}: differ by {worst:g} on a scale of {scale:g}"
+
+
+def assert_same_bits(found: pl.DataFrame, expected: pl.DataFrame) -> None:
+    """The columns of one frame have in another the same types, missing values, and bits."""
+    for name in found.columns:
+        one, other = found[name], expected[name]
+        assert one.dtype == other.dtype, name
+        np.testing.assert_array_equal(one.is_null(), other.is_null(), name)
+        kind = "i8" if one.dtype == pl.Float64 else "i4"
+        bits = [each.fill_null(0.0).to_numpy().view(kind) for each in (one, other)]
+        np.testing.assert_array_equal(*bits, name)

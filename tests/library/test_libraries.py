@@ -11,9 +11,13 @@ import polars as pl
 import pytest
 
 import factorloom as fl
+from factorloom.engine.executor.native.interpreter import interpret
+from factorloom.engine.plan.request import make_request
+from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.errors import UnknownColumnError, UnknownFactorError, WindowError
 from factorloom.expressions.library import LIBRARIES, Library
 from factorloom.expressions.parse import parse
+from tests.oracle import assert_same_bits
 
 every_library = pytest.mark.parametrize("make", LIBRARIES.values(), ids=list(LIBRARIES))
 RARE = {"alpha096"}
@@ -165,3 +169,14 @@ def test_all_libraries_at_once_on_real_bars_share_their_work(sp500: pl.DataFrame
         for name in together:
             column = block[name]
             assert not column.is_nan().any() and not column.is_infinite().any(), name
+
+
+def test_interpreted_kernels_give_the_same_bits(sp500: pl.DataFrame) -> None:
+    symbols, first = sp500["symbol"].unique().sort()[::100], sp500["date"].unique().sort()[-90]
+    panel = fl.Panel.from_frame(sp500.filter(pl.col("symbol").is_in(symbols.implode()), pl.col("date") >= first))
+    factors = {f"{name}_{key}": factor for name in LIBRARIES for key, factor in LIBRARIES[name]().items()}
+    wanted = {name: factor for name, factor in factors.items() if set(factor.columns) <= set(panel.columns)}
+    assert len(wanted) > 500
+    block = interpret(make_request(panel, wanted, (), {}), panel, Observer())
+    assert block is not None
+    assert_same_bits(pl.DataFrame(block.values), panel.compute(wanted))

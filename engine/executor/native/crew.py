@@ -18,10 +18,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from types import FunctionType
 from typing import Any
 
-from factorloom.engine.executor.native.shape import Shape, to_text
+from factorloom.engine.executor.native.shape import Shape, called_by, to_text
 from factorloom.engine.runtime import cache
 from factorloom.engine.runtime.observer import Observer
 from factorloom.engine.runtime.thread import processors
@@ -147,11 +146,4 @@ class Crew:
 
 def _weight(function: Any) -> int:
     """About how long a loop takes to compile: the size of its code and of what it calls."""
-    seen: set[FunctionType] = set()
-    waiting = [function]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, FunctionType) and one not in seen:
-            seen.add(one)
-            waiting += [one.__globals__.get(name) for name in one.__code__.co_names]
-    return sum(len(one.__code__.co_code) for one in seen)
+    return sum(len(each.__code__.co_code) for each in called_by(function))

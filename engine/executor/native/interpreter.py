@@ -3,11 +3,13 @@
 A kernel is a plain loop. Run step by step it gives the same values, to the last bit, about a thousand times slower;
 to compile it takes a second, and to load it from disk a tenth. So each process has a budget of cells that it may
 interpret, and compiles from then on. Indicators of the caller's are always compiled: they may call what NumPy and Numba
-do in different orders.
+do differently.
 """
 
 from __future__ import annotations
 
+import dis
+import functools
 import logging
 import threading
 from collections.abc import Collection, Iterable
@@ -20,7 +22,7 @@ import polars as pl
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_series
 from factorloom.engine.executor.native.formula import FLOAT32_LIMIT, clean, compute
-from factorloom.engine.executor.native.shape import Shape, arguments_of, has_kernel, shape_of
+from factorloom.engine.executor.native.shape import Shape, arguments_of, called_by, has_kernel, shape_of
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Plan, Run, SharedStatistic, Stage, Write
 from factorloom.engine.runtime.observer import Observer
@@ -50,7 +52,7 @@ class Budget:
         """Whether a plan that lacks these kernels is to be interpreted; it is then paid for."""
         cost = rows * sum(len(stage.steps) for stage in plan.stages)
         with self._lock:
-            if not missing or cost > self.left or not all(map(_is_ours, missing)):
+            if not missing or cost > self.left or not all(_is_exact(shape.function) for shape in missing):
                 return False
             self.left -= cost
             return True
@@ -65,7 +67,7 @@ def interpret(plan: Plan, bars: Bars, observer: Observer) -> Block | None:
             for stage in plan.stages:
                 _Stage(stage, bars, kept, outputs).run(observer)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        log.warning("kernels are compiled, since plain Python cannot run them: %r", error)
+        log.info("kernels are compiled, since plain Python cannot run them: %r", error)
         return None
     values = [_output(outputs[node], plan.dtype).alias(name) for name, node in plan.outputs.items()]
     return Block(slice(0, bars.rows), values)
@@ -202,10 +204,15 @@ def _output(values: Array, dtype: str) -> pl.Series:
     return as_series("", values)
 
 
-def _is_ours(shape: Shape) -> bool:
-    """Whether the loop is one of the operators that come with Factorloom."""
-    function = shape.function
-    return not isinstance(function, FunctionType) or function.__module__.startswith("factorloom.")
+@functools.cache
+def _is_exact(function: FunctionType | np.ufunc) -> bool:
+    """Whether a loop is ours, and has no logarithm or power, which NumPy and compiled code round differently."""
+    return isinstance(function, np.ufunc) or all(map(_is_plain, called_by(function)))
+
+
+def _is_plain(function: FunctionType) -> bool:
+    powers = (step.opname == "BINARY_OP" and "**" in step.argrepr for step in dis.get_instructions(function))
+    return function.__module__.startswith("factorloom.") and "log" not in function.__code__.co_names and not any(powers)
 
 
 BUDGET = Budget(CELLS)

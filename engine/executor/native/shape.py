@@ -21,7 +21,18 @@ from factorloom.expressions.form import BAR, DATES
 from factorloom.expressions.frozen import fingerprint
 from factorloom.expressions.registry import OPERATORS
 
-__all__ = ["READY", "Read", "Shape", "arguments_of", "from_text", "has_kernel", "missing_in", "shape_of", "to_text"]
+__all__ = [
+    "READY",
+    "Read",
+    "Shape",
+    "arguments_of",
+    "called_by",
+    "from_text",
+    "has_kernel",
+    "missing_in",
+    "shape_of",
+    "to_text",
+]
 
 Read: TypeAlias = Factor | tuple[SharedStatistic, str] | str
 """What a kernel reads: the value of a node, one output of a statistic, or `BAR`."""
@@ -155,6 +166,18 @@ def _functions(name: str) -> Iterator[FunctionType | np.ufunc]:
         yield from (each.loop for each in operator.statistics if each.name == name)  # type: ignore[misc]
         if operator.name == name:
             yield from (form.function for key, form in operator.forms.items() if key != "polars")  # type: ignore[misc]
+
+
+def called_by(function: Any) -> set[FunctionType]:
+    """A function and all that it calls by name; none for a ufunc."""
+    seen: set[FunctionType] = set()
+    waiting = [function]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, FunctionType) and one not in seen:
+            seen.add(one)
+            waiting += [one.__globals__.get(name) for name in one.__code__.co_names]
+    return seen
 
 
 def has_kernel(step: Step) -> bool:

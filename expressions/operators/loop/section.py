@@ -131,13 +131,13 @@ def _squares(x: Array, base: float, total: float, n: float) -> float:
     fours = x.size - x.size % 4
     a = b = c = d = 0.0
     for i in range(0, fours, 4):
-        a += _or_zero(n * (x[i] - base) - total) ** 2
-        b += _or_zero(n * (x[i + 1] - base) - total) ** 2
-        c += _or_zero(n * (x[i + 2] - base) - total) ** 2
-        d += _or_zero(n * (x[i + 3] - base) - total) ** 2
+        a += _square(n * (x[i] - base) - total)
+        b += _square(n * (x[i + 1] - base) - total)
+        c += _square(n * (x[i + 2] - base) - total)
+        d += _square(n * (x[i + 3] - base) - total)
     for i in range(fours, x.size):
-        a += _or_zero(n * (x[i] - base) - total) ** 2
-    return ((a + b) + (c + d)) / n / n
+        a += _square(n * (x[i] - base) - total)
+    return np.float64((a + b) + (c + d)) / n / n  # of no members NaN, in plain Python too
 
 
 def total_size(x: Array) -> float:
@@ -156,6 +156,10 @@ def total_size(x: Array) -> float:
 
 def _or_zero(value: float) -> float:
     return 0.0 if np.isnan(value) else value
+
+
+def _square(value: float) -> float:
+    return 0.0 if np.isnan(value) else value * value
 
 
 # --- order ---------------------------------------------------------------------------------------------------------
