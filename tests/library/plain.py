@@ -1,4 +1,4 @@
-"""What the functions of published factor formulas mean, computed one symbol or one date at a time, slowly.
+"""What the functions of published factor formulas mean, computed one window and one cross-section at a time, slowly.
 
 A `Column` is one value per bar, in (symbol, date) order, missing as NaN; `Axes` knows which bars belong to a symbol and
 which to a date. Operators and functions carry the names the papers use, so a formula reads like its source. Windows
@@ -24,6 +24,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
+WINDOWED = 2**17
+"""So many values of windows are looked at together: what the caches of a processor hold."""
 
 
 class Axes:
@@ -41,8 +43,11 @@ class Axes:
     def __init__(self, symbol: npt.ArrayLike, date: npt.ArrayLike, noise: np.random.Generator | None = None) -> None:
         self.rows = len(np.asarray(symbol))
         self.noise = noise
-        self.by_symbol = _rows_of(np.asarray(symbol))
-        self.by_date = _rows_of(np.asarray(date))
+        self.symbol = np.unique(np.asarray(symbol), return_inverse=True)[1]
+        self.date = np.unique(np.asarray(date), return_inverse=True)[1]
+        self.by_symbol, self.by_date = _rows_of(self.symbol), _rows_of(self.date)
+        self.place = np.arange(self.rows) - np.searchsorted(self.symbol, self.symbol)
+        """Of every bar among those of its symbol, from 0 on."""
 
     def column(self, values: npt.ArrayLike) -> Column:
         """One value per bar, or one number for all of them."""
@@ -53,9 +58,8 @@ class Axes:
         return values if self.noise is None else values + 1e-12 * self.noise.uniform(-1, 1, values.shape) * size
 
 
-def _rows_of(keys: npt.NDArray[np.generic]) -> list[Rows]:
-    codes = np.unique(keys, return_inverse=True)[1]
-    return [np.flatnonzero(codes == code) for code in range(codes.max(initial=-1) + 1)]
+def _rows_of(codes: Rows) -> list[Rows]:
+    return np.split(codes.argsort(kind="stable"), np.bincount(codes).cumsum()[:-1])
 
 
 class Column:
@@ -178,37 +182,30 @@ def signedpower(x: Column, a: Column | float) -> Column:
 # One cross-section of present values.
 
 
-def by_date(meaning: Callable[[Array], Array], x: Column, groups: Sequence[object] | None = None) -> Column:
-    """Apply to the present values of every date, or of every group on it; a bar without a group stays missing."""
+def by_date(meaning: Callable[[Array], Array], x: Column) -> Column:
+    """Apply to the present values of every date."""
     out = np.full(x.axes.rows, np.nan)
     for rows in x.axes.by_date:
         present = rows[~np.isnan(x.values[rows])]
-        for members in [present] if groups is None else _members(present, groups):
-            with np.errstate(all="ignore"):
-                out[members] = meaning(x.values[members])
+        with np.errstate(all="ignore"):
+            out[present] = meaning(x.values[present])
     return Column(out, x.axes)
 
 
-def _members(rows: Rows, groups: Sequence[object]) -> list[Rows]:
-    parts: dict[object, list[int]] = {}
-    for row in rows:
-        if (group := groups[row]) is not None and group == group:
-            parts.setdefault(group, []).append(row)
-    return [np.array(part) for part in parts.values()]
-
-
 def rank(x: Column) -> Column:
-    """Mean rank among the date's present values, divided by their number."""
-    return by_date(lambda v: _ranks(v.argsort(), v) / v.size, x)
+    """Mean rank among the date's present values, divided by their number.
 
-
-def _ranks(order: Rows, values: Array) -> Array:
-    """1 for the smallest; neighbours in order that agree in 40 bits share the mean of their ranks."""
-    ascending, out = values[order], np.empty(values.size)
-    firsts = np.flatnonzero(np.append(True, ascending[1:] - ascending[:-1] > 2.0**-40 * np.abs(ascending[1:])))
-    sizes = np.append(firsts[1:], values.size) - firsts
-    out[order] = (firsts + (sizes + 1) / 2).repeat(sizes)
-    return out
+    1 for the smallest; neighbours in order that agree in 40 bits share the mean of their ranks.
+    """
+    rows = np.lexsort((x.values, x.axes.date))
+    rows = rows[~np.isnan(x.values[rows])]
+    dates, ascending, out = x.axes.date[rows], x.values[rows], np.full(x.axes.rows, np.nan)
+    is_apart = (np.diff(ascending) > 2.0**-40 * np.abs(ascending[1:])) | (np.diff(dates) > 0)
+    firsts = np.flatnonzero(np.append(True, is_apart))
+    sizes = np.append(firsts[1:], rows.size) - firsts
+    before, upto = np.searchsorted(dates, dates), np.searchsorted(dates, dates, side="right")
+    out[rows] = ((firsts + (sizes + 1) / 2).repeat(sizes) - before) / (upto - before)
+    return Column(out, x.axes)
 
 
 def _mean_rank(value: Array, among: Array) -> Array:
@@ -233,8 +230,18 @@ def scale(x: Column, a: float = 1) -> Column:
 
 
 def indneutralize(x: Column, groups: Sequence[object]) -> Column:
-    """Less the mean of the bar's group on the date."""
-    return by_date(lambda v: x.axes.put_off(v - v.mean(), np.ptp(v)), x, groups)
+    """Less the mean of the bar's group on the date; missing for a bar without a group."""
+    codes = {group: code for code, group in enumerate(dict.fromkeys(groups)) if group is not None and group == group}
+    code, out = np.array([codes.get(group, -1) for group in groups]), np.full(x.axes.rows, np.nan)
+    rows = np.flatnonzero((code >= 0) & ~np.isnan(x.values))
+    values, keys = x.values[rows], np.stack([x.axes.date[rows], code[rows]])
+    member = np.unique(keys, axis=1, return_inverse=True)[1]
+    mean = np.bincount(member, values) / np.bincount(member)
+    lowest, highest = np.full(mean.size, np.inf), np.full(mean.size, -np.inf)
+    np.minimum.at(lowest, member, values)
+    np.maximum.at(highest, member, values)
+    out[rows] = x.axes.put_off(values - mean[member], (highest - lowest)[member])
+    return Column(out, x.axes)
 
 
 # One symbol's own bars.
@@ -256,26 +263,21 @@ def moving(
     `size` is what a value's rounding is a small part of, if it rounds.
     """
     d = math.floor(d)
-    axes = columns[0].axes
-
-    def series(*inputs: Array) -> Array:
-        out = np.full(inputs[0].size, np.nan)
-        if inputs[0].size >= d:
-            windows = [sliding_window_view(x, d) for x in inputs]
-            whole = ~np.isnan(windows).any(axis=(0, 2))
-            with np.errstate(all="ignore"):
-                windows = [w[whole] for w in windows]
-                values = meaning(*windows)
-                out[d - 1 :][whole] = values if size is None else axes.put_off(values, size(*windows))
-        return out
-
-    return by_symbol(series, *columns)
+    axes, out = columns[0].axes, np.full(columns[0].axes.rows, np.nan)
+    lacking = np.append(0, np.isnan([x.values for x in columns]).any(axis=0).cumsum())
+    firsts = np.flatnonzero((lacking[d:] == lacking[:-d]) & (axes.place[d - 1 :] >= d - 1))
+    for some in np.array_split(firsts, math.ceil(firsts.size * d / WINDOWED)) if firsts.size else ():
+        windows = [sliding_window_view(x.values, d)[some] for x in columns]
+        with np.errstate(all="ignore"):
+            values = meaning(*windows)
+            out[some + d - 1] = values if size is None else axes.put_off(values, size(*windows))
+    return Column(out, axes)
 
 
 def delay(x: Column, d: float) -> Column:
     """The value `d` bars ago."""
-    d = math.floor(d)
-    return by_symbol(lambda v: np.concatenate([np.full(d, np.nan), v])[: v.size], x)
+    before = np.append(np.full(math.floor(d), np.nan), x.values)[: x.axes.rows]
+    return Column(np.where(x.axes.place < math.floor(d), np.nan, before), x.axes)
 
 
 def delta(x: Column, d: float) -> Column:

@@ -87,16 +87,17 @@ def sma(x: Column, n: int, m: int) -> Column:
     Missing until `n` values were present; a bar without a value keeps the last Y.
     """
 
-    def recursion(values: Array) -> Array:
-        out, y, seen, largest = [], float("nan"), 0, 0.0
-        for value in values.tolist():
-            if value == value:
-                y = (m * value + (n - m) * y) / n if seen else value
-                seen, largest = seen + 1, float(np.maximum(largest, np.abs(value)))
-            out.append((y if seen >= n else float("nan"), largest))
-        return x.axes.put_off(*np.array(out).T)
-
-    return by_symbol(recursion, x)
+    cells = x.axes.place, x.axes.symbol
+    bars = np.full(np.max(cells, axis=1) + 1, np.nan)
+    bars[cells] = x.values
+    seen = (~np.isnan(bars)).cumsum(axis=0)
+    y = np.full_like(bars, np.nan)
+    y[0] = bars[0]
+    for t in range(1, len(bars)):
+        moved = np.where(seen[t - 1] == 0, bars[t], (m * bars[t] + (n - m) * y[t - 1]) / n)
+        y[t] = np.where(np.isnan(bars[t]), y[t - 1], moved)
+    shown, largest = np.where(seen >= n, y, np.nan), np.fmax.accumulate(np.abs(bars))
+    return Column(x.axes.put_off(shown[cells], largest[cells]), x.axes)
 
 
 def wma(x: Column, n: int) -> Column:
@@ -155,12 +156,10 @@ def filtered_beta(y: Column, x: Column, n: int, condition: Column, least: int = 
 def regresi(y: Column, x1: Column, x2: Column, x3: Column, n: int) -> Column:
     """What the least squares of `n` bars, with an intercept, leave of the newest y."""
 
-    def residual(*series: Array) -> float:
-        design = np.stack([np.ones(n), *series[1:]], axis=1)
-        return float(series[0][-1] - design[-1] @ np.linalg.lstsq(design, series[0], rcond=None)[0])
-
-    def residuals(*windows: Array) -> Array:
-        return np.array([residual(*series) for series in zip(*windows, strict=True)])
+    def residuals(left: Array, *right: Array) -> Array:
+        directions = np.linalg.qr(np.stack([np.ones_like(left), *right], axis=2)).Q
+        explained = np.einsum("wbk,wb->wk", directions, left)
+        return left[:, -1] - (directions[:, -1] * explained).sum(axis=1)
 
     return moving(residuals, n, y, x1, x2, x3, size=lambda *w: _largest(w[0]))
 

@@ -15,7 +15,7 @@ from factorloom.expressions.errors import ParameterError
 from factorloom.expressions.library import Library, alpha101
 from factorloom.expressions.parse import parse
 from tests.library import plain_alpha101
-from tests.library.plain import by_date, rank
+from tests.library.plain import rank
 from tests.library.plain_alpha101 import ALPHA101, Bars, Column
 from tests.library.rounding import assert_the_same_but_for_rounding
 from tests.oracle import to_array
@@ -95,7 +95,7 @@ def index_members(sp500: pl.DataFrame) -> fl.Panel:
 
 def check(panel: fl.Panel, library: Library, *, adv: str = "dollar", empty: Sequence[str] = ()) -> None:
     """All formulas of the library have the values that the paper's have."""
-    frame = panel.frame.to_pandas()
+    frame = panel.frame.with_columns(pl.col("symbol", "date").rank("dense")).to_pandas()
     frame[CLASSES] = frame[CLASSES].astype(object)
     bars, values = Bars(frame, adv), panel.compute(library)
     for name in library:
@@ -120,7 +120,9 @@ def test_average_volumes_in_shares(market: fl.Panel) -> None:
 
 def test_ranks_from_0_to_1(market: fl.Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     def from_0_to_1(x: Column) -> Column:
-        return by_date(lambda v: (np.rint(2 * v * v.size) / 2 - 1) / (v.size - 1), rank(x))
+        present = np.bincount(x.axes.date, ~np.isnan(x.values))[x.axes.date]
+        with np.errstate(all="ignore"):
+            return Column((np.rint(2 * rank(x).values * present) / 2 - 1) / (present - 1), x.axes)
 
     monkeypatch.setattr(plain_alpha101, "rank", from_0_to_1)
     check(market, alpha101(rank="unit").select(*names(set(range(1, 102)) - UNRANKED)))

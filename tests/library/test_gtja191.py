@@ -94,7 +94,7 @@ def ragged() -> pl.DataFrame:
 def check(bars: pl.DataFrame) -> None:
     """All factors have the values that the formulas of the report have."""
     panel = fl.Panel.from_frame(bars)
-    values, frame = panel.compute(LIBRARY), panel.frame.to_pandas()
+    values, frame = panel.compute(LIBRARY), panel.frame.with_columns(pl.col("symbol", "date").rank("dense")).to_pandas()
     exact = Bars(frame)
     for name, formula in GTJA191.items():
         expected = formula(exact).values
