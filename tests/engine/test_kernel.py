@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 import subprocess
@@ -101,18 +102,20 @@ def flipped(path: Path) -> None:
 
 def test_damaged_code_is_noticed_and_compiled_anew(tmp_path: Path) -> None:
     """Whatever happened to the files: never an error, never a crash, and one line that says so."""
-    assert lines(run(["cs_demean"], tmp_path))[-1] == VALUES
-    harm: list[Callable[[Path], None]] = [empty, cut, zeroed, flipped]
-    for damage in harm:
-        for path in tmp_path.rglob("*.code"):
-            damage(path)
-        done = run(["cs_demean"], tmp_path)
-        assert lines(done)[0].split()[1] == "0"
-        assert lines(done)[-1] == VALUES
-        assert done.stderr.count("is damaged or incomplete") == 1
-        again = run(["cs_demean"], tmp_path)
-        assert lines(again)[0].split()[1] == "1"
-        assert "damaged" not in again.stderr
+    harm: dict[str, Callable[[Path], None]] = {"cs_demean": empty, "cs_mean": cut, "cs_count": zeroed, "cs_sum": flipped}
+    kinds = itertools.cycle(harm.values())
+    assert lines(run(list(harm), tmp_path))[-1] == VALUES
+    for path in sorted(tmp_path.rglob("*.code")):
+        named = next((kind for name, kind in harm.items() if path.name.startswith(f"{name}_")), None)
+        (named or next(kinds))(path)
+    done = run(list(harm), tmp_path)
+    assert [line.split()[1] for line in lines(done)[:4]] == ["0"] * 4
+    assert lines(done)[-1] == VALUES
+    assert done.stderr.count("is damaged or incomplete") == 1
+    again = run(list(harm), tmp_path)
+    assert [line.split()[1] for line in lines(again)[:4]] == ["1"] * 4
+    assert lines(again)[-1] == VALUES
+    assert "damaged" not in again.stderr
 
 
 def test_code_that_names_what_has_moved_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
