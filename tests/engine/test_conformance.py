@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import factorloom as fl
@@ -64,58 +66,48 @@ def test_meaning_kernel_and_polars_agree(operator: Operator[...], data: st.DataO
 @every_operator
 @settings(max_examples=15)
 @given(data=st.data())
-def test_later_bars_never_change_earlier_values(operator: Operator[...], data: st.DataObject) -> None:
-    """Prefix invariance, up to the declared look-ahead."""
+def test_later_bars_earlier_bars_and_names_change_nothing(operator: Operator[...], data: st.DataObject) -> None:
     panel = data.draw(panels())
     factor = data.draw(calls(operator, columns))
-    cut = data.draw(st.sampled_from(panel.dates.to_list()))
+    whole, scale = panel.compute(value=factor), rounding(factor, panel)
+    check_later_bars(panel, factor, whole, data.draw(st.sampled_from(panel.dates.to_list())), scale)
+    if operator.axis is Axis.TIME and not factor.unbounded:
+        check_earlier_bars(panel, factor, whole, data.draw(st.integers(0, 10)), scale)
+    check_names(panel, factor, whole, scale)
+
+
+def check_later_bars(panel: fl.Panel, factor: Factor, whole: pl.DataFrame, cut: date, scale: float) -> None:
+    """Prefix invariance, up to the declared look-ahead."""
     early = fl.Panel.from_frame(panel.frame.filter(pl.col("date") <= cut))
-    whole = panel.compute(value=factor).filter(pl.col("date") <= cut)["value"]
-    part = early.compute(value=factor)["value"]
+    expected, part = whole.filter(pl.col("date") <= cut)["value"], early.compute(value=factor)["value"]
     if factor.lookahead:
         last = pl.int_range(pl.len()).over("symbol") + factor.lookahead < pl.len().over("symbol")
         safe = early.frame.select(last).to_series()
-        whole, part = whole.filter(safe), part.filter(safe)
-    assert_same(to_array(part), to_array(whole), f"{factor} up to {cut}", rounding(factor, panel))
+        expected, part = expected.filter(safe), part.filter(safe)
+    assert_same(to_array(part), to_array(expected), f"{factor} up to {cut}", scale)
 
 
-@pytest.mark.parametrize(
-    "operator",
-    [op for op in OPERATORS if op.axis is Axis.TIME and not plain_call(op).unbounded],
-    ids=lambda op: op.name,
-)
-@settings(max_examples=15)
-@given(data=st.data())
-def test_lookback_is_enough_wherever_a_slice_starts(operator: Operator[...], data: st.DataObject) -> None:
-    panel = data.draw(panels())
-    factor = data.draw(calls(operator, columns))
-    skip = data.draw(st.integers(0, 10))
-    later = fl.Panel.from_frame(panel.frame.filter(pl.int_range(pl.len()).over("symbol") >= skip))
-    if operator.counts_dates:  # then the dates from the first on must be those of the whole
-        assume(later.rows and (panel.dates >= later.dates[0]).sum() == later.dates.len())
-    full = panel.compute(value=factor).filter(pl.int_range(pl.len()).over("symbol") >= skip)
-    warm = full.select(pl.int_range(pl.len()).over("symbol") >= factor.lookback).to_series()
-    assert_same(
-        to_array(later.compute(value=factor)["value"].filter(warm)),
-        to_array(full["value"].filter(warm)),
-        f"{factor} from bar {skip}",
-        rounding(factor, panel),
-    )
+def check_earlier_bars(panel: fl.Panel, factor: Factor, whole: pl.DataFrame, skip: int, scale: float) -> None:
+    """The lookback is enough wherever a slice starts."""
+    number = pl.int_range(pl.len()).over("symbol")
+    later = fl.Panel.from_frame(panel.frame.filter(number >= skip))
+    if factor.operator.counts_dates and not (  # then the dates from the first on must be those of the whole
+        later.rows and (panel.dates >= later.dates[0]).sum() == later.dates.len()
+    ):
+        return
+    full = whole.filter(number >= skip)
+    warm = full.select(number >= factor.lookback).to_series()
+    part = later.compute(value=factor)["value"]
+    assert_same(to_array(part.filter(warm)), to_array(full["value"].filter(warm)), f"{factor} from bar {skip}", scale)
 
 
-@every_operator
-@settings(max_examples=15)
-@given(data=st.data())
-def test_the_names_of_symbols_do_not_matter(operator: Operator[...], data: st.DataObject) -> None:
-    panel = data.draw(panels())
-    factor = data.draw(calls(operator, columns))
-    renamed = panel.frame.with_columns(
-        ("T" + (99 - pl.col("symbol").str.slice(1).cast(pl.Int64)).cast(pl.String)).alias("symbol")
-    )
-    mirrored = (
-        fl.Panel.from_frame(renamed).compute(value=factor).sort(-pl.col("symbol").str.slice(1).cast(pl.Int64), "date")
-    )
-    assert_same(to_array(mirrored["value"]), values_of(panel, factor), str(factor), rounding(factor, panel))
+def check_names(panel: fl.Panel, factor: Factor, whole: pl.DataFrame, scale: float) -> None:
+    """The names of symbols do not matter, nor their order."""
+    names = panel.symbols.to_list()
+    others = [f"T{99 - place}" for place in range(len(names))]
+    renamed = panel.frame.with_columns(pl.col("symbol").cast(pl.String).replace_strict(names, others))
+    values = fl.Panel.from_frame(renamed).compute(value=factor).partition_by("symbol", maintain_order=True)
+    assert_same(to_array(pl.concat(values[::-1])["value"]), to_array(whole["value"]), str(factor), scale)
 
 
 @every_operator
