@@ -254,7 +254,7 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(["/v1/query", "/v1/score", "/v1/factors/validate"]), body=bodies | json_values)
 def test_no_body_breaks_the_service(client: Client, path: str, body: Any) -> None:
     response = client.post(path, content=json.dumps(body), headers={"content-type": "application/json"})

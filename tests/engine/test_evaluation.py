@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -64,7 +64,6 @@ def plain_of(frame: pl.DataFrame, factor: str, horizon: int, case: dict[str, Any
 # --- agreement ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
 @given(bars(), cases, st.booleans())
 def test_every_date_is_as_defined(frame: pl.DataFrame, case: dict[str, Any], neutral: bool) -> None:
     case = case | {"neutral": neutral and case["group"] is not None}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import factorloom as fl
@@ -26,8 +26,6 @@ NAMES = ("a", "b", "c")
 SVG = "{http://www.w3.org/2000/svg}"
 RULES = (None, Winsorize(), Winsorize("mad", 1.0), Winsorize("std", 1.5), Winsorize("quantile", 0.1))
 ROTATIONS = ((None, "reweight"), (None, "neutral"), ("order", "neutral"), ("symmetric", "neutral"))
-
-quickly = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -84,7 +82,6 @@ def zeros(parts: list[float | None]) -> Numbers:
 # --- the numbers of the score -------------------------------------------------------------------------------
 
 
-@quickly
 @given(panels(), models(), st.data())
 def test_an_explanation_has_the_numbers_of_the_score(panel: fl.Panel, model: ScoreModel, data: st.DataObject) -> None:
     symbol = data.draw(st.sampled_from(panel.symbols.to_list()))
@@ -165,7 +162,6 @@ def plain_steps(day: pl.DataFrame, model: ScoreModel) -> dict[str, Numbers]:
     return steps
 
 
-@quickly
 @given(options, st.integers(0, 999), st.integers(40, 60), st.sampled_from([0.0, 0.1]), st.integers(0, 39))
 def test_steps_are_those_of_plain_numpy(
     drawn: dict[str, Any], seed: int, symbols: int, missing: float, place: int
@@ -187,7 +183,6 @@ def test_steps_are_those_of_plain_numpy(
 # --- changes ------------------------------------------------------------------------------------------------
 
 
-@quickly
 @given(panels(), models(), st.data())
 def test_changes_are_scores_of_frames_made_by_hand(panel: fl.Panel, model: ScoreModel, data: st.DataObject) -> None:
     symbol = data.draw(st.sampled_from(panel.symbols.to_list()))
@@ -355,7 +350,6 @@ def drawn(picture: str) -> tuple[ET.Element, list[dict[str, float]]]:
 numbers = st.one_of(st.floats(-1e305, 1e305), st.floats(-3, 3), st.sampled_from([0.0, -0.0, 5e-324, 1e305]))
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.text(max_size=30), st.none() | numbers), max_size=40),
     st.none() | numbers,

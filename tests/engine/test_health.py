@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factorloom.engine.bars.market import simulate
@@ -216,7 +216,6 @@ def test_rows_dropped_and_factors_twice() -> None:
 # --- facts -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(st.integers(-3, 3).map(float), st.just(float("nan"))), min_size=1, max_size=12))
 def test_ranks_of_a_row(values: list[float]) -> None:
     expected = scipy.stats.rankdata(values, nan_policy="omit")

@@ -45,7 +45,6 @@ def series(draw: st.DrawFn, smallest: int = 5, largest: int = 60) -> Array:
 # --- the mean --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
 @given(series(), st.integers(0, 12))
 def test_newey_west_is_least_squares_on_a_constant(values: Array, lags: int) -> None:
     present = values[np.isfinite(values)]
@@ -81,7 +80,6 @@ def test_overlap_taken_as_independence_flatters() -> None:
     assert np.std(honest) < 1.4
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), min_size=1, max_size=30))
 def test_benjamini_hochberg(p: list[float]) -> None:
     found, given_p = inference.benjamini_hochberg(p), np.array(p)
@@ -104,7 +102,6 @@ def plain_bootstrap(values: Array, block: int, draws: int, level: float, seed: i
     return [float(np.quantile(means, q)) for q in ((1 - level) / 2, (1 + level) / 2)]
 
 
-@settings(max_examples=25, deadline=None)
 @given(series(smallest=14), st.integers(1, 6), st.sampled_from([0.5, 0.95]), st.integers(0, 9))
 def test_block_bootstrap_is_the_plain_loop(values: Array, block: int, level: float, seed: int) -> None:
     found = inference.block_bootstrap(values, block, draws=40, level=level, seed=seed)
@@ -135,7 +132,6 @@ def test_blocks_are_as_long_as_the_horizon() -> None:
 # --- lines -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
 @given(series(8), st.integers(0, 3), st.booleans(), st.integers(0, 99))
 def test_regression_is_that_of_statsmodels(y: Array, lags: int, hac: bool, seed: int) -> None:
     x = np.random.default_rng(seed).normal(0.5, 1, len(y))
@@ -154,7 +150,6 @@ def test_regression_is_that_of_statsmodels(y: Array, lags: int, hac: bool, seed:
 # --- returns ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
 @given(series(6), st.integers(1, 500))
 def test_sharpe_ratios_and_their_luck(returns: Array, trials: int) -> None:
     r = returns[np.isfinite(returns)]
@@ -198,7 +193,6 @@ def test_lags_take_back_what_overlap_flatters() -> None:
     assert found[0] > found[1]
 
 
-@settings(max_examples=40, deadline=None)
 @given(series(), st.floats(1, 300))
 def test_annual_drawdown_and_hits(values: Array, per_year: float) -> None:
     returns = values / 20
@@ -220,7 +214,6 @@ def test_annual_drawdown_and_hits(values: Array, per_year: float) -> None:
     close(performance.drawdown(cumulative), expected)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(st.integers(-3, 3).map(float), st.just(math.nan)), min_size=3, max_size=12))
 def test_monotonicity_is_spearman(means: list[float]) -> None:
     found, given_means = performance.monotonicity(means), np.array(means)

@@ -102,7 +102,8 @@ def flipped(path: Path) -> None:
 
 def test_damaged_code_is_noticed_and_compiled_anew(tmp_path: Path) -> None:
     """Whatever happened to the files: never an error, never a crash, and one line that says so."""
-    harm: dict[str, Callable[[Path], None]] = {"cs_demean": empty, "cs_mean": cut, "cs_count": zeroed, "cs_sum": flipped}
+    harm: dict[str, Callable[[Path], None]]
+    harm = {"cs_demean": empty, "cs_mean": cut, "cs_count": zeroed, "cs_sum": flipped}
     kinds = itertools.cycle(harm.values())
     assert lines(run(list(harm), tmp_path))[-1] == VALUES
     for path in sorted(tmp_path.rglob("*.code")):

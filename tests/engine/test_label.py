@@ -152,7 +152,6 @@ def labels_of(panel: fl.Panel, label: fl.Factor, engine: Any = "numba", **part: 
     return to_array(panel.compute(label=label, engine=engine, **part)["label"])
 
 
-@settings(max_examples=60)
 @given(panel=MARKETS, options=OPTIONS)
 def test_labels_equal_a_plain_loop(panel: fl.Panel, options: dict[str, Any]) -> None:
     with np.errstate(all="ignore"):
@@ -171,7 +170,6 @@ def test_the_return_of_a_benchmark_is_taken_off(panel: fl.Panel, horizon: int, e
         assert_same(labels_of(panel, fl.forward_return(**options), engine), expected, f"{options} by {engine}", 1.0)
 
 
-@settings(max_examples=40)
 @given(panel=MARKETS, options=OPTIONS, data=st.data())
 def test_parts_equal_the_whole(panel: fl.Panel, options: dict[str, Any], data: st.DataObject) -> None:
     """To the last bit: the dates of the market are those of all symbols, whatever is computed."""
@@ -194,7 +192,6 @@ def test_parts_equal_the_whole(panel: fl.Panel, options: dict[str, Any], data: s
     assert_same(to_array(stages), to_array(whole["label"]), f"stages of {label}", 1.0)
 
 
-@settings(max_examples=40)
 @given(panel=MARKETS, options=OPTIONS, data=st.data())
 def test_what_was_complete_never_changes(panel: fl.Panel, options: dict[str, Any], data: st.DataObject) -> None:
     """Later bars change no label whose exit they come after; those of other dates are missing before."""

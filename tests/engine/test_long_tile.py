@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -18,7 +18,6 @@ from factorloom.engine.testing.strategies import factors, panels
 many = st.lists(factors(), min_size=1, max_size=5)
 
 
-@settings(max_examples=60)
 @given(panel=panels(), wanted=many, threads=st.integers(2, 4), tile_rows=st.sampled_from([3, 16_384]))
 def test_outputs_that_threads_share_are_the_same(
     panel: fl.Panel, wanted: list[fl.Factor], threads: int, tile_rows: int

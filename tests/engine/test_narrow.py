@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars import selectors as cs
 from polars.testing import assert_frame_equal
@@ -23,7 +23,6 @@ LARGE = float(2.0**127)
 
 
 @pytest.mark.parametrize("engine", ["numba", "polars"])
-@settings(max_examples=60)
 @given(panel=panels(), wanted=st.lists(factors(), min_size=1, max_size=3), tile_rows=st.sampled_from([3, 16_384]))
 def test_float32_columns_give_the_values_of_the_same_numbers(
     engine: Engine, panel: fl.Panel, wanted: list[fl.Factor], tile_rows: int

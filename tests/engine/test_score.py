@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -29,10 +29,6 @@ from tests.engine.plain_score import DAY, agree, frames, market, models, plain_s
 
 MODELS = sorted((Path(__file__).parents[2] / "examples" / "models").glob("*.toml"))
 ENGINES: tuple[Engine, ...] = ("numba", "polars")
-
-compiles_first = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
 
 
 @pytest.fixture(params=ENGINES)
@@ -57,7 +53,6 @@ def by_symbol(frame: pl.DataFrame, column: str) -> dict[str, Any]:
 # --- agreement and properties -------------------------------------------------------------------------------
 
 
-@compiles_first
 @given(frames(), models())
 def test_scores_agree_with_a_plain_computation(frame: pl.DataFrame, model: ScoreModel) -> None:
     expected = plain_scores(frame, model)
@@ -65,7 +60,6 @@ def test_scores_agree_with_a_plain_computation(frame: pl.DataFrame, model: Score
         agree(score_frame(frame, model, engine=engine), expected)
 
 
-@compiles_first
 @given(frames(), models())
 def test_rank_percentile_and_order_follow_the_score(frame: pl.DataFrame, model: ScoreModel) -> None:
     result = score_frame(frame, model)
@@ -85,7 +79,6 @@ def test_rank_percentile_and_order_follow_the_score(frame: pl.DataFrame, model: 
     assert (result["score"].is_null() == result["reason"].is_not_null()).all()
 
 
-@compiles_first
 @given(frames(), models())
 def test_contributions_add_up_to_the_score(frame: pl.DataFrame, model: ScoreModel) -> None:
     result = score_frame(frame, model)
@@ -97,7 +90,6 @@ def test_contributions_add_up_to_the_score(frame: pl.DataFrame, model: ScoreMode
     assert parts.filter(~scored).null_count().sum_horizontal().item() == (~scored).sum() * parts.width
 
 
-@compiles_first
 @given(frames(), models(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_and_columns_does_not_matter(frame: pl.DataFrame, model: ScoreModel, random: Any) -> None:
     columns = list(frame.columns)
@@ -106,7 +98,6 @@ def test_the_order_of_rows_and_columns_does_not_matter(frame: pl.DataFrame, mode
     assert_frame_equal(score_frame(frame, model), score_frame(shuffled, model))
 
 
-@compiles_first
 @given(frames(), models())
 def test_the_names_of_symbols_do_not_matter(frame: pl.DataFrame, model: ScoreModel) -> None:
     number = 99 - pl.col("symbol").str.slice(1).cast(pl.Int64)
@@ -116,7 +107,6 @@ def test_the_names_of_symbols_do_not_matter(frame: pl.DataFrame, model: ScoreMod
     assert_frame_equal(score_frame(frame, model), other, check_row_order=False, rel_tol=1e-9)
 
 
-@compiles_first
 @given(frames(), models(), st.sampled_from([1e-6, 0.3, 4.0, 1e9]))
 def test_only_the_ratios_of_weights_matter(frame: pl.DataFrame, model: ScoreModel, factor: float) -> None:
     scaled = {
@@ -130,7 +120,6 @@ def test_only_the_ratios_of_weights_matter(frame: pl.DataFrame, model: ScoreMode
             np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
-@compiles_first
 @given(frames(), models())
 def test_reversing_a_direction_negates_its_contribution(frame: pl.DataFrame, model: ScoreModel) -> None:
     name, part = next(iter(model.factors.items()))
@@ -148,7 +137,6 @@ def by_key(frame: pl.DataFrame, column: str) -> np.ndarray:
     return frame.sort("date", "symbol")[column].to_numpy()
 
 
-@compiles_first
 @given(frames(), models())
 def test_a_score_is_the_same_alone_and_in_a_longer_panel(frame: pl.DataFrame, model: ScoreModel) -> None:
     panel = fl.Panel.from_frame(frame)

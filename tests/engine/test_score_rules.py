@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -137,7 +137,6 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
 @given(options, st.integers(0, 1000), st.integers(30, 60), st.sampled_from([0.0, 0.15]))
 def test_scores_are_those_of_plain_numpy(drawn: dict[str, Any], seed: int, symbols: int, missing: float) -> None:
     rotation, rule = drawn.pop("rotation")
@@ -331,7 +330,6 @@ def test_scores_on_real_bars_are_those_of_plain_numpy(market_name: str, data_fol
     _contributions_sum(found)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     st.lists(st.one_of(st.none(), st.integers(-3, 3).map(float), st.floats(-1e3, 1e3)), min_size=1, max_size=12),
     st.floats(1.0, 4.0) | st.sampled_from([1.348, 1.349, 1.35]),

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import factorloom as fl
@@ -216,7 +216,6 @@ def test_across_symbols(frame: pl.DataFrame, both: Both, by: list[str]) -> None:
     compare(frame, both.written.over(by), frame.select(value=clean(both.plain.over(by)))["value"])
 
 
-@settings(max_examples=60)
 @given(frame=frames(), inner=time_wise, function=st.sampled_from(CROSS))
 def test_windows_in_windows_are_staged(
     frame: pl.DataFrame, inner: Both, function: Callable[[pl.Expr], pl.Expr]

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import factorloom as fl
@@ -54,7 +54,6 @@ def apart(rows: list[tuple[str, int | None, int | None]]) -> bool:
     return all(first <= last for _, first, last in days) and len(set(held)) == len(held)
 
 
-@settings(max_examples=30, deadline=None)
 @given(rows=spans)
 def test_membership_is_that_of_each_day(rows: list[tuple[str, int | None, int | None]]) -> None:
     with open_store(":memory:") as store:
