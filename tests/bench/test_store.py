@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from factorloom.api.cli.command import run as command
+from factorloom.bench.store import readers
 from factorloom.bench.store.figure import Figure
 from factorloom.bench.store.options import Options
 from factorloom.bench.store.run import PARTS, Report, run
@@ -16,7 +17,10 @@ from factorloom.expressions.errors import ArgumentError
 
 
 @pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")  # ArcticDB with a newer pandas
-def test_the_command_measures_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_measures_shows_and_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "READERS", 2)
     file = tmp_path / "results.json"
     sizes = ["--symbols", "16", "--bars", "70", "--factors", "6", "--repeats", "1", "--days", "4", "--minutes", "0.02"]
     assert command(["bench", "store", *sizes, "--folder", str(tmp_path), "--output", str(file)]) == 0
