@@ -32,7 +32,7 @@ FACTORS = {
     "volume": fl.ts_mean(fl.volume, 5) / fl.ts_mean(fl.volume, 20),
     "volatility": fl.ts_std(fl.returns, 10),
 }
-START, END = "2016-03-01", "2016-06-30"
+START, END = "2016-03-01", "2016-05-13"
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def panel(data_folder: Path) -> fl.Panel:
         pl.col("Symbol").alias("symbol"), pl.col("GICS Sector").alias("sector")
     )
     bars = pl.read_parquet(data_folder / "prices" / "sp500_2013_2018.parquet").filter(
-        pl.col("date").is_between(pl.date(2016, 1, 1), pl.date(2016, 8, 1))
+        pl.col("date").is_between(pl.date(2016, 1, 1), pl.date(2016, 6, 10))
     )
     chosen = bars.join(sectors, on="symbol")
     symbols = chosen["symbol"].unique().sort().gather_every(3)
