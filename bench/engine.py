@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,8 +21,8 @@ __all__ = ["Options", "Report", "run"]
 
 FACTOR_COUNTS = (20, 60)
 """Numbers of factors to time besides the whole set."""
-STARTUP = Workload(symbols=500, bars=1260)
-"""The workload on which the time to the first result of a new process is measured."""
+STARTUP = (Workload(symbols=50, bars=250), Workload(symbols=500, bars=1260))
+"""The workloads on which the time to the first result of a new process is measured."""
 
 Log = Callable[[str], None]
 
@@ -58,7 +59,7 @@ class Report(msgspec.Struct, kw_only=True):
     operators
         By engine.
     startup
-        Of new processes, by set and engine; of Factorloom with kernels to compile (`cold`), and on disk (`warm`).
+        Of new processes, by set, size and engine; of Factorloom with kernels to compile (`cold`), and on disk (`warm`).
     scaling
         Of Factorloom over `rows`, `factors` and `threads`, each by size.
     """
@@ -92,11 +93,11 @@ def run(options: Options, log: Log = lambda message: None) -> Report:
         able = [engine for engine in engines if "operators" in ENGINES[engine].sets]
         report.operators = {e: timed(job(set="operators", engine=e, check=e != OURS, each_factor=True)) for e in able}
     if options.scaling:
-        first = job(workload=_smaller(options.workload, STARTUP), repeats=1)
-        for name in (*FIRST, *sets):
-            log(f"timing the first result of {name}")
+        sizes = dict.fromkeys(_smaller(options.workload, size) for size in STARTUP)
+        for name, size in itertools.product((*FIRST, *sets), sizes):
+            log(f"timing the first result of {name} on {size}")
             able = [engine for engine in engines if engine != OURS and name in ENGINES[engine].sets]
-            report.startup |= _first_results(msgspec.structs.replace(first, set=name), able)
+            report.startup |= _first_results(job(set=name, workload=size, repeats=1), able)
         report.scaling = {
             "rows": {r.rows: r for r in (timed(job(workload=size)) for size in _sizes(options.workload))},
             "factors": {r.factors: r for r in (timed(job(factors=count)) for count in _counts(sets[0]))},
@@ -116,9 +117,10 @@ def _select(option: str, value: str, known: list[str]) -> list[str]:
 
 def _first_results(job: Job, peers: Iterable[str]) -> dict[str, Result]:
     """Of Factorloom without compiled kernels, then with those that the first process kept; and of others."""
+    name = f"{job.set} on {job.workload.symbols} x {job.workload.bars}"
     with tempfile.TemporaryDirectory() as folder:
-        ours = {f"{job.set}, {job.engine} {name}": measure(job, cache=Path(folder)) for name in ("cold", "warm")}
-    return ours | {f"{job.set}, {peer}": measure(msgspec.structs.replace(job, engine=peer)) for peer in peers}
+        ours = {f"{name}, {job.engine} {state}": measure(job, cache=Path(folder)) for state in ("cold", "warm")}
+    return ours | {f"{name}, {peer}": measure(msgspec.structs.replace(job, engine=peer)) for peer in peers}
 
 
 def _smaller(one: Workload, other: Workload) -> Workload:

@@ -34,7 +34,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["TAG", "WRITING", "exclusive", "folder", "keep", "kept", "load"]
+__all__ = ["TAG", "WRITING", "exclusive", "folder", "keep", "kept", "load", "titles"]
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,11 @@ def kept() -> frozenset[str]:
         with contextlib.suppress(OSError):
             names.update(name.removesuffix(ENDING) for name in os.listdir(place) if name.endswith(ENDING))
     return frozenset(names)
+
+
+def titles() -> set[str]:
+    """The titles of the kernels of which there is any code."""
+    return {name.partition(".")[0] for name in kept()}
 
 
 @contextlib.contextmanager

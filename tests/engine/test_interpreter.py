@@ -17,7 +17,7 @@ from factorloom.engine.bars.layout import Array
 from factorloom.engine.executor.native import interpreter
 from factorloom.engine.executor.native.interpreter import Budget
 from factorloom.engine.executor.native.machine import NativeExecutor
-from factorloom.engine.executor.native.shape import READY, has_kernel, missing_in, shape_of
+from factorloom.engine.executor.native.shape import READY, missing_in, shapes_of
 from factorloom.engine.plan.plan import Plan
 from factorloom.engine.plan.request import make_request
 from factorloom.engine.runtime.observer import Observer
@@ -54,7 +54,7 @@ def test_every_operator_gives_the_same_bits(operator: Operator[...], data: st.Da
     factors = {name: data.draw(calls(operator, columns)) for name in ("x", "y")}
     dtype = data.draw(st.sampled_from(["float64", "float32"]))
     plan = make_request(panel, factors, (), {}, dtype)
-    shapes = {shape_of(run) for stage in plan.stages for run in stage.steps if has_kernel(run.step)}
+    shapes = shapes_of([plan])
     if operator.name in COMPILED:
         assert not Budget(10**9).takes(plan, panel.rows, shapes)
     else:
@@ -72,16 +72,20 @@ def test_a_process_has_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = fl.example()
     plan = make_request(panel, {"mean": parse("ts_mean(close, 2)")}, (), {})
     steps = sum(len(stage.steps) for stage in plan.stages)
+    expected = panel.compute(mean="ts_mean(close, 2)")["mean"].to_list()
     budget = Budget(2 * panel.rows * steps)
     monkeypatch.setattr(interpreter, "BUDGET", budget)
-    READY.clear()
     ran = []
     monkeypatch.setattr(interpreter, "interpret", lambda *args: ran.append(args))  # None: as if Python refused
     for _ in range(3):
+        READY.clear()
         (block,) = NativeExecutor().run(plan, panel, Observer())
-        assert block.values[0].to_list() == panel.compute(mean="ts_mean(close, 2)")["mean"].to_list()
+        assert block.values[0].to_list() == expected
     assert len(ran) == 2
     assert budget.left == 0
+    assert not Budget(10**9).takes(plan, panel.rows, ())
+    many = interpreter.LOADED + 1
+    assert not Budget(10**9).takes(plan, many, missing_in([plan]) or shapes_of([plan]))  # they are on disk
 
 
 def test_indicators_of_the_caller_are_compiled(forget_operators: None) -> None:

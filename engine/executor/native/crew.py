@@ -58,7 +58,7 @@ class Crew:
 
     def __init__(self, missing: Iterable[Shape]) -> None:
         shapes = sorted(missing, key=lambda shape: (-_weight(shape.function), shape.title))
-        known = {name.partition(".")[0] for name in cache.kept()} if shapes else set()
+        known = cache.titles() if shapes else set()
         self._kept = [shape for shape in shapes if shape.title in known]
         self._waiting = deque(shape for shape in shapes if shape.title not in known)
         self.count = len(self._waiting)

@@ -22,9 +22,10 @@ import polars as pl
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_series
 from factorloom.engine.executor.native.formula import FLOAT32_LIMIT, clean, compute
-from factorloom.engine.executor.native.shape import Shape, arguments_of, called_by, has_kernel, shape_of
+from factorloom.engine.executor.native.shape import Shape, arguments_of, called_by, has_kernel, shape_of, shapes_of
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Plan, Run, SharedStatistic, Stage, Write
+from factorloom.engine.runtime import cache
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
@@ -34,8 +35,9 @@ __all__ = ["Budget", "interpret"]
 
 log = logging.getLogger(__name__)
 
-CELLS = 1 << 19
-"""A process interprets so many cells, rows times steps, in all: one or two seconds."""
+CELLS, LOADED = 1 << 19, 1 << 16
+"""A process interprets so many cells, rows times steps, in all: one or two seconds; and at once so many of a plan whose
+kernels are all on disk: as long as it takes to load them."""
 
 Value: TypeAlias = Factor | tuple[SharedStatistic, str]
 """A node, or one output of a statistic."""
@@ -51,11 +53,13 @@ class Budget:
     def takes(self, plan: Plan, rows: int, missing: Collection[Shape]) -> bool:
         """Whether a plan that lacks these kernels is to be interpreted; it is then paid for."""
         cost = rows * sum(len(stage.steps) for stage in plan.stages)
+        if not missing or cost > self.left or not all(_is_exact(shape.function) for shape in shapes_of([plan])):
+            return False
+        if cost > LOADED and {shape.title for shape in missing} <= cache.titles():
+            return False
         with self._lock:
-            if not missing or cost > self.left or not all(_is_exact(shape.function) for shape in missing):
-                return False
             self.left -= cost
-            return True
+        return True
 
 
 def interpret(plan: Plan, bars: Bars, observer: Observer) -> Block | None:

@@ -31,6 +31,7 @@ __all__ = [
     "has_kernel",
     "missing_in",
     "shape_of",
+    "shapes_of",
     "to_text",
 ]
 
@@ -127,10 +128,15 @@ READY: dict[Shape, Any] = {}
 """The driver of each shape that is compiled, or loaded from disk."""
 
 
-def missing_in(plans: Iterable[Plan]) -> set[Shape]:
-    """The shapes of all steps of plans that have no driver yet."""
+def shapes_of(plans: Iterable[Plan]) -> set[Shape]:
+    """The shapes of all steps of plans."""
     runs = (run for plan in plans for stage in plan.stages for run in stage.steps)
-    return {shape_of(run) for run in runs if has_kernel(run.step)} - READY.keys()
+    return {shape_of(run) for run in runs if has_kernel(run.step)}
+
+
+def missing_in(plans: Iterable[Plan]) -> set[Shape]:
+    """Those that have no driver yet."""
+    return shapes_of(plans) - READY.keys()
 
 
 def to_text(shape: Shape) -> dict[str, Any]:
