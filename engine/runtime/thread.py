@@ -22,7 +22,7 @@ ALONE = 1 << 20
 
 _pool: ThreadPoolExecutor | None = None
 _size = 0
-_is_forked = False
+_has_computed = _is_forked = False
 _lock = threading.Lock()
 
 
@@ -104,6 +104,8 @@ def check_process() -> None:
     ------
     ForkedError
     """
+    global _has_computed
+    _has_computed = True
     if _is_forked:
         raise ForkedError(
             "this process was forked from one that has computed already, and would hang",
@@ -113,7 +115,7 @@ def check_process() -> None:
 
 def _forget() -> None:
     global _pool, _lock, _is_forked
-    _is_forked = _is_forked or _pool is not None
+    _is_forked = _is_forked or _has_computed or _pool is not None
     _pool, _lock = None, threading.Lock()
 
 

@@ -33,7 +33,9 @@ COMPILED = {
     "group_normal_score",
     "power",
     "round",
+    "signed_power",
     "ts_entropy",
+    "ts_fisher",
     "ts_kama",
     "ts_mcginley",
     "ts_residual",
@@ -63,9 +65,10 @@ def test_every_operator_gives_the_same_bits(operator: Operator[...], data: st.Da
 
 
 def test_results_that_wait_in_a_file_are_the_same() -> None:
-    plan = plan_within(ALPHAS, 30, True)
+    some = dict(list(ALPHAS.items())[::12])
+    plan = plan_within(some, 1, True)
     assert plan.on_disk
-    assert_same_bits(interpreted(plan, PANEL), PANEL.compute(ALPHAS))
+    assert_same_bits(interpreted(plan, PANEL), PANEL.compute(some))
 
 
 def test_a_process_has_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:

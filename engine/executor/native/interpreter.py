@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 import functools
 import logging
+import os
 import threading
 from collections.abc import Collection, Iterable
 from types import FunctionType
@@ -27,6 +28,7 @@ from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Plan, Run, SharedStatistic, Stage, Write
 from factorloom.engine.runtime import cache
 from factorloom.engine.runtime.observer import Observer
+from factorloom.expressions import registry
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
@@ -38,6 +40,9 @@ log = logging.getLogger(__name__)
 CELLS, LOADED = 1 << 19, 1 << 16
 """A process interprets so many cells, rows times steps, in all: one or two seconds; and at once so many of a plan whose
 kernels are all on disk: as long as it takes to load them."""
+
+OURS = os.path.dirname(registry.__file__) + os.sep
+"""The folder of our loops."""
 
 Value: TypeAlias = Factor | tuple[SharedStatistic, str]
 """A node, or one output of a statistic."""
@@ -215,8 +220,9 @@ def _is_exact(function: FunctionType | np.ufunc) -> bool:
 
 
 def _is_plain(function: FunctionType) -> bool:
-    powers = (step.opname == "BINARY_OP" and "**" in step.argrepr for step in dis.get_instructions(function))
-    return function.__module__.startswith("factorloom.") and "log" not in function.__code__.co_names and not any(powers)
+    code = function.__code__
+    powers = (step.opname == "BINARY_OP" and "**" in step.argrepr for step in dis.get_instructions(code))
+    return code.co_filename.startswith(OURS) and "log" not in code.co_names and not any(powers)
 
 
 BUDGET = Budget(CELLS)
