@@ -1,8 +1,8 @@
 """The shapes of kernels: what the driver of a step is called, and its source. Nothing is compiled here.
 
-A kernel sees one run of rows at a time. Its driver walks over the runs of a tile, takes views of each, which compile faster
-than slices, and makes every result of an operator that is not finite missing. Steps of one shape share a driver, whatever
-they read.
+A kernel sees one run of rows at a time. Its driver walks over the runs of a tile, takes views of each, which compile
+faster than slices, and makes every result of an operator that is not finite missing. Steps of one shape share a driver,
+whatever they read.
 """
 
 from __future__ import annotations
