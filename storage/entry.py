@@ -115,44 +115,58 @@ class MemoryEntry:
         return found
 
 
+class Held(NamedTuple):
+    """The entries of one factor, and what tells them from those of another."""
+
+    entries: tuple[Entry, ...]
+    key: tuple[int, ...]
+
+
+NOTHING = Held((), ())
+
+
 class Entries:
     """The entries that hold for one view, by factor."""
 
     def __init__(self, view: View, entries: Iterable[Entry]) -> None:
         self._view = view
-        self._by_factor: dict[str, list[Entry]] = {}
-        self._keys: dict[str, tuple[int, ...]] = {}
+        self._by_factor: dict[str, Held] = {}
         self._covered: dict[tuple[int, ...], Days] = {}
         self.stale: dict[str, list[Entry]] = {}
         groups: dict[tuple[bool, tuple[str, ...]], list[Entry]] = {}
         for entry in entries:
             groups.setdefault((entry.basis.fits(view), tuple(entry.factors)), []).append(entry)
         for (fits, factors), some in groups.items():
-            target = self._by_factor if fits else self.stale
+            if fits:
+                self._add(factors, some)
+                continue
             for digest in factors:
-                target.setdefault(digest, []).extend(some)
+                self.stale.setdefault(digest, []).extend(some)
 
     def add(self, entry: Entry) -> None:
         """Add an entry that was just made."""
-        for digest in entry.factors:
-            self._by_factor.setdefault(digest, []).append(entry)
-            self._keys.pop(digest, None)
+        self._add(entry.factors, [entry])
+
+    def _add(self, digests: Iterable[str], some: Sequence[Entry]) -> None:
+        """Add entries to factors; what others are reading stays as it is."""
+        made: dict[int, Held] = {}  # the same for many factors
+        for digest in digests:
+            old = self._by_factor.get(digest, NOTHING)
+            if id(old) not in made:
+                entries = (*old.entries, *some)
+                made[id(old)] = Held(entries, tuple(map(id, entries)))
+            self._by_factor[digest] = made[id(old)]
 
     def alike(self, digests: Iterable[str]) -> list[list[str]]:
         """Factors in groups whose values are in the same entries."""
         groups: dict[tuple[int, ...], list[str]] = {}
         for digest in digests:
-            groups.setdefault(self._key(digest), []).append(digest)
+            groups.setdefault(self._by_factor.get(digest, NOTHING).key, []).append(digest)
         return list(groups.values())
-
-    def _key(self, digest: str) -> tuple[int, ...]:
-        if digest not in self._keys:
-            self._keys[digest] = tuple(map(id, self._by_factor.get(digest, ())))
-        return self._keys[digest]
 
     def covered(self, digest: str) -> Days:
         """For each day of the view, whether the values of a factor are at hand."""
-        entries, key = self._by_factor.get(digest, ()), self._key(digest)
+        entries, key = self._by_factor.get(digest, NOTHING)
         if key not in self._covered:  # the same for many factors
             steps = np.zeros(self._view.days.size + 1, np.int64)
             for entry in entries:
@@ -164,7 +178,7 @@ class Entries:
 
     def choose(self, digest: str, wanted: Days) -> tuple[tuple[Entry, int, int], ...]:
         """Entries, each with the first and last day that it is read for, so that every wanted day is read once."""
-        return tuple(self._chosen(self._by_factor.get(digest, ()), wanted))
+        return tuple(self._chosen(self._by_factor.get(digest, NOTHING).entries, wanted))
 
     def _chosen(self, entries: Sequence[Entry], wanted: Days) -> Iterator[tuple[Entry, int, int]]:
         days = self._view.days

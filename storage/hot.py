@@ -17,8 +17,8 @@ from factorloom.storage.view import View
 
 __all__ = ["Hot"]
 
-MAX_ROWS, KEPT_ROWS = 1 << 18, 1 << 21
-"""The keys of selections of at most so many bars are kept, the last ones, of so many bars in all."""
+MAX_ROWS, KEPT_ROWS, KEPT = 1 << 18, 1 << 20, 1 << 10
+"""The keys of selections of at most so many bars are kept, the last ones: of so many bars, and so many, in all."""
 
 MAX_NUMBERS = 1 << 14
 """So many selections, each with what its values were read from, have a number."""
@@ -36,6 +36,7 @@ class Hot:
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self._rows: OrderedDict[Hashable, Rows] = OrderedDict()
+        self._bars = 0
         self._numbers: OrderedDict[Hashable, int] = OrderedDict()
         self._next = itertools.count()
         self._lock = threading.Lock()
@@ -44,14 +45,17 @@ class Hot:
         """The keys of the selected bars."""
         key = _content(view, selection, wanted)
         with self._lock:
-            rows = self._rows.pop(key, None)
-        rows = selected(view, selection, wanted) if rows is None else rows
+            if key in self._rows:
+                self._rows.move_to_end(key)
+                return self._rows[key]
+        rows = selected(view, selection, wanted)
         if rows.days.size <= MAX_ROWS:
             with self._lock:
-                self._rows[key] = rows
-                total = sum(each.days.size for each in self._rows.values())
-                while total > KEPT_ROWS:
-                    total -= self._rows.popitem(last=False)[1].days.size
+                if key not in self._rows:
+                    self._rows[key] = rows
+                    self._bars += rows.days.size
+                while self._bars > KEPT_ROWS or len(self._rows) > KEPT:
+                    self._bars -= self._rows.popitem(last=False)[1].days.size
         return rows
 
     def get(
@@ -86,6 +90,7 @@ class Hot:
         self._tiers.clear()
         with self._lock:
             self._rows.clear()
+            self._bars = 0
             self._numbers.clear()
 
     def _numbered(

@@ -242,8 +242,10 @@ def joined_pieces(view: View) -> list[Piece]:
 
 
 def are_enough(rows: Sequence[int], target: int) -> bool:
-    """Whether segments of so many bars each are better one: several of one size, or all that a segment should hold."""
-    alike = len(set(map(_level, rows))) == 1
+    """Whether segments of so many bars each are better one: several, or all that a segment should hold, none of which
+    has more bars than the others together; and several tiny ones."""
+    largest = max(rows)
+    alike = largest < TINY or 2 * largest <= sum(rows)
     return alike and (len(rows) >= MERGED or sum(rows) >= target)
 
 
@@ -283,11 +285,6 @@ def _piece(frame: pl.DataFrame, since: int, *, pure: bool) -> Piece:
 
 def _rows(piece: Piece) -> int:
     return piece.segment.rows if piece.segment is not None else piece.frame.height if piece.frame is not None else 0
-
-
-def _level(rows: int) -> int:
-    """The size of a segment: 0 where it is tiny, and one more for each `MERGED` times as many bars."""
-    return 0 if rows < TINY else 1 + int(np.log(rows / TINY) / np.log(MERGED))
 
 
 def _stored(segment: BarSegment) -> Piece:

@@ -20,6 +20,8 @@ from factorloom.expressions.errors import ArgumentError, ParameterError
 __all__ = ["CacheLimits", "Tiers"]
 
 CODEC = "lz4"
+ITEM = 512
+"""The bytes that an item takes besides its values, about."""
 SAMPLE, WORTH = 4096, 0.9
 """So many bytes are compressed first, and the others where these take less than a share of what they took."""
 
@@ -187,10 +189,10 @@ class Tiers:
                 tier.bytes = 0
 
     def _put(self, key: Hashable, values: pl.Series, made: float) -> None:
-        size = int(values.estimated_size())
+        size = int(values.estimated_size()) + ITEM
         with self._lock:
             self.compressed.take(key)
-            if size > self.hot.limit:
+            if size > self.hot.limit or not values.len():
                 self.hot.take(key)
                 return
             gone = self.hot.put(key, values, size, made)
@@ -198,9 +200,9 @@ class Tiers:
             if not self.compressed.limit or self._is_old(since, time.monotonic()):
                 continue
             packed = Packed.of(item)
-            if packed.buffer.size <= self.compressed.limit:
+            if packed.buffer.size + ITEM <= self.compressed.limit:
                 with self._lock:
-                    self.compressed.put(old, packed, packed.buffer.size, since)
+                    self.compressed.put(old, packed, packed.buffer.size + ITEM, since)
 
     def _is_old(self, made: float, now: float) -> bool:
         return self._seconds is not None and now - made > self._seconds

@@ -16,8 +16,7 @@ import factorloom as fl
 from factorloom.engine.bars.layout import Array
 from factorloom.engine.executor.native import interpreter
 from factorloom.engine.executor.native.interpreter import Budget
-from factorloom.engine.executor.native.machine import NativeExecutor
-from factorloom.engine.executor.native.shape import READY, missing_in, shapes_of
+from factorloom.engine.executor.native.shape import READY, shapes_of
 from factorloom.engine.plan.plan import Plan
 from factorloom.engine.plan.request import make_request
 from factorloom.engine.runtime.observer import Observer
@@ -31,8 +30,11 @@ OPERATORS = [op for op in fl.operators() if op.name not in SOURCES]
 COMPILED = {
     "cs_normal_score",
     "group_normal_score",
+    "max",
+    "min",
     "power",
     "round",
+    "sign",
     "signed_power",
     "ts_entropy",
     "ts_fisher",
@@ -40,11 +42,11 @@ COMPILED = {
     "ts_mcginley",
     "ts_residual",
 }
-"""Operators with logarithms or powers in their kernels."""
+"""Operators with logarithms, powers, or signs of 0 that depend on who computes them."""
 
 
 def interpreted(plan: Plan, panel: fl.Panel) -> pl.DataFrame:
-    block = interpreter.interpret(plan, panel, Observer())
+    block = interpreter.interpret(plan, panel, Observer(), 600.0)
     assert block is not None
     return pl.DataFrame(block.values)
 
@@ -56,11 +58,8 @@ def test_every_operator_gives_the_same_bits(operator: Operator[...], data: st.Da
     factors = {name: data.draw(calls(operator, columns)) for name in ("x", "y")}
     dtype = data.draw(st.sampled_from(["float64", "float32"]))
     plan = make_request(panel, factors, (), {}, dtype)
-    shapes = shapes_of([plan])
-    if operator.name in COMPILED:
-        assert not Budget(10**9).takes(plan, panel.rows, shapes)
-    else:
-        assert Budget(10**9).takes(plan, panel.rows, shapes) or not shapes
+    assert interpreter.can_interpret(plan, panel) == (operator.name not in COMPILED)
+    if operator.name not in COMPILED:
         assert_same_bits(interpreted(plan, panel), panel.compute(factors, dtype=dtype))  # type: ignore[call-overload]
 
 
@@ -74,21 +73,30 @@ def test_results_that_wait_in_a_file_are_the_same() -> None:
 def test_a_process_has_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = fl.example()
     plan = make_request(panel, {"mean": parse("ts_mean(close, 2)")}, (), {})
-    steps = sum(len(stage.steps) for stage in plan.stages)
     expected = panel.compute(mean="ts_mean(close, 2)")["mean"].to_list()
-    budget = Budget(2 * panel.rows * steps)
-    monkeypatch.setattr(interpreter, "BUDGET", budget)
-    ran = []
-    monkeypatch.setattr(interpreter, "interpret", lambda *args: ran.append(args))  # None: as if Python refused
-    for _ in range(3):
-        READY.clear()
-        (block,) = NativeExecutor().run(plan, panel, Observer())
-        assert block.values[0].to_list() == expected
-    assert len(ran) == 2
-    assert budget.left == 0
-    assert not Budget(10**9).takes(plan, panel.rows, ())
-    many = interpreter.LOADED + 1
-    assert not Budget(10**9).takes(plan, many, missing_in([plan]) or shapes_of([plan]))  # they are on disk
+    missing = shapes_of([plan])
+    observer, budget = Observer(), Budget(600.0)
+    block = budget.spend(plan, panel, missing, observer)
+    assert block is not None
+    assert block.values[0].to_list() == expected
+    assert observer.kernels > 0
+    assert observer.peak_bytes > 0
+    assert 0 < budget.left < 600
+    assert budget.spend(plan, panel, (), Observer()) is None
+    assert Budget(0.0).spend(plan, panel, missing, Observer()) is None
+    assert Budget(1e-9).spend(plan, panel, missing, Observer()) is None  # it takes longer
+    monkeypatch.setattr(interpreter, "LONGEST", 1)
+    assert budget.spend(plan, panel, missing, Observer()) is None
+
+
+@pytest.mark.parametrize("left", [0.0, 600.0])
+def test_who_computes_makes_no_difference(left: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    READY.clear()
+    monkeypatch.setattr(interpreter, "BUDGET", Budget(left))
+    with np.errstate(all="raise"):
+        values = fl.example().compute(rank="cs_rank(ts_mean(close, 2)) * 1e-40", dtype="float32")["rank"]
+    assert values.null_count() == 3
+    assert bool(READY) == (left == 0)
 
 
 def test_indicators_of_the_caller_are_compiled(forget_operators: None) -> None:
@@ -98,7 +106,7 @@ def test_indicators_of_the_caller_are_compiled(forget_operators: None) -> None:
             out[i] = x[i - periods] if i >= periods else np.nan
 
     plan = make_request(fl.example(), {"before": before(fl.close, 2)}, (), {})
-    assert not Budget(10**9).takes(plan, 1, missing_in([plan]))
+    assert not interpreter.can_interpret(plan, fl.example())
 
 
 FIRST = """

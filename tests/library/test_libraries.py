@@ -179,6 +179,6 @@ def test_interpreted_kernels_give_the_same_bits(sp500: pl.DataFrame) -> None:
     factors = {f"{name}_{key}": factor for name in LIBRARIES for key, factor in LIBRARIES[name]().items()}
     wanted = {name: factor for name, factor in factors.items() if set(factor.columns) <= set(panel.columns)}
     assert len(wanted) > 500
-    block = interpret(make_request(panel, wanted, (), {}), panel, Observer())
+    block = interpret(make_request(panel, wanted, (), {}), panel, Observer(), 600.0)
     assert block is not None
     assert_same_bits(pl.DataFrame(block.values), panel.compute(wanted))

@@ -1,9 +1,8 @@
 """Kernels as they are written, in plain Python: first results on small panels, before anything is compiled.
 
 A kernel is a plain loop. Run step by step it gives the same values, to the last bit, about a thousand times slower;
-to compile it takes a second, and to load it from disk a tenth. So each process has a budget of cells that it may
-interpret, and compiles from then on. Indicators of the caller's are always compiled: they may call what NumPy and Numba
-do differently.
+to compile it takes a second, and to load it from disk a tenth. So each process has a second for that, and compiles from
+then on. Only loops of ours are interpreted, and only what NumPy and compiled code round alike.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from types import FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -37,48 +37,77 @@ __all__ = ["Budget", "interpret"]
 
 log = logging.getLogger(__name__)
 
-CELLS, LOADED = 1 << 19, 1 << 16
-"""A process interprets so many cells, rows times steps, in all: one or two seconds; and at once so many of a plan whose
-kernels are all on disk: as long as it takes to load them."""
+SECONDS, LOADING = 1.0, 0.25
+"""How long a process interprets in all; and how long a plan whose kernels are all on disk: they take longer to load."""
+
+CELLS, LONGEST = 1 << 19, 1 << 12
+"""Plans of more cells, rows times steps, are not tried, nor symbols or dates of more rows: time is looked at between
+two of them."""
 
 OURS = os.path.dirname(registry.__file__) + os.sep
 """The folder of our loops."""
+
+EXACT = {np.add, np.subtract, np.multiply, np.divide, np.negative, np.absolute, np.sqrt, np.square, np.floor, np.ceil}
+"""What compiled code does to every number as NumPy does; of `sign`, `minimum` and `maximum` the sign of 0 differs."""
+
+KNOWN = {
+    *("abs", "ceil", "empty", "float64", "floor", "full", "inf", "int32", "int64", "isfinite", "isnan", "max", "min"),
+    *("nan", "ones", "shape", "size", "sqrt", "uint32", "uint64", "view", "zeros"),
+}
+"""What of NumPy and of Python our loops may use; logarithms, powers and sums are rounded differently."""
 
 Value: TypeAlias = Factor | tuple[SharedStatistic, str]
 """A node, or one output of a statistic."""
 
 
 class Budget:
-    """The cells that a process may still interpret."""
+    """The seconds that a process may still interpret; one thread at a time does."""
 
-    def __init__(self, cells: int) -> None:
-        self.left = cells
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
         self._lock = threading.Lock()
 
-    def takes(self, plan: Plan, rows: int, missing: Collection[Shape]) -> bool:
-        """Whether a plan that lacks these kernels is to be interpreted; it is then paid for."""
-        cost = rows * sum(len(stage.steps) for stage in plan.stages)
-        if not missing or cost > self.left or not all(_is_exact(shape.function) for shape in shapes_of([plan])):
-            return False
-        if cost > LOADED and {shape.title for shape in missing} <= cache.titles():
-            return False
+    def spend(self, plan: Plan, bars: Bars, missing: Collection[Shape], observer: Observer) -> Block | None:
+        """The outputs of a plan that lacks these kernels; None where they should rather be compiled."""
+        if not missing or self.left <= 0 or not can_interpret(plan, bars):
+            return None
+        seconds = LOADING if {shape.title for shape in missing} <= cache.titles() else SECONDS
         with self._lock:
-            self.left -= cost
-        return True
+            begin = time.perf_counter()
+            try:
+                return interpret(plan, bars, observer, min(seconds, self.left))
+            finally:
+                self.left -= time.perf_counter() - begin
 
 
-def interpret(plan: Plan, bars: Bars, observer: Observer) -> Block | None:
-    """The outputs of a plan on all rows; None where plain Python refuses what compiled code does."""
+def can_interpret(plan: Plan, bars: Bars) -> bool:
+    """Whether a plan is small, and gives the same bits."""
+    cells = bars.rows * sum(len(stage.steps) for stage in plan.stages)
+    longest = max(int(np.diff(offsets).max(initial=0)) for offsets in (bars.by_symbol, bars.by_date))
+    return cells <= CELLS and longest <= LONGEST and all(_is_exact(shape.function) for shape in shapes_of([plan]))
+
+
+def interpret(plan: Plan, bars: Bars, observer: Observer, seconds: float) -> Block | None:
+    """The outputs of a plan on all rows; None where it takes longer, or Python refuses what compiled code does."""
     kept: dict[Factor, Array] = {}
     outputs: dict[Factor, Array] = {}
+    end = time.perf_counter() + seconds
+
+    def check() -> None:
+        observer.check()
+        if time.perf_counter() > end:
+            raise TimeoutError
+
     try:
         with np.errstate(all="ignore"):
             for stage in plan.stages:
-                _Stage(stage, bars, kept, outputs).run(observer)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        log.info("kernels are compiled, since plain Python cannot run them: %r", error)
+                _Stage(stage, bars, kept, outputs, check).run()
+            values = [_output(outputs[node], plan.dtype).alias(name) for name, node in plan.outputs.items()]
+    except (TimeoutError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        log.info("kernels are compiled after all: %r", error)
         return None
-    values = [_output(outputs[node], plan.dtype).alias(name) for name, node in plan.outputs.items()]
+    observer.ran(sum(len(stage.steps) for stage in plan.stages))
+    observer.hold(sum(int(each.estimated_size()) for each in values))
     return Block(slice(0, bars.rows), values)
 
 
@@ -96,16 +125,25 @@ class _Stage:
     ----------
     kept, outputs
         What stages leave for later ones, each in its layout, and the outputs in the order of the panel.
+    check
+        Raises where the run should end.
     """
 
-    def __init__(self, stage: Stage, bars: Bars, kept: dict[Factor, Array], outputs: dict[Factor, Array]) -> None:
-        self._stage, self._bars, self._kept, self._outputs = stage, bars, kept, outputs
+    def __init__(
+        self,
+        stage: Stage,
+        bars: Bars,
+        kept: dict[Factor, Array],
+        outputs: dict[Factor, Array],
+        check: Callable[[], None],
+    ) -> None:
+        self._stage, self._bars, self._kept, self._outputs, self._check = stage, bars, kept, outputs, check
         self._values: dict[Value, Array] = {}
 
-    def run(self, observer: Observer) -> None:
+    def run(self) -> None:
         """Run all instructions."""
         for item in self._stage.instructions:
-            observer.check()
+            self._check()
             match item:
                 case Load(node, layout):
                     is_panel = node.operator is COL and layout is Orientation.SYMBOL
@@ -113,7 +151,6 @@ class _Stage:
                     self._values[node] = np.asarray(self._turned(source, layout, self._stage.orientation), np.float64)
                 case Run(step):
                     self._run(item, step)
-                    observer.ran(1)
                 case Keep(node, layout):
                     self._kept[node] = self._turned(self._read(node), self._stage.orientation, layout)
                 case Write(node) | Emit(node):
@@ -135,11 +172,11 @@ class _Stage:
         """Run an operator or a statistic on each of its runs."""
         runs = self._runs(step)
         if isinstance(step, SharedStatistic):
-            outputs = _called(run, self._given(run, runs), runs, self._rows(runs))
+            outputs = _called(run, self._given(run, runs), runs, self._rows(runs), self._check)
             self._values |= {(step, name): values for name, values in zip(step.outputs, outputs, strict=True)}
             return
         if has_kernel(step):
-            (values,) = _called(run, self._given(run, runs), runs, self._rows(runs))
+            (values,) = _called(run, self._given(run, runs), runs, self._rows(runs), self._check)
             clean(values)
         else:
             values = np.empty(self._rows(runs))
@@ -180,7 +217,9 @@ class _Stage:
         return values[runs.places] if is_grouped else values  # type: ignore[union-attr]
 
 
-def _called(run: Run, given: Iterable[tuple[str, list[Any]]], runs: _Runs, rows: int) -> list[Array]:
+def _called(
+    run: Run, given: Iterable[tuple[str, list[Any]]], runs: _Runs, rows: int, check: Callable[[], None]
+) -> list[Array]:
     """What the loop of a step writes: as a compiled driver calls it (see `shape.py`), run after run."""
     shape = shape_of(run)
     outputs = [np.empty(rows) for _ in shape.outputs]
@@ -190,6 +229,7 @@ def _called(run: Run, given: Iterable[tuple[str, list[Any]]], runs: _Runs, rows:
     offsets = runs.offsets.tolist()
     named = list(given)
     for number in range(len(offsets) - 1):
+        check()
         rows_of_run = slice(offsets[number], offsets[number + 1])
         pieces: list[Any] = []
         for name, values in named:
@@ -215,15 +255,17 @@ def _output(values: Array, dtype: str) -> pl.Series:
 
 @functools.cache
 def _is_exact(function: FunctionType | np.ufunc) -> bool:
-    """Whether a loop is ours, and has no logarithm or power, which NumPy and compiled code round differently."""
-    return isinstance(function, np.ufunc) or all(map(_is_plain, called_by(function)))
+    """Whether a loop gives the same bits in plain Python."""
+    return function in EXACT if isinstance(function, np.ufunc) else all(map(_is_plain, called_by(function)))
 
 
 def _is_plain(function: FunctionType) -> bool:
     code = function.__code__
-    powers = (step.opname == "BINARY_OP" and "**" in step.argrepr for step in dis.get_instructions(code))
-    return code.co_filename.startswith(OURS) and "log" not in code.co_names and not any(powers)
+    powers = any(step.opname == "BINARY_OP" and "**" in step.argrepr for step in dis.get_instructions(code))
+    others = {name for name in code.co_names if hasattr(np, name) and name not in KNOWN}
+    foreign = {name for name in others if not isinstance(function.__globals__.get(name), FunctionType)}
+    return code.co_filename.startswith(OURS) and not powers and not foreign
 
 
-BUDGET = Budget(CELLS)
+BUDGET = Budget(SECONDS)
 """The budget of this process."""

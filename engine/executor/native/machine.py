@@ -60,11 +60,10 @@ class NativeExecutor:
     def run(self, plan: Plan, bars: Bars, observer: Observer) -> Iterator[Block]:
         """See `Executor.run`; a streamed plan's last stage runs some symbols at a time."""
         observer.check()
-        if interpreter.BUDGET.takes(plan, bars.rows, missing_in([plan])):
-            block = interpreter.interpret(plan, bars, observer)
-            if block is not None:
-                yield block
-                return
+        block = interpreter.BUDGET.spend(plan, bars, missing_in([plan]), observer)
+        if block is not None:
+            yield block
+            return
         prepare([plan], observer)
         from factorloom.engine.executor.native.result import Values
         from factorloom.engine.executor.native.stage import run_stage
