@@ -19,7 +19,7 @@
         |                       refresh, change     computes again what a restatement reaches
         |                       gather        selects bars and collects their values
         |                       write, merge  keeps values, and merges small files
-        |                       tier          values in memory within limits
+        |                       selections, tier    values in memory, by what they depend on, within limits
         |                       universe      cross-sections of members alone
         |
         +- score                scores        the files of scores

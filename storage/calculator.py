@@ -29,12 +29,12 @@ from factorloom.storage.digest import days_of
 from factorloom.storage.drop import drop_files
 from factorloom.storage.entry import FOREVER, Basis, Days, Entries, Entry, FileEntry
 from factorloom.storage.gather import assembled, wanted_days
-from factorloom.storage.hot import Hot
 from factorloom.storage.keeper import keeper_of
 from factorloom.storage.panel import between, empty_panel, needed_bars, panel_of
 from factorloom.storage.refresh import refresh
 from factorloom.storage.runs import Run
 from factorloom.storage.segment import DamagedError
+from factorloom.storage.selections import Selections
 from factorloom.storage.tier import Tiers
 from factorloom.storage.view import View
 from factorloom.storage.write import Made, arrays_of
@@ -70,7 +70,7 @@ class Calculator:
         self._tiers = tiers
         self.keeper = keeper_of(backing, tiers)
         self._panels: OrderedDict[int, Panel] = OrderedDict()
-        self.hot = Hot(tiers)
+        self.selections = Selections(tiers)
         self._checked: set[tuple[Hashable, str]] = set()
         self._damaged: set[str] = set()
         self._entries: OrderedDict[tuple[int, str, int, int], Entries] = OrderedDict()
@@ -155,7 +155,7 @@ class Calculator:
         wanted = wanted_days(view, selection)
         by_digest = {factor.digest: factor for factor in factors.values()}
         self._check(view, factors)
-        rows = self.hot.rows(view, selection, wanted)
+        rows = self.selections.rows(view, selection, wanted)
         _refuse_too_large(rows.days.size, len(by_digest))
         if engine != KEPT:
             entries = Entries(view, ())
@@ -163,12 +163,12 @@ class Calculator:
                 entries.add(made.entry(view))
             values = assembled(view, rows, entries, list(by_digest), wanted)
         else:
-            values = self.hot.get(view, selection, wanted, self.entries(catalog, view), list(by_digest))
+            values = self.selections.get(view, selection, wanted, self.entries(catalog, view), list(by_digest))
             run.hits += len(values)
             if cold := {digest: factor for digest, factor in by_digest.items() if digest not in values}:
                 found = self._filled(run, catalog, view, cold, wanted)
                 read = assembled(view, rows, found, list(cold), wanted)
-                self.hot.put(view, selection, wanted, found, read)
+                self.selections.put(view, selection, wanted, found, read)
                 values |= read
         return rows.shown.hstack([values[factor.digest].alias(name) for name, factor in factors.items()])
 
@@ -199,7 +199,7 @@ class Calculator:
 
     def forget(self) -> None:
         """Let go of everything in memory."""
-        self.hot.forget()
+        self.selections.forget()
         self.keeper.forget()
         with self._lock:
             self._panels.clear()

@@ -20,10 +20,10 @@ from factorloom.storage.entry import Days, Entries, Entry
 from factorloom.storage.keys import Picked
 from factorloom.storage.view import View
 
+__all__ = ["Rows", "assembled", "selected", "selected_bars", "wanted_days"]
+
 TOGETHER = 8
 """So many columns are one piece of work for a thread."""
-
-__all__ = ["Rows", "assembled", "selected", "selected_bars", "wanted_days"]
 
 
 class Rows(NamedTuple):

@@ -112,7 +112,7 @@ class Insight(Part):
             if missing.len():
                 days = view.days[wanted & ~entries.covered(factor.digest)]
                 cells = sum(view.keys(int(first), int(last)).height for first, last in _runs(days))
-            memory = self._calculator.hot.where(view, selection, wanted, entries, factor.digest)
+            memory = self._calculator.selections.where(view, selection, wanted, entries, factor.digest)
             rows.append(
                 {
                     "name": name,

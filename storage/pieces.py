@@ -23,9 +23,9 @@ __all__ = ["Piece", "Pieces", "are_enough", "cut_days", "joined_pieces", "rows_p
 TARGET = 1 << 17
 FEWEST_DAYS = 16
 MERGED = 4
-"""So many segments of one size become one; sizes differ by as many times."""
+"""So many small segments of about one size become one."""
 TINY = 1 << 14
-"""All segments with fewer bars are of one size: to write them anew costs little."""
+"""Segments with fewer bars are merged whatever their sizes: to write them anew costs little."""
 
 
 class Piece(NamedTuple):

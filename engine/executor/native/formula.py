@@ -11,10 +11,7 @@ from factorloom.engine.bars.layout import Array, Index
 from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 
-__all__ = ["FLOAT32_LIMIT", "clean", "compute"]
-
-FLOAT32_LIMIT = float(np.finfo(np.float32).max) + 2.0**103
-"""From here on a Float64 becomes infinite in Float32."""
+__all__ = ["clean", "compute"]
 
 
 def clean(x: Array) -> None:

@@ -1,8 +1,8 @@
 """Kernels as they are written, in plain Python: first results on small panels, before anything is compiled.
 
 A kernel is a plain loop. Run step by step it gives the same values, to the last bit, about a thousand times slower;
-to compile it takes a second, and to load it from disk a tenth. So each process has a second for that, and compiles from
-then on. Only loops of ours are interpreted, and only what NumPy and compiled code round alike.
+to compile it takes a second, and to load it from disk a tenth. So each process interprets for a second in all, and
+compiles from then on. Only loops of ours are interpreted, and only what NumPy and compiled code round alike.
 """
 
 from __future__ import annotations
@@ -13,27 +13,34 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import polars as pl
 
 from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index, as_series
-from factorloom.engine.executor.native.formula import FLOAT32_LIMIT, clean, compute
-from factorloom.engine.executor.native.shape import Shape, arguments_of, called_by, has_kernel, shape_of, shapes_of
+from factorloom.engine.executor.column import typed
+from factorloom.engine.executor.native.formula import clean, compute
+from factorloom.engine.executor.native.shape import (
+    Shape,
+    arguments_of,
+    called_by,
+    has_kernel,
+    key_of,
+    shape_of,
+    shapes_of,
+)
 from factorloom.engine.executor.protocol import Block
 from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Plan, Run, SharedStatistic, Stage, Write
 from factorloom.engine.runtime import cache
 from factorloom.engine.runtime.observer import Observer
 from factorloom.expressions import registry
-from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.operator import COL, LIT
 
-__all__ = ["Budget", "interpret"]
+__all__ = ["BUDGET", "Budget", "can_interpret", "interpret"]
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +109,7 @@ def interpret(plan: Plan, bars: Bars, observer: Observer, seconds: float) -> Blo
         with np.errstate(all="ignore"):
             for stage in plan.stages:
                 _Stage(stage, bars, kept, outputs, check).run()
-            values = [_output(outputs[node], plan.dtype).alias(name) for name, node in plan.outputs.items()]
+            values = [typed(as_series(name, outputs[node]), plan.dtype) for name, node in plan.outputs.items()]
     except (TimeoutError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         log.info("kernels are compiled after all: %r", error)
         return None
@@ -116,6 +123,11 @@ class _Runs(NamedTuple):
 
     offsets: Index
     places: Index | None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in all."""
+        return int(self.offsets[-1])
 
 
 class _Stage:
@@ -170,34 +182,29 @@ class _Stage:
 
     def _run(self, run: Run, step: Factor | SharedStatistic) -> None:
         """Run an operator or a statistic on each of its runs."""
-        runs = self._runs(step)
+        runs = self._runs(key_of(step))
         if isinstance(step, SharedStatistic):
-            outputs = _called(run, self._given(run, runs), runs, self._rows(runs), self._check)
+            outputs = _called(run, self._given(run, runs), runs, self._check)
             self._values |= {(step, name): values for name, values in zip(step.outputs, outputs, strict=True)}
             return
         if has_kernel(step):
-            (values,) = _called(run, self._given(run, runs), runs, self._rows(runs), self._check)
+            (values,) = _called(run, self._given(run, runs), runs, self._check)
             clean(values)
         else:
-            values = np.empty(self._rows(runs))
+            values = np.empty(runs.rows)
             compute(step, runs.offsets, [self._read(each, runs) for each in step.operands], values)
         if runs.places is not None:
             grouped, values = values, np.full(self._bars.rows, np.nan)
             values[runs.places] = grouped
         self._values[step] = values
 
-    def _runs(self, step: Factor | SharedStatistic) -> _Runs:
+    def _runs(self, key: Factor | None) -> _Runs:
         """Symbols, dates, or the groups of a category on each date."""
-        key = step.inputs[-1] if isinstance(step, Factor) and step.operator.axis is Axis.GROUP else None
-        key = step.key if isinstance(step, SharedStatistic) else key
         if key is not None:
             groups = self._bars.by_group(str(key.parameters[0]))
             return _Runs(groups.offsets, groups.places)
         is_date = self._stage.orientation is Orientation.DATE
         return _Runs(self._bars.by_date if is_date else self._bars.by_symbol, None)
-
-    def _rows(self, runs: _Runs) -> int:
-        return self._bars.rows if runs.places is None else runs.places.size
 
     def _given(self, run: Run, runs: _Runs) -> list[tuple[str, list[Any]]]:
         """The arguments of a loop by name: numbers, arrays of all rows, or one number for each run."""
@@ -217,22 +224,19 @@ class _Stage:
         return values[runs.places] if is_grouped else values  # type: ignore[union-attr]
 
 
-def _called(
-    run: Run, given: Iterable[tuple[str, list[Any]]], runs: _Runs, rows: int, check: Callable[[], None]
-) -> list[Array]:
+def _called(run: Run, given: Sequence[tuple[str, list[Any]]], runs: _Runs, check: Callable[[], None]) -> list[Array]:
     """What the loop of a step writes: as a compiled driver calls it (see `shape.py`), run after run."""
     shape = shape_of(run)
-    outputs = [np.empty(rows) for _ in shape.outputs]
+    outputs = [np.empty(runs.rows) for _ in shape.outputs]
     if isinstance(shape.function, np.ufunc):
         shape.function(*(values[0] for _, values in given), out=outputs[0])
         return outputs
     offsets = runs.offsets.tolist()
-    named = list(given)
     for number in range(len(offsets) - 1):
         check()
         rows_of_run = slice(offsets[number], offsets[number + 1])
         pieces: list[Any] = []
-        for name, values in named:
+        for name, values in given:
             parts = [_part(each, number, rows_of_run) for each in values]
             pieces += [tuple(parts)] if name == shape.variadic else parts[:1]
         written = [each[rows_of_run] for each in outputs]
@@ -244,13 +248,6 @@ def _called(
 def _part(value: Any, number: int, rows: slice) -> Any:
     """What of an argument belongs to a run."""
     return value[rows] if isinstance(value, np.ndarray) else value[number] if isinstance(value, list) else value
-
-
-def _output(values: Array, dtype: str) -> pl.Series:
-    """An output as it leaves the plan, missing as null."""
-    if dtype == "float32":
-        values = np.where(np.abs(values) < FLOAT32_LIMIT, values, np.nan).astype(np.float32)
-    return as_series("", values)
 
 
 @functools.cache

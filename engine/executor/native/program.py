@@ -19,16 +19,15 @@ from factorloom.engine.bars.bars import Bars
 from factorloom.engine.bars.layout import Array, Index
 from factorloom.engine.executor.native import transfer
 from factorloom.engine.executor.native.call import FIRST_SLOT, Driver, call_all
-from factorloom.engine.executor.native.formula import FLOAT32_LIMIT, compute
+from factorloom.engine.executor.native.formula import compute
 from factorloom.engine.executor.native.kernel import launch
 from factorloom.engine.executor.native.rank import load_ranks, load_ranks_by_date, pack_ranks
 from factorloom.engine.executor.native.result import Column, Kept, Values
-from factorloom.engine.executor.native.shape import Read
+from factorloom.engine.executor.native.shape import Read, key_of
 from factorloom.engine.executor.native.tile import Tiles
 from factorloom.engine.plan.plan import Emit, Fetch, Keep, Load, Orientation, Run, SharedStatistic, Stage, Write
 from factorloom.engine.runtime.memory import borrow
 from factorloom.engine.runtime.observer import Observer
-from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.form import BAR
 from factorloom.expressions.operator import COL, LIT
@@ -76,6 +75,10 @@ class Scratch:
 
 Value: TypeAlias = Read | tuple[Factor, Factor] | str
 """What a slot holds: a node, an output of a statistic, a node in the order of a category column, or another array."""
+
+
+FLOAT32_LIMIT = float(np.finfo(np.float32).max) + 2.0**103
+"""From here on a Float64 becomes infinite in Float32."""
 
 
 class Program:
@@ -147,7 +150,7 @@ class Program:
     def _run(self, run: Run) -> None:
         """Run an operator or a statistic."""
         step, call = run.step, launch(run)
-        key = step.key if isinstance(step, SharedStatistic) else _key(step)
+        key = key_of(step)
         takes = self._reads(step.operands if call is None else call.reads, key)
         if isinstance(step, SharedStatistic):
             gives = [self._slot((step, name)) for name in step.outputs]
@@ -307,10 +310,6 @@ def _joined(calls: Sequence[_Call]) -> _Calls:
     numbers = np.array([number for call in calls for number in call.numbers], np.float64)
     number_ends = np.cumsum([len(call.numbers) for call in calls], dtype=np.int64)
     return _Calls((codes, slots, slot_ends, numbers, number_ends), calls[0].column)
-
-
-def _key(node: Factor) -> Factor | None:
-    return node.inputs[-1] if node.operator.axis is Axis.GROUP else None
 
 
 def _column(key: Factor) -> str:

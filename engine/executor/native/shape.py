@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from factorloom.engine.plan.plan import Plan, Run, SharedStatistic, Step
+from factorloom.expressions.axis import Axis
 from factorloom.expressions.factor import Factor
 from factorloom.expressions.form import BAR, DATES
 from factorloom.expressions.frozen import fingerprint
@@ -30,6 +31,7 @@ __all__ = [
     "called_by",
     "from_text",
     "has_kernel",
+    "key_of",
     "missing_in",
     "shape_of",
     "shapes_of",
@@ -188,6 +190,13 @@ def called_by(function: Any) -> set[FunctionType]:
             seen.add(one)
             waiting += [one.__globals__.get(name) for name in one.__code__.co_names]
     return seen
+
+
+def key_of(step: Step) -> Factor | None:
+    """The category of a step that goes group by group."""
+    if isinstance(step, SharedStatistic):
+        return step.key
+    return step.inputs[-1] if step.operator.axis is Axis.GROUP else None
 
 
 def has_kernel(step: Step) -> bool:

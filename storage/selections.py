@@ -15,7 +15,7 @@ from factorloom.storage.gather import Rows, selected
 from factorloom.storage.tier import Tiers
 from factorloom.storage.view import View
 
-__all__ = ["Hot"]
+__all__ = ["Selections"]
 
 MAX_ROWS, KEPT_ROWS, KEPT = 1 << 18, 1 << 20, 1 << 10
 """The keys of selections of at most so many bars are kept, the last ones: of so many bars, and so many, in all."""
@@ -30,8 +30,8 @@ SHARE = 4
 """Values that take more than this part of the limit are not kept: they would drive out most of what is there."""
 
 
-class Hot:
-    """What is in memory of the selections of one store."""
+class Selections:
+    """The selections of one store that are in memory: their keys, and values."""
 
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
